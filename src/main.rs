@@ -1,0 +1,2 @@
+//! The `signet` program.
+fn main() {}
