@@ -106,8 +106,20 @@ pub enum Unmet {
 /// Decides what happens next. `consent` is what this person allowed this client before, `resources` included
 /// in the scope's meaning.
 #[must_use]
-pub fn next_step(request: &AuthorizationRequest, pending: &Pending, client: &Client, session: Option<&Session>, consent: Option<&Scope>) -> Step {
-    let refuse_or = |unmet: Unmet, step: Step| if request.prompt.none { Step::Refuse(unmet) } else { step };
+pub fn next_step(
+    request: &AuthorizationRequest,
+    pending: &Pending,
+    client: &Client,
+    session: Option<&Session>,
+    consent: Option<&Scope>,
+) -> Step {
+    let refuse_or = |unmet: Unmet, step: Step| {
+        if request.prompt.none {
+            Step::Refuse(unmet)
+        } else {
+            step
+        }
+    };
     let Some(session) = session.filter(|session| suits(request, pending, session)) else {
         return refuse_or(Unmet::Login, Step::Login);
     };
@@ -135,11 +147,19 @@ fn suits(request: &AuthorizationRequest, pending: &Pending, session: &Session) -
     if request.prompt.login {
         return false;
     }
-    request.max_age.is_none_or(|max_age| pending.started_at.since(session.auth_time).as_secs() < max_age)
+    request
+        .max_age
+        .is_none_or(|max_age| pending.started_at.since(session.auth_time).as_secs() < max_age)
 }
 
 /// Whether the person must be asked. The operator's own applications ask nobody, unless they ask to ask.
-fn needs_consent(request: &AuthorizationRequest, pending: &Pending, client: &Client, session: &Session, consent: Option<&Scope>) -> bool {
+fn needs_consent(
+    request: &AuthorizationRequest,
+    pending: &Pending,
+    client: &Client,
+    session: &Session,
+    consent: Option<&Scope>,
+) -> bool {
     if pending.consented == Some(session.id) {
         return false;
     }

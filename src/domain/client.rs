@@ -67,7 +67,9 @@ impl Client {
                 Some(scope) => scope.clone(),
                 None => Scope::parse(DEFAULT_SCOPE).unwrap_or_default(),
             },
-            auth_method: metadata.token_endpoint_auth_method.unwrap_or(AuthMethod::ClientSecretBasic),
+            auth_method: metadata
+                .token_endpoint_auth_method
+                .unwrap_or(AuthMethod::ClientSecretBasic),
             require_pkce: metadata.require_pkce.unwrap_or(true),
             id,
             metadata,
@@ -80,14 +82,28 @@ impl Client {
     }
 
     fn check(&self) -> Result<(), MetadataError> {
-        let refuse = |field, problem: &str| Err(MetadataError { field, problem: problem.to_owned() });
+        let refuse = |field, problem: &str| {
+            Err(MetadataError {
+                field,
+                problem: problem.to_owned(),
+            })
+        };
         let metadata = &self.metadata;
         for uri in &metadata.redirect_uris {
-            redirect::check_registration(uri, self.is_native()).map_err(|problem| MetadataError { field: "redirect_uris", problem })?;
+            redirect::check_registration(uri, self.is_native()).map_err(|problem| {
+                MetadataError {
+                    field: "redirect_uris",
+                    problem,
+                }
+            })?;
         }
         for uri in &metadata.post_logout_redirect_uris {
-            redirect::check_registration(uri, self.is_native())
-                .map_err(|problem| MetadataError { field: "post_logout_redirect_uris", problem })?;
+            redirect::check_registration(uri, self.is_native()).map_err(|problem| {
+                MetadataError {
+                    field: "post_logout_redirect_uris",
+                    problem,
+                }
+            })?;
         }
         let shown = [
             ("client_uri", &metadata.client_uri),
@@ -101,28 +117,52 @@ impl Client {
             }
         }
         if self.may_use(GrantType::AuthorizationCode) && metadata.redirect_uris.is_empty() {
-            return refuse("redirect_uris", "at least one is needed for grant_types = [\"authorization_code\"]");
+            return refuse(
+                "redirect_uris",
+                "at least one is needed for grant_types = [\"authorization_code\"]",
+            );
         }
         if self.may_use(GrantType::RefreshToken) && !self.may_use(GrantType::AuthorizationCode) {
-            return refuse("grant_types", "refresh_token needs authorization_code beside it");
+            return refuse(
+                "grant_types",
+                "refresh_token needs authorization_code beside it",
+            );
         }
         if self.may_use(GrantType::ClientCredentials) && self.is_public() {
-            return refuse("grant_types", "client_credentials needs a client that authenticates, not token_endpoint_auth_method = \"none\" (RFC 6749 section 4.4)");
+            return refuse(
+                "grant_types",
+                "client_credentials needs a client that authenticates, not token_endpoint_auth_method = \"none\" (RFC 6749 section 4.4)",
+            );
         }
-        if metadata.response_types.as_ref().is_some_and(|types| types.iter().any(|t| t != "code")) {
+        if metadata
+            .response_types
+            .as_ref()
+            .is_some_and(|types| types.iter().any(|t| t != "code"))
+        {
             return refuse("response_types", "only \"code\" is supported");
         }
         if self.is_public() && metadata.require_pkce == Some(false) {
-            return refuse("require_pkce", "public clients always use PKCE (RFC 9700 section 2.1.1)");
+            return refuse(
+                "require_pkce",
+                "public clients always use PKCE (RFC 9700 section 2.1.1)",
+            );
         }
         if metadata.may_introspect && self.is_public() {
             return refuse("may_introspect", "a public client cannot prove who asks");
         }
         match (self.auth_method, &metadata.jwks, &metadata.jwks_uri) {
-            (_, Some(_), Some(_)) => refuse("jwks", "give jwks or jwks_uri, not both (RFC 7591 section 2)"),
-            (AuthMethod::PrivateKeyJwt, None, None) => refuse("jwks", "private_key_jwt needs jwks or jwks_uri"),
+            (_, Some(_), Some(_)) => refuse(
+                "jwks",
+                "give jwks or jwks_uri, not both (RFC 7591 section 2)",
+            ),
+            (AuthMethod::PrivateKeyJwt, None, None) => {
+                refuse("jwks", "private_key_jwt needs jwks or jwks_uri")
+            }
             (_, Some(jwks), None) if !jwks.get("keys").is_some_and(serde_json::Value::is_array) => {
-                refuse("jwks", "must be a JWK Set: an object with an array named keys (RFC 7517 section 5)")
+                refuse(
+                    "jwks",
+                    "must be a JWK Set: an object with an array named keys (RFC 7517 section 5)",
+                )
             }
             (_, _, _) => Ok(()),
         }
@@ -158,33 +198,47 @@ impl Client {
     /// The algorithm of the client's ID tokens.
     #[must_use]
     pub fn id_token_alg(&self) -> SigningAlg {
-        self.metadata.id_token_signed_response_alg.unwrap_or(SigningAlg::Rs256)
+        self.metadata
+            .id_token_signed_response_alg
+            .unwrap_or(SigningAlg::Rs256)
     }
 
     /// The algorithm of the client's access tokens.
     #[must_use]
     pub fn access_token_alg(&self) -> SigningAlg {
-        self.metadata.access_token_signed_response_alg.unwrap_or(SigningAlg::Es256)
+        self.metadata
+            .access_token_signed_response_alg
+            .unwrap_or(SigningAlg::Es256)
     }
 
     /// The lifetime of the client's access tokens, never longer than an hour: revocation records live as
     /// long as the tokens they speak of.
     #[must_use]
     pub fn access_token_lifetime(&self, default: Duration) -> Duration {
-        self.metadata.access_token_lifetime.map_or(default, |secs| Duration::from_secs(u64::from(secs))).min(MAX_ACCESS_TOKEN_LIFETIME)
+        self.metadata
+            .access_token_lifetime
+            .map_or(default, |secs| Duration::from_secs(u64::from(secs)))
+            .min(MAX_ACCESS_TOKEN_LIFETIME)
     }
 
     /// The name that people are shown.
     #[must_use]
     pub fn shown_name(&self) -> &str {
-        self.metadata.client_name.as_deref().unwrap_or(self.id.as_str())
+        self.metadata
+            .client_name
+            .as_deref()
+            .unwrap_or(self.id.as_str())
     }
 
     /// The proof that an authorization response may be sent to `presented`.
     #[must_use]
     pub fn trust(&self, presented: &str) -> Option<TrustedRedirect> {
         let native = self.is_native();
-        let known = self.metadata.redirect_uris.iter().any(|registered| redirect::matches(registered, presented, native));
+        let known = self
+            .metadata
+            .redirect_uris
+            .iter()
+            .any(|registered| redirect::matches(registered, presented, native));
         known.then(|| TrustedRedirect::proven(presented))
     }
 
@@ -192,7 +246,11 @@ impl Client {
     #[must_use]
     pub fn trust_post_logout(&self, presented: &str) -> Option<TrustedRedirect> {
         let native = self.is_native();
-        let known = self.metadata.post_logout_redirect_uris.iter().any(|registered| redirect::matches(registered, presented, native));
+        let known = self
+            .metadata
+            .post_logout_redirect_uris
+            .iter()
+            .any(|registered| redirect::matches(registered, presented, native));
         known.then(|| TrustedRedirect::proven(presented))
     }
 

@@ -125,7 +125,13 @@ impl Grant {
     /// Tells why the guard did not let `presented` pass, given the grant as it stands. `alive` says whether
     /// the user, the session and the client behind the grant still stand.
     #[must_use]
-    pub fn classify(&self, presented: &Presented, alive: bool, now: Ts, limits: GrantLimits) -> Verdict {
+    pub fn classify(
+        &self,
+        presented: &Presented,
+        alive: bool,
+        now: Ts,
+        limits: GrantLimits,
+    ) -> Verdict {
         if self.client_id != presented.client_id {
             return Verdict::Refused(Refusal::OtherClient);
         }
@@ -144,8 +150,14 @@ impl Grant {
         let behind = self.generation - presented.generation;
         if behind == 0 {
             let code_late = presented.generation == 0 && now >= self.code_expires_at;
-            let late = now >= self.expires_at || code_late || (presented.generation > 0 && self.is_idle(now, limits));
-            return if late { Verdict::Refused(Refusal::Expired) } else { Verdict::Advance };
+            let late = now >= self.expires_at
+                || code_late
+                || (presented.generation > 0 && self.is_idle(now, limits));
+            return if late {
+                Verdict::Refused(Refusal::Expired)
+            } else {
+                Verdict::Advance
+            };
         }
         if behind < 0 {
             // Only Signet makes credentials, so this is a grant restored from an old backup.
@@ -154,12 +166,25 @@ impl Grant {
         if now >= self.expires_at {
             return Verdict::Refused(Refusal::Expired);
         }
-        let retry = behind == 1 && presented.generation > 0 && !limits.retry_window.is_zero() && now.since(self.advanced_at) <= limits.retry_window;
-        if retry { Verdict::Retry } else { Verdict::Refused(Refusal::Replayed) }
+        let retry = behind == 1
+            && presented.generation > 0
+            && !limits.retry_window.is_zero()
+            && now.since(self.advanced_at) <= limits.retry_window;
+        if retry {
+            Verdict::Retry
+        } else {
+            Verdict::Refused(Refusal::Replayed)
+        }
     }
 
     /// Redeems in memory, exactly as the store's statement does.
-    pub fn redeem(&mut self, presented: &Presented, alive: bool, now: Ts, limits: GrantLimits) -> Verdict {
+    pub fn redeem(
+        &mut self,
+        presented: &Presented,
+        alive: bool,
+        now: Ts,
+        limits: GrantLimits,
+    ) -> Verdict {
         let verdict = self.classify(presented, alive, now, limits);
         match verdict {
             Verdict::Advance => {
@@ -197,7 +222,10 @@ mod tests {
 
     use super::*;
 
-    const LIMITS: GrantLimits = GrantLimits { retry_window: Duration::from_secs(30), idle: Duration::from_secs(1000) };
+    const LIMITS: GrantLimits = GrantLimits {
+        retry_window: Duration::from_secs(30),
+        idle: Duration::from_secs(1000),
+    };
 
     fn grant() -> Grant {
         Grant {
@@ -225,20 +253,35 @@ mod tests {
     }
 
     fn binding(redirect_uri: &str) -> CodeBinding {
-        CodeBinding { redirect_uri: redirect_uri.to_owned(), code_challenge: CodeChallenge::parse(&"a".repeat(43)) }
+        CodeBinding {
+            redirect_uri: redirect_uri.to_owned(),
+            code_challenge: CodeChallenge::parse(&"a".repeat(43)),
+        }
     }
 
     fn presented(generation: i64) -> Presented {
         let grant = grant();
         let code = (generation == 0).then(|| binding("https://a.example/cb"));
-        Presented { grant_id: grant.id, generation, client_id: grant.client_id, code, rotate: true }
+        Presented {
+            grant_id: grant.id,
+            generation,
+            client_id: grant.client_id,
+            code,
+            rotate: true,
+        }
     }
 
     #[test]
     fn a_code_has_no_retry_window_rfc6749_4_1_2() {
         let mut grant = grant();
-        assert_eq!(grant.redeem(&presented(0), true, Ts::from_secs(1), LIMITS), Verdict::Advance);
-        assert_eq!(grant.redeem(&presented(0), true, Ts::from_secs(1), LIMITS), Verdict::Refused(Refusal::Replayed));
+        assert_eq!(
+            grant.redeem(&presented(0), true, Ts::from_secs(1), LIMITS),
+            Verdict::Advance
+        );
+        assert_eq!(
+            grant.redeem(&presented(0), true, Ts::from_secs(1), LIMITS),
+            Verdict::Refused(Refusal::Replayed)
+        );
         assert!(grant.revoked_at.is_some());
     }
 
@@ -246,28 +289,46 @@ mod tests {
     fn a_wrong_proof_neither_wins_nor_burns() {
         let mut grant = grant();
         let mut wrong = presented(0);
-        wrong.code = Some(CodeBinding { code_challenge: None, ..binding("https://a.example/cb") });
-        assert_eq!(grant.redeem(&wrong, true, Ts::from_secs(1), LIMITS), Verdict::Refused(Refusal::CodeVerifier));
-        assert_eq!(grant.redeem(&presented(0), true, Ts::from_secs(1), LIMITS), Verdict::Advance);
-        assert_eq!(grant.redeem(&wrong, true, Ts::from_secs(1), LIMITS), Verdict::Refused(Refusal::CodeVerifier));
+        wrong.code = Some(CodeBinding {
+            code_challenge: None,
+            ..binding("https://a.example/cb")
+        });
+        assert_eq!(
+            grant.redeem(&wrong, true, Ts::from_secs(1), LIMITS),
+            Verdict::Refused(Refusal::CodeVerifier)
+        );
+        assert_eq!(
+            grant.redeem(&presented(0), true, Ts::from_secs(1), LIMITS),
+            Verdict::Advance
+        );
+        assert_eq!(
+            grant.redeem(&wrong, true, Ts::from_secs(1), LIMITS),
+            Verdict::Refused(Refusal::CodeVerifier)
+        );
         assert_eq!(grant.revoked_at, None);
     }
 
     #[derive(Clone, Debug)]
     enum Act {
         Wait(u8),
-        Present { back: u8, other_client: bool, wrong_verifier: bool },
+        Present {
+            back: u8,
+            other_client: bool,
+            wrong_verifier: bool,
+        },
         Revoke,
     }
 
     fn act() -> impl Strategy<Value = Act> {
         prop_oneof![
             (0u8..60).prop_map(Act::Wait),
-            (0u8..4, prop::bool::weighted(0.1), prop::bool::weighted(0.1)).prop_map(|(back, other_client, wrong_verifier)| Act::Present {
-                back,
-                other_client,
-                wrong_verifier
-            }),
+            (0u8..4, prop::bool::weighted(0.1), prop::bool::weighted(0.1)).prop_map(
+                |(back, other_client, wrong_verifier)| Act::Present {
+                    back,
+                    other_client,
+                    wrong_verifier
+                }
+            ),
             (0u8..8).prop_map(|n| if n == 0 { Act::Revoke } else { Act::Wait(1) }),
         ]
     }

@@ -62,7 +62,8 @@ impl ClientId {
     /// The identifier, if it is well-formed.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
-        ((1..=255).contains(&text.len()) && text.bytes().all(|b| (0x21..=0x7e).contains(&b))).then(|| Self(text.to_owned()))
+        ((1..=255).contains(&text.len()) && text.bytes().all(|b| (0x21..=0x7e).contains(&b)))
+            .then(|| Self(text.to_owned()))
     }
 
     /// The identifier as text.

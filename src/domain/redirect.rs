@@ -44,12 +44,17 @@ impl TrustedRedirect {
     pub fn shown_host(&self) -> String {
         Url::parse(&self.uri)
             .ok()
-            .map(|url| url.host_str().map_or_else(|| url.scheme().to_owned(), str::to_owned))
+            .map(|url| {
+                url.host_str()
+                    .map_or_else(|| url.scheme().to_owned(), str::to_owned)
+            })
             .unwrap_or_default()
     }
 
     pub(super) fn proven(uri: &str) -> Self {
-        Self { uri: uri.to_owned() }
+        Self {
+            uri: uri.to_owned(),
+        }
     }
 }
 
@@ -62,7 +67,10 @@ pub(super) fn matches(registered: &str, presented: &str, native: bool) -> bool {
     if !native {
         return false;
     }
-    match (loopback_without_port(registered), loopback_without_port(presented)) {
+    match (
+        loopback_without_port(registered),
+        loopback_without_port(presented),
+    ) {
         (Some(registered), Some(presented)) => registered == presented,
         (Some(_) | None, _) => false,
     }
@@ -72,7 +80,10 @@ pub(super) fn matches(registered: &str, presented: &str, native: bool) -> bool {
 /// spelt in a second way.
 fn loopback_without_port(uri: &str) -> Option<(&'static str, &str)> {
     for host in ["127.0.0.1", "[::1]"] {
-        let Some(rest) = uri.strip_prefix("http://").and_then(|rest| rest.strip_prefix(host)) else {
+        let Some(rest) = uri
+            .strip_prefix("http://")
+            .and_then(|rest| rest.strip_prefix(host))
+        else {
             continue;
         };
         let Some(after_colon) = rest.strip_prefix(':') else {
@@ -81,7 +92,8 @@ fn loopback_without_port(uri: &str) -> Option<(&'static str, &str)> {
         let digits = after_colon.bytes().take_while(u8::is_ascii_digit).count();
         let (port, rest) = after_colon.split_at_checked(digits)?;
         let known = port.parse::<u16>().is_ok_and(|port| port != 0) && !port.starts_with('0');
-        return (known && (rest.is_empty() || rest.starts_with(['/', '?']))).then_some((host, rest));
+        return (known && (rest.is_empty() || rest.starts_with(['/', '?'])))
+            .then_some((host, rest));
     }
     None
 }
@@ -96,7 +108,9 @@ pub fn check_registration(uri: &str, native: bool) -> Result<(), String> {
     if uri.len() > MAX_BYTES {
         return refuse("is longer than 2000 bytes");
     }
-    if !uri.bytes().all(|b| (0x21..=0x7e).contains(&b)) || uri.contains(['\\', '"', '<', '>', '`', '{', '}', '|', '^']) {
+    if !uri.bytes().all(|b| (0x21..=0x7e).contains(&b))
+        || uri.contains(['\\', '"', '<', '>', '`', '{', '}', '|', '^'])
+    {
         return refuse("has a character that must be percent-encoded");
     }
     if uri.contains('#') {
@@ -112,19 +126,26 @@ pub fn check_registration(uri: &str, native: bool) -> Result<(), String> {
         return refuse("carries a user name or password");
     }
     let path = url.path();
-    if uri.contains("/../") || uri.contains("/./") || uri.to_ascii_lowercase().contains("%2e") || path.contains("..;") {
+    if uri.contains("/../")
+        || uri.contains("/./")
+        || uri.to_ascii_lowercase().contains("%2e")
+        || path.contains("..;")
+    {
         return refuse("has dot segments in its path");
     }
     match url.scheme() {
         "https" => Ok(()),
         "http" if is_this_machine(&url) => Ok(()),
         "http" => refuse("uses http to a host that is not this machine; use https"),
-        "javascript" | "data" | "vbscript" | "blob" | "file" | "about" | "ftp" | "ws" | "wss" | "mailto" | "view-source" => {
-            refuse("has a scheme that no response may be sent to")
-        }
+        "javascript" | "data" | "vbscript" | "blob" | "file" | "about" | "ftp" | "ws" | "wss"
+        | "mailto" | "view-source" => refuse("has a scheme that no response may be sent to"),
         scheme if native && scheme.contains('.') => Ok(()),
-        _ if native => refuse("has a private-use scheme without a dot; use your domain name in reverse (RFC 8252 section 7.1)"),
-        _ => refuse("has a private-use scheme, which only clients with application_type = \"native\" may use"),
+        _ if native => refuse(
+            "has a private-use scheme without a dot; use your domain name in reverse (RFC 8252 section 7.1)",
+        ),
+        _ => refuse(
+            "has a private-use scheme, which only clients with application_type = \"native\" may use",
+        ),
     }
 }
 
@@ -144,13 +165,27 @@ mod tests {
     #[test]
     fn only_the_port_of_a_native_loopback_may_differ_rfc8252_7_3() {
         let registered = "http://127.0.0.1/cb";
-        for good in ["http://127.0.0.1/cb", "http://127.0.0.1:1/cb", "http://127.0.0.1:65535/cb"] {
+        for good in [
+            "http://127.0.0.1/cb",
+            "http://127.0.0.1:1/cb",
+            "http://127.0.0.1:65535/cb",
+        ] {
             assert!(matches(registered, good, true), "{good}");
         }
         for bad in [
-            "http://127.0.0.1:0/cb", "http://127.0.0.1:65536/cb", "http://127.0.0.1:/cb", "http://127.0.0.1:8@evil/cb",
-            "http://127.0.0.1.evil/cb", "http://localhost:1/cb", "https://127.0.0.1:1/cb", "http://127.0.0.1:1/cb/",
-            "http://127.0.0.1:1/cb?x", "http://[::1]:1/cb", "http://127.0.0.1:01/cb", "HTTP://127.0.0.1:1/cb", "http://127.0.0.1:1/Cb",
+            "http://127.0.0.1:0/cb",
+            "http://127.0.0.1:65536/cb",
+            "http://127.0.0.1:/cb",
+            "http://127.0.0.1:8@evil/cb",
+            "http://127.0.0.1.evil/cb",
+            "http://localhost:1/cb",
+            "https://127.0.0.1:1/cb",
+            "http://127.0.0.1:1/cb/",
+            "http://127.0.0.1:1/cb?x",
+            "http://[::1]:1/cb",
+            "http://127.0.0.1:01/cb",
+            "HTTP://127.0.0.1:1/cb",
+            "http://127.0.0.1:1/Cb",
         ] {
             assert!(!matches(registered, bad, true), "{bad}");
         }
@@ -159,14 +194,33 @@ mod tests {
 
     #[test]
     fn what_may_be_registered() {
-        for good in ["https://app.example/cb", "https://app.example/cb?x=1", "http://127.0.0.1:9000/cb", "http://localhost/cb", "http://[::1]/"] {
+        for good in [
+            "https://app.example/cb",
+            "https://app.example/cb?x=1",
+            "http://127.0.0.1:9000/cb",
+            "http://localhost/cb",
+            "http://[::1]/",
+        ] {
             assert_eq!(check_registration(good, false), Ok(()), "{good}");
         }
         assert_eq!(check_registration("com.example.app:/cb", true), Ok(()));
         for bad in [
-            "http://app.example/cb", "https://app.example/cb#f", "https://*.example/cb", "https://u:p@app.example/", "javascript:alert(1)",
-            "JavaScript:alert(1)", "data:text/html,x", "/cb", "", "https://app.example/a/../b", "https://app.example/%2e%2E/b",
-            "https://app.example/..;/b", "https://app.example\\@evil/", "https://app.example/\r\n", "com.example.app:/cb", "http://localhost.evil/",
+            "http://app.example/cb",
+            "https://app.example/cb#f",
+            "https://*.example/cb",
+            "https://u:p@app.example/",
+            "javascript:alert(1)",
+            "JavaScript:alert(1)",
+            "data:text/html,x",
+            "/cb",
+            "",
+            "https://app.example/a/../b",
+            "https://app.example/%2e%2E/b",
+            "https://app.example/..;/b",
+            "https://app.example\\@evil/",
+            "https://app.example/\r\n",
+            "com.example.app:/cb",
+            "http://localhost.evil/",
         ] {
             assert!(check_registration(bad, false).is_err(), "{bad}");
         }
@@ -176,8 +230,14 @@ mod tests {
     #[test]
     fn a_query_is_kept_and_added_to() {
         let plain = TrustedRedirect::proven("https://a.example/cb");
-        assert_eq!(plain.with_query([("code", "x y")]), "https://a.example/cb?code=x+y");
-        assert_eq!(TrustedRedirect::proven("https://a.example/cb?t=1").with_query([("s", "&")]), "https://a.example/cb?t=1&s=%26");
+        assert_eq!(
+            plain.with_query([("code", "x y")]),
+            "https://a.example/cb?code=x+y"
+        );
+        assert_eq!(
+            TrustedRedirect::proven("https://a.example/cb?t=1").with_query([("s", "&")]),
+            "https://a.example/cb?t=1&s=%26"
+        );
         assert_eq!(plain.with_query([]), "https://a.example/cb");
     }
 }

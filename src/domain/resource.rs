@@ -19,8 +19,15 @@ pub struct Resource {
 /// Checks a resource indicator: an absolute URI without fragment (RFC 8707 §2). The error is a sentence.
 pub fn check_identifier(identifier: &str) -> Result<(), String> {
     let absolute = Url::parse(identifier).is_ok();
-    if !absolute || identifier.contains('#') || identifier.len() > 512 || !identifier.bytes().all(|b| (0x21..=0x7e).contains(&b)) {
-        return Err("must be an absolute URI without fragment, at most 512 bytes (RFC 8707 section 2)".to_owned());
+    if !absolute
+        || identifier.contains('#')
+        || identifier.len() > 512
+        || !identifier.bytes().all(|b| (0x21..=0x7e).contains(&b))
+    {
+        return Err(
+            "must be an absolute URI without fragment, at most 512 bytes (RFC 8707 section 2)"
+                .to_owned(),
+        );
     }
     Ok(())
 }

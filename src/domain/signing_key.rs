@@ -68,12 +68,28 @@ mod tests {
     #[test]
     fn a_key_is_next_then_active_then_retiring_then_gone() {
         let hour = Duration::from_secs(3600);
-        let key = |number, at| KeyDates { alg: SigningAlg::Es256, number, activates_at: Ts::from_secs(at) };
+        let key = |number, at| KeyDates {
+            alg: SigningAlg::Es256,
+            number,
+            activates_at: Ts::from_secs(at),
+        };
         let all = [key(1, 0), key(2, 10_000)];
-        assert_eq!(state(&all[0], &all, Ts::from_secs(1), hour), KeyState::Active);
+        assert_eq!(
+            state(&all[0], &all, Ts::from_secs(1), hour),
+            KeyState::Active
+        );
         assert_eq!(state(&all[1], &all, Ts::from_secs(1), hour), KeyState::Next);
-        assert_eq!(state(&all[1], &all, Ts::from_secs(10_000), hour), KeyState::Active);
-        assert_eq!(state(&all[0], &all, Ts::from_secs(10_000), hour), KeyState::Retiring);
-        assert_eq!(state(&all[0], &all, Ts::from_secs(13_600), hour), KeyState::Gone);
+        assert_eq!(
+            state(&all[1], &all, Ts::from_secs(10_000), hour),
+            KeyState::Active
+        );
+        assert_eq!(
+            state(&all[0], &all, Ts::from_secs(10_000), hour),
+            KeyState::Retiring
+        );
+        assert_eq!(
+            state(&all[0], &all, Ts::from_secs(13_600), hour),
+            KeyState::Gone
+        );
     }
 }

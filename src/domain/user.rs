@@ -39,7 +39,10 @@ impl User {
             Ok(Value::Object(claims)) => claims,
             Ok(_) | Err(_) => Map::new(),
         };
-        all.insert("preferred_username".to_owned(), self.username.clone().into());
+        all.insert(
+            "preferred_username".to_owned(),
+            self.username.clone().into(),
+        );
         all.insert("updated_at".to_owned(), self.updated_at.secs().into());
         if let Some(email) = &self.email {
             all.insert("email".to_owned(), email.clone().into());
@@ -51,7 +54,11 @@ impl User {
     /// What to call them on a page.
     #[must_use]
     pub fn shown_name(&self) -> &str {
-        self.claims.name.as_deref().filter(|name| !name.trim().is_empty()).unwrap_or(&self.username)
+        self.claims
+            .name
+            .as_deref()
+            .filter(|name| !name.trim().is_empty())
+            .unwrap_or(&self.username)
     }
 }
 

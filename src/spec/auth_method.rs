@@ -18,7 +18,12 @@ pub enum AuthMethod {
 
 impl AuthMethod {
     /// Every method, in the order in which discovery lists them.
-    pub const ALL: [Self; 4] = [Self::ClientSecretBasic, Self::ClientSecretPost, Self::PrivateKeyJwt, Self::None];
+    pub const ALL: [Self; 4] = [
+        Self::ClientSecretBasic,
+        Self::ClientSecretPost,
+        Self::PrivateKeyJwt,
+        Self::None,
+    ];
 
     /// The name on the wire.
     #[must_use]

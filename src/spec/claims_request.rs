@@ -39,7 +39,10 @@ impl ClaimsRequest {
         if text.len() > MAX_BYTES {
             return Err(format!("claims is longer than {MAX_BYTES} bytes"));
         }
-        serde_json::from_str(text).map_err(|_| "claims is not a JSON object of the form OpenID Connect Core section 5.5 describes".to_owned())
+        serde_json::from_str(text).map_err(|_| {
+            "claims is not a JSON object of the form OpenID Connect Core section 5.5 describes"
+                .to_owned()
+        })
     }
 
     /// Whether nothing is asked for.

@@ -16,7 +16,11 @@ pub enum GrantType {
 
 impl GrantType {
     /// Every grant type, in the order in which discovery lists them.
-    pub const ALL: [Self; 3] = [Self::AuthorizationCode, Self::RefreshToken, Self::ClientCredentials];
+    pub const ALL: [Self; 3] = [
+        Self::AuthorizationCode,
+        Self::RefreshToken,
+        Self::ClientCredentials,
+    ];
 
     /// The name on the wire.
     #[must_use]
@@ -31,6 +35,8 @@ impl GrantType {
     /// The grant type of that name.
     #[must_use]
     pub fn parse(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|grant_type| grant_type.as_str() == name)
+        Self::ALL
+            .into_iter()
+            .find(|grant_type| grant_type.as_str() == name)
     }
 }

@@ -44,17 +44,30 @@ impl Params {
     /// Reads form-encoded text, such as a query without its `?` or a request body.
     pub fn parse(text: &[u8]) -> Result<Self, ParamsError> {
         let mut params = Self::default();
-        for piece in text.split(|byte| *byte == b'&').filter(|piece| !piece.is_empty()) {
+        for piece in text
+            .split(|byte| *byte == b'&')
+            .filter(|piece| !piece.is_empty())
+        {
             if params.pairs.len() == MAX_PARAMS {
                 return Err(ParamsError::TooMany);
             }
             let mut halves = piece.splitn(2, |byte| *byte == b'=');
             let raw_name = halves.next().unwrap_or_default();
             let raw_value = halves.next().unwrap_or_default();
-            let shown = || String::from_utf8_lossy(raw_name).chars().filter(|c| !c.is_control()).take(40).collect();
+            let shown = || {
+                String::from_utf8_lossy(raw_name)
+                    .chars()
+                    .filter(|c| !c.is_control())
+                    .take(40)
+                    .collect()
+            };
             let name = decode(raw_name).ok_or_else(|| ParamsError::Encoding { name: shown() })?;
             let value = decode(raw_value).ok_or_else(|| ParamsError::Encoding { name: shown() })?;
-            if name.chars().chain(value.chars()).any(|c| c.is_control() || c == '\u{7f}') {
+            if name
+                .chars()
+                .chain(value.chars())
+                .any(|c| c.is_control() || c == '\u{7f}')
+            {
                 return Err(ParamsError::Control { name: shown() });
             }
             params.push(name, value);
@@ -75,12 +88,16 @@ impl Params {
     /// The value of `name`; a parameter sent without a value counts as omitted (RFC 6749 §3.1).
     #[must_use]
     pub fn find(&self, name: &str) -> Option<&str> {
-        self.all(name).next()
+        let (_, value) = self.pairs.iter().find(|(n, v)| n == name && !v.is_empty())?;
+        Some(value)
     }
 
     /// Every value of a parameter that may be repeated.
     pub fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
-        self.pairs.iter().filter(move |(n, v)| n == name && !v.is_empty()).map(|(_, v)| v.as_str())
+        self.pairs
+            .iter()
+            .filter(move |(n, v)| n == name && !v.is_empty())
+            .map(|(_, v)| v.as_str())
     }
 
     /// Whether `name` was sent, with or without a value.
@@ -146,7 +163,9 @@ pub fn encode<'a>(pairs: impl IntoIterator<Item = (&'a str, &'a str)>) -> String
 }
 
 fn hex(digit: u8) -> Option<u8> {
-    char::from(digit).to_digit(16).and_then(|value| u8::try_from(value).ok())
+    char::from(digit)
+        .to_digit(16)
+        .and_then(|value| u8::try_from(value).ok())
 }
 
 #[cfg(test)]
@@ -175,13 +194,29 @@ mod tests {
 
     #[test]
     fn broken_text_is_refused() {
-        for text in [&b"a=%"[..], b"a=%4", b"a=%zz", b"a=%ff", b"%ff=1", b"a=\xc3"] {
-            assert!(matches!(Params::parse(text), Err(ParamsError::Encoding { .. })), "{text:?}");
+        for text in [
+            &b"a=%"[..],
+            b"a=%4",
+            b"a=%zz",
+            b"a=%ff",
+            b"%ff=1",
+            b"a=\xc3",
+        ] {
+            assert!(
+                matches!(Params::parse(text), Err(ParamsError::Encoding { .. })),
+                "{text:?}"
+            );
         }
         for text in [&b"a=%00"[..], b"a=%0d%0a", b"a=\x07", b"a=%7f"] {
-            assert!(matches!(Params::parse(text), Err(ParamsError::Control { .. })), "{text:?}");
+            assert!(
+                matches!(Params::parse(text), Err(ParamsError::Control { .. })),
+                "{text:?}"
+            );
         }
-        assert_eq!(Params::parse("a=1&".repeat(65).as_bytes()), Err(ParamsError::TooMany));
+        assert_eq!(
+            Params::parse("a=1&".repeat(65).as_bytes()),
+            Err(ParamsError::TooMany)
+        );
     }
 
     proptest! {

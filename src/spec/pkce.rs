@@ -11,7 +11,10 @@ impl CodeChallenge {
     /// The challenge, if it has the form of an S256 challenge.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
-        let well_formed = text.len() == 43 && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'));
+        let well_formed = text.len() == 43
+            && text
+                .bytes()
+                .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'));
         well_formed.then(|| Self(text.to_owned()))
     }
 
@@ -31,7 +34,9 @@ impl CodeVerifier {
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let well_formed = (43..=128).contains(&text.len())
-            && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_' | b'~'));
+            && text
+                .bytes()
+                .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_' | b'~'));
         well_formed.then(|| Self(text.to_owned()))
     }
 

@@ -26,7 +26,12 @@ impl Prompt {
                 "login" => prompt.login = true,
                 "consent" => prompt.consent = true,
                 "select_account" => prompt.select_account = true,
-                _ => return Err("prompt has an unknown value; use none, login, consent or select_account".to_owned()),
+                _ => {
+                    return Err(
+                        "prompt has an unknown value; use none, login, consent or select_account"
+                            .to_owned(),
+                    );
+                }
             }
         }
         if prompt.none && (prompt.login || prompt.consent || prompt.select_account) {

@@ -29,7 +29,9 @@ impl Scope {
         let mut tokens = BTreeSet::new();
         for token in text.split(' ').filter(|token| !token.is_empty()) {
             if !is_token(token) {
-                return Err(ScopeError { token: token.chars().take(40).collect() });
+                return Err(ScopeError {
+                    token: token.chars().take(40).collect(),
+                });
             }
             tokens.insert(token.to_owned());
         }
@@ -81,8 +83,8 @@ impl Scope {
 
     /// The first token that is not in `other`.
     #[must_use]
-    pub fn first_outside<'a>(&'a self, other: &Self) -> Option<&'a str> {
-        self.0.difference(&other.0).next().map(String::as_str)
+    pub fn first_outside(&self, other: &Self) -> Option<&str> {
+        self.0.iter().find(|token| !other.contains(token)).map(String::as_str)
     }
 
     /// The tokens, in order.
@@ -93,7 +95,13 @@ impl Scope {
 
 impl<'a> FromIterator<&'a str> for Scope {
     fn from_iter<I: IntoIterator<Item = &'a str>>(tokens: I) -> Self {
-        Self(tokens.into_iter().filter(|token| is_token(token)).map(str::to_owned).collect())
+        Self(
+            tokens
+                .into_iter()
+                .filter(|token| is_token(token))
+                .map(str::to_owned)
+                .collect(),
+        )
     }
 }
 
@@ -125,7 +133,11 @@ impl<'de> Deserialize<'de> for Scope {
 /// `scope-token = 1*( %x21 / %x23-5B / %x5D-7E )`, at most 256 bytes.
 #[must_use]
 pub fn is_token(token: &str) -> bool {
-    !token.is_empty() && token.len() <= 256 && token.bytes().all(|b| matches!(b, 0x21 | 0x23..=0x5b | 0x5d..=0x7e))
+    !token.is_empty()
+        && token.len() <= 256
+        && token
+            .bytes()
+            .all(|b| matches!(b, 0x21 | 0x23..=0x5b | 0x5d..=0x7e))
 }
 
 #[cfg(test)]
@@ -138,7 +150,10 @@ mod tests {
         let scope = Scope::parse("profile openid  profile").unwrap();
         assert_eq!(scope.to_string(), "openid profile");
         assert!(scope.is_openid());
-        assert_eq!(scope.first_outside(&Scope::parse("openid").unwrap()), Some("profile"));
+        assert_eq!(
+            scope.first_outside(&Scope::parse("openid").unwrap()),
+            Some("profile")
+        );
         assert!(Scope::parse("a\"b").is_err());
         assert!(Scope::parse("ä").is_err());
     }

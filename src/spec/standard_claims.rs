@@ -8,7 +8,10 @@ use super::scope::Scope;
 
 /// Standard claims beside `sub`, `email` and `email_verified`, which have columns of their own.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[expect(missing_docs, reason = "each field is the claim of its name in OpenID Connect Core section 5.1")]
+#[expect(
+    missing_docs,
+    reason = "each field is the claim of its name in OpenID Connect Core section 5.1"
+)]
 pub struct StandardClaims {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
@@ -44,7 +47,10 @@ pub struct StandardClaims {
 
 /// The `address` claim (OpenID Connect Core §5.1.1).
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[expect(missing_docs, reason = "each field is the member of its name in OpenID Connect Core section 5.1.1")]
+#[expect(
+    missing_docs,
+    reason = "each field is the member of its name in OpenID Connect Core section 5.1.1"
+)]
 pub struct Address {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub formatted: Option<String>,
@@ -65,8 +71,20 @@ pub const BY_SCOPE: [(&str, &[&str]); 4] = [
     (
         "profile",
         &[
-            "name", "given_name", "family_name", "middle_name", "nickname", "preferred_username", "profile", "picture",
-            "website", "gender", "birthdate", "zoneinfo", "locale", "updated_at",
+            "name",
+            "given_name",
+            "family_name",
+            "middle_name",
+            "nickname",
+            "preferred_username",
+            "profile",
+            "picture",
+            "website",
+            "gender",
+            "birthdate",
+            "zoneinfo",
+            "locale",
+            "updated_at",
         ],
     ),
     ("email", &["email", "email_verified"]),
@@ -77,10 +95,19 @@ pub const BY_SCOPE: [(&str, &[&str]); 4] = [
 /// Keeps, of all claims of a person, those that `scope` or `asked` name. Nulls and blanks never pass
 /// (OpenID Connect Core §5.3.2).
 #[must_use]
-pub fn released<'a>(all: Map<String, Value>, scope: &Scope, asked: impl Iterator<Item = &'a str>) -> Map<String, Value> {
-    let by_scope = BY_SCOPE.iter().filter(|(name, _)| scope.contains(name)).flat_map(|(_, claims)| claims.iter().copied());
+pub fn released<'a>(
+    all: Map<String, Value>,
+    scope: &Scope,
+    asked: impl Iterator<Item = &'a str>,
+) -> Map<String, Value> {
+    let by_scope = BY_SCOPE
+        .iter()
+        .filter(|(name, _)| scope.contains(name))
+        .flat_map(|(_, claims)| claims.iter().copied());
     let wanted: std::collections::HashSet<&str> = by_scope.chain(asked).collect();
-    all.into_iter().filter(|(name, value)| wanted.contains(name.as_str()) && !is_blank(value)).collect()
+    all.into_iter()
+        .filter(|(name, value)| wanted.contains(name.as_str()) && !is_blank(value))
+        .collect()
 }
 
 fn is_blank(value: &Value) -> bool {

@@ -81,14 +81,14 @@ async fn advance(db: &Db, batch: Vec<Redemption>) -> Vec<Outcome> {
 async fn advance_postgres(db: &Db, batch: &[Redemption]) -> Result<Vec<GrantRow>, StoreError> {
     let columns = Columns::of(batch);
     db.w(ADVANCE_POSTGRES)
-        .bind(columns.id)
-        .bind(columns.generation)
-        .bind(columns.client_id)
-        .bind(columns.redirect_uri)
-        .bind(columns.code_challenge)
-        .bind(columns.step)
-        .bind(columns.now)
-        .bind(columns.idle_since)
+        .bind_pg(columns.id)
+        .bind_pg(columns.generation)
+        .bind_pg(columns.client_id)
+        .bind_pg(columns.redirect_uri)
+        .bind_pg(columns.code_challenge)
+        .bind_pg(columns.step)
+        .bind_pg(columns.now)
+        .bind_pg(columns.idle_since)
         .all::<GrantRow>()
         .await
 }
