@@ -1,0 +1,3 @@
+//! The words of the RFCs as types.
+
+pub mod alg;
