@@ -1,0 +1,3 @@
+//! The RFCs' words as types.
+
+pub mod time;
