@@ -39,7 +39,11 @@ static CATALOGUE: LazyLock<Vec<(String, Cow<'static, str>)>> = LazyLock::new(|| 
     Asset::iter()
         .filter_map(|name| {
             let sha256 = Asset::get(&name)?.metadata.sha256_hash();
-            let hash: String = sha256.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+            let hash: String = sha256
+                .iter()
+                .take(8)
+                .map(|byte| format!("{byte:02x}"))
+                .collect();
             let (stem, extension) = name.rsplit_once('.')?;
             Some((format!("{stem}-{hash}.{extension}"), name))
         })
@@ -65,9 +69,15 @@ mod tests {
         for name in Asset::iter() {
             let url = asset_url(&name);
             let (content_type, bytes) = Asset::find(&url).expect("found at its address");
-            assert_ne!(content_type, "application/octet-stream", "{name} needs a type");
+            assert_ne!(
+                content_type, "application/octet-stream",
+                "{name} needs a type"
+            );
             assert_eq!(bytes, Asset::get(&name).expect("embedded").data);
-            assert!(Asset::find(url.trim_start_matches(PREFIX)).is_some(), "without the prefix");
+            assert!(
+                Asset::find(url.trim_start_matches(PREFIX)).is_some(),
+                "without the prefix"
+            );
         }
     }
 

@@ -47,8 +47,14 @@ impl ScopeLine {
     /// The words for a scope: those of OpenID Connect Core §5.4 and §11 are known, any other is quoted.
     pub fn of(name: &str) -> Self {
         let (text, detail) = match name {
-            "openid" => ("Know who you are", Some("An identifier for your account, nothing else about you.")),
-            "profile" => ("See your profile", Some("Such as your name, username, picture, language and time zone.")),
+            "openid" => (
+                "Know who you are",
+                Some("An identifier for your account, nothing else about you."),
+            ),
+            "profile" => (
+                "See your profile",
+                Some("Such as your name, username, picture, language and time zone."),
+            ),
             "email" => ("See your email address", None),
             "address" => ("See your postal address", None),
             "phone" => ("See your phone number", None),

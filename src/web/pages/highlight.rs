@@ -26,9 +26,15 @@ pub(crate) fn json(text: &str) -> Vec<Mark<'_>> {
     while let Some(first) = rest.chars().next() {
         let (piece, tail) = cut(rest, json_piece(first, rest));
         match first {
-            '"' if tail.trim_start().starts_with(':') => marks.push(Mark { kind: "key", text: piece }),
+            '"' if tail.trim_start().starts_with(':') => marks.push(Mark {
+                kind: "key",
+                text: piece,
+            }),
             '"' => marks.extend(string(piece)),
-            '-' | '0'..='9' | 't' | 'f' | 'n' => marks.push(Mark { kind: "lit", text: piece }),
+            '-' | '0'..='9' | 't' | 'f' | 'n' => marks.push(Mark {
+                kind: "lit",
+                text: piece,
+            }),
             _ => marks.push(plain(piece)),
         }
         rest = tail;
@@ -64,11 +70,20 @@ pub(crate) fn value(text: &str) -> Vec<Mark<'_>> {
     match token.split('.').collect::<Vec<_>>().as_slice() {
         [header, payload, signature] => vec![
             plain(before),
-            Mark { kind: "jose-header", text: header },
+            Mark {
+                kind: "jose-header",
+                text: header,
+            },
             plain("."),
-            Mark { kind: "jose-payload", text: payload },
+            Mark {
+                kind: "jose-payload",
+                text: payload,
+            },
             plain("."),
-            Mark { kind: "jose-signature", text: signature },
+            Mark {
+                kind: "jose-signature",
+                text: signature,
+            },
             plain(after),
         ],
         _ => vec![plain(text)],
@@ -86,9 +101,15 @@ fn parameters<'a>(text: &'a str, between: &'static str) -> Vec<Mark<'a>> {
             marks.push(plain(between));
         }
         match parameter.split_once('=') {
-            None => marks.push(Mark { kind: "key", text: parameter }),
+            None => marks.push(Mark {
+                kind: "key",
+                text: parameter,
+            }),
             Some((name, content)) => {
-                marks.push(Mark { kind: "key", text: name });
+                marks.push(Mark {
+                    kind: "key",
+                    text: name,
+                });
                 marks.push(plain("="));
                 marks.extend(value(content));
             }
@@ -122,7 +143,9 @@ fn json_piece(first: char, rest: &str) -> usize {
                 .map_or(rest.len(), |(at, _)| at + 1)
         }
         '-' | '0'..='9' | 't' | 'f' | 'n' => rest
-            .find(|letter: char| !letter.is_ascii_alphanumeric() && !matches!(letter, '-' | '+' | '.'))
+            .find(|letter: char| {
+                !letter.is_ascii_alphanumeric() && !matches!(letter, '-' | '+' | '.')
+            })
             .unwrap_or(rest.len()),
         _ => rest
             .char_indices()
@@ -161,9 +184,18 @@ mod tests {
             assert_eq!(text_of(&json(text)), text);
         }
         let marks = json(r#"{"a": "b", "n": 1}"#);
-        assert!(marks.contains(&Mark { kind: "key", text: "\"a\"" }));
-        assert!(marks.contains(&Mark { kind: "str", text: "\"b\"" }));
-        assert!(marks.contains(&Mark { kind: "lit", text: "1" }));
+        assert!(marks.contains(&Mark {
+            kind: "key",
+            text: "\"a\""
+        }));
+        assert!(marks.contains(&Mark {
+            kind: "str",
+            text: "\"b\""
+        }));
+        assert!(marks.contains(&Mark {
+            kind: "lit",
+            text: "1"
+        }));
     }
 
     #[test]
@@ -173,16 +205,36 @@ mod tests {
             text_of(&marks),
             "http://localhost:8080/authorize\n  ?client_id=web\n  &flag\n  &state=a%26b"
         );
-        assert_eq!(text_of(&body("grant_type=refresh_token&x=1")), "grant_type=refresh_token\n&x=1");
+        assert_eq!(
+            text_of(&body("grant_type=refresh_token&x=1")),
+            "grant_type=refresh_token\n&x=1"
+        );
         assert_eq!(text_of(&body("<p>a=b</p>")), "<p>a=b</p>");
         assert_eq!(without_query("/a?b=c"), "/a");
     }
 
     #[test]
     fn a_token_shows_its_three_parts() {
-        let kinds: Vec<_> = value("Bearer eyJh.eyJi.c2ln").iter().map(|mark| mark.kind).collect();
-        assert_eq!(kinds, ["", "jose-header", "", "jose-payload", "", "jose-signature", ""]);
+        let kinds: Vec<_> = value("Bearer eyJh.eyJi.c2ln")
+            .iter()
+            .map(|mark| mark.kind)
+            .collect();
+        assert_eq!(
+            kinds,
+            [
+                "",
+                "jose-header",
+                "",
+                "jose-payload",
+                "",
+                "jose-signature",
+                ""
+            ]
+        );
         assert_eq!(text_of(&value("Bearer eyJh.eyJi")), "Bearer eyJh.eyJi");
-        assert_eq!(text_of(&json(r#"{"t":"eyJh.eyJi.c2ln"}"#)), r#"{"t":"eyJh.eyJi.c2ln"}"#);
+        assert_eq!(
+            text_of(&json(r#"{"t":"eyJh.eyJi.c2ln"}"#)),
+            r#"{"t":"eyJh.eyJi.c2ln"}"#
+        );
     }
 }

@@ -67,7 +67,8 @@ pub(crate) fn web_link(uri: &Option<String>) -> Option<&str> {
 /// A client's logo if it is one that the pages' `img-src` lets through.
 pub(crate) fn image_link(uri: &Option<String>) -> Option<&str> {
     let uri = uri.as_deref()?;
-    with_scheme(uri, |scheme| scheme == "https").or_else(|| uri.starts_with("data:image/").then_some(uri))
+    with_scheme(uri, |scheme| scheme == "https")
+        .or_else(|| uri.starts_with("data:image/").then_some(uri))
 }
 
 /// The link back to the application after sign-out. Native applications have schemes of their own (RFC 8252 §7.1);
@@ -75,7 +76,10 @@ pub(crate) fn image_link(uri: &Option<String>) -> Option<&str> {
 pub(crate) fn return_link(link: &Option<(String, String)>) -> Option<(&str, &str)> {
     let (uri, name) = link.as_ref()?;
     let uri = with_scheme(uri, |scheme| {
-        !matches!(scheme, "javascript" | "data" | "vbscript" | "blob" | "file" | "about")
+        !matches!(
+            scheme,
+            "javascript" | "data" | "vbscript" | "blob" | "file" | "about"
+        )
     })?;
     Some((uri, name))
 }
