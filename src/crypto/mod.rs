@@ -1,0 +1,2 @@
+//! Stub of the room `crypto`.
+pub mod random;
