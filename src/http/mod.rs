@@ -1,4 +1,5 @@
 //! Stub of the room `http`.
+mod activity;
 pub mod client_ip;
 pub mod cookies;
 pub mod headers;

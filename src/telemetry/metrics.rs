@@ -241,11 +241,17 @@ fn start_time() -> f64 {
         .as_secs_f64()
 }
 
-/// Linux tells resident pages in the second field of `/proc/self/statm`; elsewhere there is no figure.
+/// Linux tells resident memory in `/proc/self/status`, in KiB; elsewhere there is no figure.
 fn resident_memory() -> Option<u64> {
-    let statm = std::fs::read_to_string("/proc/self/statm").ok()?;
-    let pages: u64 = statm.split_ascii_whitespace().nth(1)?.parse().ok()?;
-    pages.checked_mul(u64::try_from(rustix::param::page_size()).ok()?)
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmRSS:"))?;
+    line.trim()
+        .trim_end_matches(" kB")
+        .parse::<u64>()
+        .ok()?
+        .checked_mul(1024)
 }
 
 #[cfg(test)]
