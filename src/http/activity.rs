@@ -45,24 +45,23 @@ impl Activity {
     pub(super) async fn watch(&self, header: Duration, idle: Duration) -> &'static str {
         loop {
             let now = self.now();
+            // Read first: what a finished request wrote is visible once it no longer counts.
+            let busy = self.in_flight.load(Ordering::Acquire) > 0;
             let (since, limit, what) = match self.header_since.load(Ordering::Acquire) {
-                // HTTP/2 peers send frames that are no requests, so bytes do not begin a header there.
-                since if since != 0 && !self.http2.load(Ordering::Relaxed) => {
-                    (since, header, "the header of a request took too long")
-                }
+                // HTTP/2 peers send frames that are no requests, so bytes begin no header there.
+                since if since != 0 && !self.http2.load(Ordering::Relaxed) => (
+                    since,
+                    millis(header),
+                    "the header of a request took too long",
+                ),
                 _ => (
                     self.quiet_since.load(Ordering::Acquire),
-                    idle,
+                    millis(idle),
                     "it was idle for too long",
                 ),
             };
-            let limit = millis(limit);
-            let due = if self.in_flight.load(Ordering::Acquire) > 0 {
-                // The request itself has its own time limit; look again after it may have ended.
-                now.saturating_add(limit)
-            } else {
-                since.saturating_add(limit)
-            };
+            // A request in flight has its own time limit; look again after it may have ended.
+            let due = if busy { now } else { since }.saturating_add(limit);
             if due <= now {
                 return what;
             }

@@ -245,3 +245,7 @@ impl Drop for Open {
         metrics::open_connections().decrement(1.0);
     }
 }
+
+#[cfg(test)]
+#[path = "server_tests.rs"]
+mod tests;
