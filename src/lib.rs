@@ -2,6 +2,10 @@
 //!
 //! `src/README.md` is the map: what each room is for and what may import what.
 
+pub mod config;
 pub mod crypto;
 pub mod domain;
+pub mod service;
 pub mod spec;
+pub mod store;
+pub mod telemetry;

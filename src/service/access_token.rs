@@ -74,13 +74,22 @@ impl From<StoreError> for TokenError {
 
 impl AccessTokens {
     pub(super) fn new() -> Self {
-        Self { cache: Cache::builder().max_capacity(4096).time_to_live(Duration::from_secs(300)).build() }
+        Self {
+            cache: Cache::builder()
+                .max_capacity(4096)
+                .time_to_live(Duration::from_secs(300))
+                .build(),
+        }
     }
 }
 
 /// The access token, if it is ours and has not expired. Whether it was revoked is another question:
 /// [`AccessToken::revocation_keys`] and [`AccessToken::stands`].
-pub async fn verify(services: &Services, token: &str, now: Ts) -> Result<Arc<AccessToken>, TokenError> {
+pub async fn verify(
+    services: &Services,
+    token: &str,
+    now: Ts,
+) -> Result<Arc<AccessToken>, TokenError> {
     if token.len() > MAX_BYTES {
         return Err(TokenError::Inactive("the token is too long"));
     }
@@ -90,7 +99,11 @@ pub async fn verify(services: &Services, token: &str, now: Ts) -> Result<Arc<Acc
         Some(token) => token,
         None => {
             let token = Arc::new(verify_signature(services, token, now).await?);
-            services.access_tokens.cache.insert(digest, Arc::clone(&token)).await;
+            services
+                .access_tokens
+                .cache
+                .insert(digest, Arc::clone(&token))
+                .await;
             token
         }
     };
@@ -101,17 +114,28 @@ pub async fn verify(services: &Services, token: &str, now: Ts) -> Result<Arc<Acc
 }
 
 /// The access token, if it is ours, has not expired and was not revoked in any of the four ways.
-pub async fn verify_standing(services: &Services, token: &str, now: Ts) -> Result<Arc<AccessToken>, TokenError> {
+pub async fn verify_standing(
+    services: &Services,
+    token: &str,
+    now: Ts,
+) -> Result<Arc<AccessToken>, TokenError> {
     let token = verify(services, token, now).await?;
     let standing = services.revocations.check(&token.revocation_keys()).await?;
-    if token.stands(&standing) { Ok(token) } else { Err(TokenError::Inactive("the token was revoked")) }
+    if token.stands(&standing) {
+        Ok(token)
+    } else {
+        Err(TokenError::Inactive("the token was revoked"))
+    }
 }
 
 impl AccessToken {
     /// Everything whose revocation ends this token.
     #[must_use]
     pub fn revocation_keys(&self) -> Vec<Key<'_>> {
-        let mut keys = vec![Key::Jti(self.jti.as_bytes()), Key::Client(self.client_id.as_str())];
+        let mut keys = vec![
+            Key::Jti(self.jti.as_bytes()),
+            Key::Client(self.client_id.as_str()),
+        ];
         keys.extend(self.grant_id.map(|id| Key::Grant(id.bytes())));
         keys.extend(self.session_id.map(|id| Key::Session(id.bytes())));
         keys.extend(self.user_id.map(|id| Key::User(id.bytes())));
@@ -121,12 +145,15 @@ impl AccessToken {
     /// Whether the token stands, given what was found for [`revocation_keys`](Self::revocation_keys).
     #[must_use]
     pub fn stands(&self, standing: &Standing) -> bool {
-        self.revocation_keys().iter().zip(&standing.values).all(|(key, value)| match (key, value) {
-            (_, None) => true,
-            (Key::Client(_), Some(not_before)) => self.issued_at.micros() >= *not_before,
-            (Key::User(_), Some(oldest)) => self.version >= *oldest,
-            (Key::Jti(_) | Key::Grant(_) | Key::Session(_), Some(_)) => false,
-        })
+        self.revocation_keys()
+            .iter()
+            .zip(&standing.values)
+            .all(|(key, value)| match (key, value) {
+                (_, None) => true,
+                (Key::Client(_), Some(not_before)) => self.issued_at.micros() >= *not_before,
+                (Key::User(_), Some(oldest)) => self.version >= *oldest,
+                (Key::Jti(_) | Key::Grant(_) | Key::Session(_), Some(_)) => false,
+            })
     }
 }
 
@@ -153,24 +180,35 @@ enum Audience {
     Many(Vec<String>),
 }
 
-async fn verify_signature(services: &Services, token: &str, now: Ts) -> Result<AccessToken, TokenError> {
+async fn verify_signature(
+    services: &Services,
+    token: &str,
+    now: Ts,
+) -> Result<AccessToken, TokenError> {
     let verified = match services.keys.verify(token, now).await {
         Ok(verified) => verified,
         Err(KeyError::Store(error)) => return Err(TokenError::Store(error)),
-        Err(KeyError::Jose(JoseError::UnknownKid)) => return Err(TokenError::Inactive("the token was signed with a key that is not ours")),
+        Err(KeyError::Jose(JoseError::UnknownKid)) => {
+            return Err(TokenError::Inactive(
+                "the token was signed with a key that is not ours",
+            ));
+        }
         Err(_) => return Err(TokenError::Inactive("the token is not one of ours")),
     };
     // RFC 9068 §4: the type keeps ID tokens and other JWTs of ours from passing as access tokens.
     if !verified.is_typ("at+jwt") {
         return Err(TokenError::Inactive("the token is not an access token"));
     }
-    let claims: Claims =
-        serde_json::from_value(Value::Object(verified.claims.clone())).map_err(|_| TokenError::Inactive("the token lacks claims"))?;
+    let claims: Claims = serde_json::from_value(Value::Object(verified.claims.clone()))
+        .map_err(|_| TokenError::Inactive("the token lacks claims"))?;
     if claims.iss != services.config.issuer.as_str() {
         return Err(TokenError::Inactive("the token is another issuer's"));
     }
     let user_id = match claims.grant_id {
-        Some(_) => Some(UserId::parse(&claims.sub).ok_or(TokenError::Inactive("the token lacks its subject"))?),
+        Some(_) => Some(
+            UserId::parse(&claims.sub)
+                .ok_or(TokenError::Inactive("the token lacks its subject"))?,
+        ),
         None => None,
     };
     Ok(AccessToken {

@@ -36,13 +36,25 @@ impl ClientKeys {
     pub(super) fn new(fetcher: Fetcher) -> Self {
         Self {
             fetcher,
-            registered: Cache::builder().max_capacity(1_000).time_to_idle(Duration::from_secs(3600)).build(),
-            fetched: Cache::builder().max_capacity(1_000).time_to_live(FRESH).build(),
+            registered: Cache::builder()
+                .max_capacity(1_000)
+                .time_to_idle(Duration::from_secs(3600))
+                .build(),
+            fetched: Cache::builder()
+                .max_capacity(1_000)
+                .time_to_live(FRESH)
+                .build(),
         }
     }
 
     /// Checks a JWT that the client signed. The error is the sentence for `error_description`.
-    pub async fn verify(&self, client: &Client, jwt: &str, allowed: &[SigningAlg], now: Ts) -> Result<Verified, String> {
+    pub async fn verify(
+        &self,
+        client: &Client,
+        jwt: &str,
+        allowed: &[SigningAlg],
+        now: Ts,
+    ) -> Result<Verified, String> {
         if let Some(jwks) = &client.metadata.jwks {
             let keys = self.registered(jwks).await?;
             return keys.verify(jwt, allowed).map_err(|error| error.to_string());
@@ -55,7 +67,9 @@ impl ClientKeys {
             // The client may have rotated its keys since.
             Err(JoseError::UnknownKid) => {
                 let again = self.fetched(address, now, REFETCH_EVERY).await?;
-                again.verify(jwt, allowed).map_err(|error| error.to_string())
+                again
+                    .verify(jwt, allowed)
+                    .map_err(|error| error.to_string())
             }
             other => other.map_err(|error| error.to_string()),
         }
@@ -72,20 +86,41 @@ impl ClientKeys {
     }
 
     /// The keys at that address, fetched unless that was done, or failed, within `fresh`.
-    async fn fetched(&self, address: &str, now: Ts, fresh: Duration) -> Result<Arc<KeySet>, String> {
+    async fn fetched(
+        &self,
+        address: &str,
+        now: Ts,
+        fresh: Duration,
+    ) -> Result<Arc<KeySet>, String> {
         let known = self.fetched.get(address).await;
-        let wait = |known: &Fetched| if known.keys.is_ok() { fresh } else { REFETCH_EVERY };
+        let wait = |known: &Fetched| {
+            if known.keys.is_ok() {
+                fresh
+            } else {
+                REFETCH_EVERY
+            }
+        };
         if let Some(known) = known.filter(|known| now.since(known.at) < wait(known)) {
             return known.keys.map_err(|error| error.to_string());
         }
         let keys = match self.fetcher.json(address).await {
-            Ok(jwks) => KeySet::from_jwks(&jwks).map(Arc::new).map_err(|error| Arc::from(error.to_string())),
+            Ok(jwks) => KeySet::from_jwks(&jwks)
+                .map(Arc::new)
+                .map_err(|error| Arc::from(error.to_string())),
             Err(error) => Err(Arc::from(error)),
         };
         if let Err(error) = &keys {
             tracing::warn!(address, %error, "the keys of a client cannot be fetched");
         }
-        self.fetched.insert(address.to_owned(), Fetched { at: now, keys: keys.clone() }).await;
+        self.fetched
+            .insert(
+                address.to_owned(),
+                Fetched {
+                    at: now,
+                    keys: keys.clone(),
+                },
+            )
+            .await;
         keys.map_err(|error| error.to_string())
     }
 }

@@ -33,8 +33,15 @@ struct Cached {
 
 impl Clients {
     pub(super) fn new(store: Store, revocations: Revocations) -> Self {
-        let cache = Cache::builder().max_capacity(10_000).time_to_live(Duration::from_secs(600)).build();
-        Self { store, revocations, cache }
+        let cache = Cache::builder()
+            .max_capacity(10_000)
+            .time_to_live(Duration::from_secs(600))
+            .build();
+        Self {
+            store,
+            revocations,
+            cache,
+        }
     }
 
     /// The client of that id as it stands now, unless it is disabled.
@@ -44,7 +51,11 @@ impl Clients {
     }
 
     /// The client of that id, when the number of the last change is known already.
-    pub async fn find_at(&self, id: &ClientId, version: i64) -> Result<Option<Arc<Client>>, StoreError> {
+    pub async fn find_at(
+        &self,
+        id: &ClientId,
+        version: i64,
+    ) -> Result<Option<Arc<Client>>, StoreError> {
         if let Some(cached) = self.cache.get(id).await
             && cached.version == version
         {
@@ -56,7 +67,15 @@ impl Clients {
             return Ok(None);
         };
         let client = Arc::new(client);
-        self.cache.insert(id.clone(), Cached { version, client: Arc::clone(&client) }).await;
+        self.cache
+            .insert(
+                id.clone(),
+                Cached {
+                    version,
+                    client: Arc::clone(&client),
+                },
+            )
+            .await;
         Ok(enabled(client))
     }
 }

@@ -12,7 +12,7 @@ use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use url::{Host, Url};
 
 use crate::config::Config;
-use crate::config::HostPattern;
+use crate::config::parse::HostPattern;
 
 /// How long one fetch may take, name resolution and body included.
 const TIMEOUT: Duration = Duration::from_secs(5);
@@ -37,14 +37,20 @@ impl Fetcher {
             .timeout(TIMEOUT)
             .connect_timeout(Duration::from_secs(3))
             .user_agent(concat!("signet/", env!("CARGO_PKG_VERSION")))
-            .dns_resolver(PublicOnly { allowed: Arc::clone(&allowed) });
+            .dns_resolver(PublicOnly {
+                allowed: Arc::clone(&allowed),
+            });
         if let Some(path) = &config.fetch_ca_file {
-            let pem = std::fs::read(path).map_err(|error| format!("fetch_ca_file {}: {error}", path.display()))?;
-            let certificates =
-                reqwest::Certificate::from_pem_bundle(&pem).map_err(|error| format!("fetch_ca_file {}: {error}", path.display()))?;
+            let pem = std::fs::read(path)
+                .map_err(|error| format!("fetch_ca_file {}: {error}", path.display()))?;
+            let certificates = reqwest::Certificate::from_pem_bundle(&pem)
+                .map_err(|error| format!("fetch_ca_file {}: {error}", path.display()))?;
             builder = builder.tls_certs_merge(certificates);
         }
-        Ok(Self { http: builder.build().map_err(|error| error.to_string())?, allowed })
+        Ok(Self {
+            http: builder.build().map_err(|error| error.to_string())?,
+            allowed,
+        })
     }
 
     /// Fetches a JSON document. The error is a sentence for the log and for the client's developer.
@@ -58,10 +64,17 @@ impl Fetcher {
             .await
             .map_err(|error| format!("{address} cannot be fetched: {}", root_cause(&error)))?;
         if !response.status().is_success() {
-            return Err(format!("{address} answered {} where 200 was expected (redirects are not followed)", response.status()));
+            return Err(format!(
+                "{address} answered {} where 200 was expected (redirects are not followed)",
+                response.status()
+            ));
         }
         let mut body = Vec::new();
-        while let Some(chunk) = response.chunk().await.map_err(|error| format!("{address} broke off: {}", root_cause(&error)))? {
+        while let Some(chunk) = response
+            .chunk()
+            .await
+            .map_err(|error| format!("{address} broke off: {}", root_cause(&error)))?
+        {
             if body.len() + chunk.len() > MAX_BODY {
                 return Err(format!("{address} answered more than {MAX_BODY} bytes"));
             }
@@ -76,7 +89,11 @@ impl Fetcher {
             return Err(format!("{address} carries a user name or password"));
         }
         let host = url.host_str().unwrap_or_default();
-        let allowed = is_allowed(&self.allowed, host, url.port_or_known_default().unwrap_or(443));
+        let allowed = is_allowed(
+            &self.allowed,
+            host,
+            url.port_or_known_default().unwrap_or(443),
+        );
         match url.scheme() {
             "https" => {}
             "http" if allowed => {}
@@ -89,7 +106,9 @@ impl Fetcher {
             Some(Host::Domain(_)) | None => None,
         };
         match literal {
-            Some(ip) if !is_public(ip) && !allowed => Err(format!("{address} is not a public address")),
+            Some(ip) if !is_public(ip) && !allowed => {
+                Err(format!("{address} is not a public address"))
+            }
             Some(_) | None => Ok(url),
         }
     }
@@ -101,10 +120,15 @@ struct PublicOnly {
 
 impl Resolve for PublicOnly {
     fn resolve(&self, name: Name) -> Resolving {
-        let allowed = self.allowed.iter().any(|pattern| pattern.names_host(name.as_str()));
+        let allowed = self
+            .allowed
+            .iter()
+            .any(|pattern| pattern.host.eq_ignore_ascii_case(name.as_str()));
         Box::pin(async move {
             let found = tokio::net::lookup_host((name.as_str(), 0)).await?;
-            let addresses: Vec<SocketAddr> = found.filter(|address| allowed || is_public(address.ip())).collect();
+            let addresses: Vec<SocketAddr> = found
+                .filter(|address| allowed || is_public(address.ip()))
+                .collect();
             if addresses.is_empty() {
                 return Err(format!("{} has no public address", name.as_str()).into());
             }
@@ -161,8 +185,24 @@ mod tests {
     #[test]
     fn only_public_addresses_are_fetched() {
         for private in [
-            "127.0.0.1", "10.1.2.3", "192.168.0.1", "172.16.0.1", "169.254.169.254", "100.64.0.1", "0.0.0.0", "224.0.0.1", "255.255.255.255",
-            "::1", "::", "fe80::1", "fd00::1", "::ffff:10.0.0.1", "64:ff9b::a00:1", "2002:a00:1::", "2001:db8::1", "ff02::1",
+            "127.0.0.1",
+            "10.1.2.3",
+            "192.168.0.1",
+            "172.16.0.1",
+            "169.254.169.254",
+            "100.64.0.1",
+            "0.0.0.0",
+            "224.0.0.1",
+            "255.255.255.255",
+            "::1",
+            "::",
+            "fe80::1",
+            "fd00::1",
+            "::ffff:10.0.0.1",
+            "64:ff9b::a00:1",
+            "2002:a00:1::",
+            "2001:db8::1",
+            "ff02::1",
         ] {
             assert!(!is_public(private.parse().unwrap()), "{private}");
         }

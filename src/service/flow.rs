@@ -30,7 +30,10 @@ pub enum FlowError {
 
 impl Flows {
     pub(super) fn new(master: &MasterKey, lifetime: Duration) -> Self {
-        Self { sealer: Sealer::new(master, "flow"), lifetime }
+        Self {
+            sealer: Sealer::new(master, "flow"),
+            lifetime,
+        }
     }
 
     /// Seals a pending request.
@@ -45,7 +48,10 @@ impl Flows {
         if sealed.len() > MAX_BYTES {
             return Err(FlowError::Forged);
         }
-        let json = self.sealer.open_text(b"", sealed).ok_or(FlowError::Forged)?;
+        let json = self
+            .sealer
+            .open_text(b"", sealed)
+            .ok_or(FlowError::Forged)?;
         let pending: Pending = serde_json::from_slice(&json).map_err(|_| FlowError::Forged)?;
         if now >= pending.started_at.plus(self.lifetime) {
             return Err(FlowError::Expired);

@@ -126,7 +126,10 @@ fn access_token(services: &Services, issuance: &Issuance<'_>) -> Result<(String,
         expires_at = expires_at.min(grant.expires_at);
     }
     let issuer = services.config.issuer.as_str();
-    let subject = grant.map_or_else(|| client.id.as_str().to_owned(), |grant| grant.user_id.to_string());
+    let subject = grant.map_or_else(
+        || client.id.as_str().to_owned(),
+        |grant| grant.user_id.to_string(),
+    );
     let scope = issuance.scope.to_string();
     let jti = b64::encode(&random::bytes::<16>());
     let claims = AccessTokenClaims {
@@ -141,12 +144,16 @@ fn access_token(services: &Services, issuance: &Issuance<'_>) -> Result<(String,
         auth_time: grant.map(|grant| grant.auth_time.secs()),
         acr: grant.map(|grant| grant.acr.as_str()),
         amr: grant.map_or(&[], |grant| grant.amr.as_slice()),
-        sid: grant.filter(|grant| !grant.offline).map(|grant| grant.session_id.to_string()),
+        sid: grant
+            .filter(|grant| !grant.offline)
+            .map(|grant| grant.session_id.to_string()),
         grant_id: grant.map(|grant| grant.id.to_string()),
         ver: grant.map(|grant| grant.user_version),
     };
     let ring = services.keys.ring();
-    let token = ring.active(client.access_token_alg(), *now)?.sign("at+jwt", &claims)?;
+    let token = ring
+        .active(client.access_token_alg(), *now)?
+        .sign("at+jwt", &claims)?;
     Ok((token, expires_at.secs() - now.secs()))
 }
 
@@ -169,12 +176,25 @@ fn audience<'a>(issuer: &'a str, issuance: &Issuance<'a>) -> Audience<'a> {
 /// The refresh token is the grant's counter as it stands; the same counter gives the same token.
 fn refresh_token(services: &Services, client: &Client, grant: &Grant) -> Option<String> {
     client.may_use(GrantType::RefreshToken).then(|| {
-        services.credentials.mint(CredentialKind::RefreshToken, grant.id.bytes(), grant.generation).expose().to_owned()
+        services
+            .credentials
+            .mint(
+                CredentialKind::RefreshToken,
+                grant.id.bytes(),
+                grant.generation,
+            )
+            .expose()
+            .to_owned()
     })
 }
 
 /// The ID token (OpenID Connect Core §2), for OpenID Connect grants.
-async fn id_token(services: &Services, issuance: &Issuance<'_>, grant: &Grant, access_token: &str) -> Result<Option<String>, KeyError> {
+async fn id_token(
+    services: &Services,
+    issuance: &Issuance<'_>,
+    grant: &Grant,
+    access_token: &str,
+) -> Result<Option<String>, KeyError> {
     if !issuance.scope.is_openid() {
         return Ok(None);
     }
@@ -185,7 +205,10 @@ async fn id_token(services: &Services, issuance: &Issuance<'_>, grant: &Grant, a
     set("iss", services.config.issuer.as_str().into());
     set("sub", grant.user_id.to_string().into());
     set("aud", grant.client_id.as_str().into());
-    set("exp", now.plus(services.config.id_token_lifetime).secs().into());
+    set(
+        "exp",
+        now.plus(services.config.id_token_lifetime).secs().into(),
+    );
     set("iat", now.secs().into());
     set("auth_time", grant.auth_time.secs().into());
     set("acr", grant.acr.clone().into());
@@ -201,7 +224,10 @@ async fn id_token(services: &Services, issuance: &Issuance<'_>, grant: &Grant, a
 }
 
 /// Claims about the person that the request wants in the ID token itself (OpenID Connect Core §5.5).
-async fn asked_claims(services: &Services, grant: &Grant) -> Result<Map<String, Value>, StoreError> {
+async fn asked_claims(
+    services: &Services,
+    grant: &Grant,
+) -> Result<Map<String, Value>, StoreError> {
     if grant.claims.id_token.is_empty() {
         return Ok(Map::new());
     }
@@ -209,5 +235,9 @@ async fn asked_claims(services: &Services, grant: &Grant) -> Result<Map<String, 
         return Ok(Map::new());
     };
     let asked = grant.claims.id_token.keys().map(String::as_str);
-    Ok(standard_claims::released(user.all_claims(), &Scope::default(), asked))
+    Ok(standard_claims::released(
+        user.all_claims(),
+        &Scope::default(),
+        asked,
+    ))
 }

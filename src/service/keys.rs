@@ -90,7 +90,8 @@ impl KeyRing {
             sealer: Sealer::new(master, "signing-keys"),
             rotation_interval: config.key_rotation_interval,
             publish_lead: config.key_publish_lead,
-            longest_token: MAX_ACCESS_TOKEN_LIFETIME.max(config.id_token_lifetime) + Duration::from_secs(60),
+            longest_token: MAX_ACCESS_TOKEN_LIFETIME.max(config.id_token_lifetime)
+                + Duration::from_secs(60),
             ring: RwLock::new(Arc::default()),
             reloading: tokio::sync::Mutex::new(None),
         }
@@ -106,7 +107,12 @@ impl KeyRing {
     pub async fn ensure(&self, now: Ts) -> Result<(), KeyError> {
         self.reload(now).await?;
         for alg in SigningAlg::ALL {
-            if !self.ring().keys.iter().any(|loaded| loaded.dates.alg == alg) {
+            if !self
+                .ring()
+                .keys
+                .iter()
+                .any(|loaded| loaded.dates.alg == alg)
+            {
                 self.create(alg, 1, now, now).await?;
             }
         }
@@ -117,19 +123,30 @@ impl KeyRing {
     #[must_use]
     pub fn is_ready(&self, now: Ts) -> bool {
         let ring = self.ring();
-        SigningAlg::ALL.into_iter().all(|alg| ring.active(alg, now).is_ok())
+        SigningAlg::ALL
+            .into_iter()
+            .all(|alg| ring.active(alg, now).is_ok())
     }
 
     /// Makes the next key of each algorithm whose active key is old; then reads what others made.
     pub async fn rotate_if_due(&self, now: Ts) -> Result<(), KeyError> {
         self.reload(now).await?;
         for alg in SigningAlg::ALL {
-            let newest = self.ring().keys.iter().filter(|loaded| loaded.dates.alg == alg).map(|loaded| loaded.dates.clone()).max_by_key(|d| d.number);
+            let newest = self
+                .ring()
+                .keys
+                .iter()
+                .filter(|loaded| loaded.dates.alg == alg)
+                .map(|loaded| loaded.dates.clone())
+                .max_by_key(|d| d.number);
             let Some(newest) = newest else { continue };
             let lead = self.publish_lead;
-            let due = newest.activates_at.plus(self.rotation_interval.saturating_sub(lead));
+            let due = newest
+                .activates_at
+                .plus(self.rotation_interval.saturating_sub(lead));
             if now >= due && now >= newest.activates_at {
-                self.create(alg, newest.number + 1, now, now.plus(lead)).await?;
+                self.create(alg, newest.number + 1, now, now.plus(lead))
+                    .await?;
             }
         }
         self.reload(now).await?;
@@ -137,10 +154,25 @@ impl KeyRing {
     }
 
     /// Makes the next key of every algorithm (or of `only`) at once, to sign after `lead`.
-    pub async fn rotate(&self, only: Option<SigningAlg>, lead: Duration, now: Ts) -> Result<(), KeyError> {
+    pub async fn rotate(
+        &self,
+        only: Option<SigningAlg>,
+        lead: Duration,
+        now: Ts,
+    ) -> Result<(), KeyError> {
         self.reload(now).await?;
-        for alg in SigningAlg::ALL.into_iter().filter(|alg| only.is_none_or(|only| only == *alg)) {
-            let number = self.ring().keys.iter().filter(|loaded| loaded.dates.alg == alg).map(|loaded| loaded.dates.number).max().unwrap_or(0);
+        for alg in SigningAlg::ALL
+            .into_iter()
+            .filter(|alg| only.is_none_or(|only| only == *alg))
+        {
+            let number = self
+                .ring()
+                .keys
+                .iter()
+                .filter(|loaded| loaded.dates.alg == alg)
+                .map(|loaded| loaded.dates.number)
+                .max()
+                .unwrap_or(0);
             self.create(alg, number + 1, now, now.plus(lead)).await?;
         }
         self.reload(now).await
@@ -166,7 +198,9 @@ impl KeyRing {
     /// Checks a JWT that Signet signed itself. A key that another instance made a moment ago is looked for.
     pub async fn verify(&self, jwt: &str, now: Ts) -> Result<Verified, KeyError> {
         match self.ring().verify(jwt) {
-            Err(JoseError::UnknownKid) if self.reload_once(now).await? => Ok(self.ring().verify(jwt)?),
+            Err(JoseError::UnknownKid) if self.reload_once(now).await? => {
+                Ok(self.ring().verify(jwt)?)
+            }
             other => Ok(other?),
         }
     }
@@ -195,29 +229,56 @@ impl KeyRing {
                 Some(loaded) => Arc::clone(&loaded.key),
                 None => Arc::new(self.open(&row)?),
             };
-            keys.push(LoadedKey { dates: row.dates, key });
+            keys.push(LoadedKey {
+                dates: row.dates,
+                key,
+            });
         }
         let jwks = json!({ "keys": keys.iter().map(|loaded| loaded.key.public_jwk()).collect::<Vec<Value>>() });
         let verifying = KeySet::from_signing_keys(keys.iter().map(|loaded| loaded.key.as_ref()));
-        let ring = Ring { keys, verifying: Some(verifying), jwks: jwks.to_string().into() };
+        let ring = Ring {
+            keys,
+            verifying: Some(verifying),
+            jwks: jwks.to_string().into(),
+        };
         *self.ring.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(ring);
         Ok(())
     }
 
     fn open(&self, row: &StoredKey) -> Result<SigningKey, KeyError> {
-        let opened = self.sealer.open(row.kid.as_bytes(), &row.sealed).ok_or_else(|| KeyError::Sealed { kid: row.kid.clone() })?;
+        let opened = self
+            .sealer
+            .open(row.kid.as_bytes(), &row.sealed)
+            .ok_or_else(|| KeyError::Sealed {
+                kid: row.kid.clone(),
+            })?;
         let der = zeroize::Zeroizing::new(opened);
         Ok(SigningKey::from_pkcs8_der(row.dates.alg, &der)?)
     }
 
-    async fn create(&self, alg: SigningAlg, number: i64, now: Ts, activates_at: Ts) -> Result<(), KeyError> {
+    async fn create(
+        &self,
+        alg: SigningAlg,
+        number: i64,
+        now: Ts,
+        activates_at: Ts,
+    ) -> Result<(), KeyError> {
         // RSA takes a good part of a second, which no request should wait for.
         let key = tokio::task::spawn_blocking(move || SigningKey::generate(alg))
             .await
             .map_err(|error| KeyError::Generation(error.to_string()))??;
         let sealed = self.sealer.seal(key.kid().as_bytes(), &key.to_pkcs8_der());
-        let dates = KeyDates { alg, number, activates_at };
-        let stored = StoredKey { dates, kid: key.kid().to_owned(), sealed, created_at: now };
+        let dates = KeyDates {
+            alg,
+            number,
+            activates_at,
+        };
+        let stored = StoredKey {
+            dates,
+            kid: key.kid().to_owned(),
+            sealed,
+            created_at: now,
+        };
         if self.store.insert_signing_key(&stored).await? {
             tracing::info!(key.id = %stored.kid, key.alg = %alg, "made {alg} signing key {}, which signs from {}", stored.kid, activates_at.rfc3339());
         }
@@ -229,7 +290,9 @@ impl KeyRing {
         let all: Vec<KeyDates> = stored.iter().map(|key| key.dates.clone()).collect();
         for row in stored {
             if state(&row.dates, &all, now, self.longest_token) == KeyState::Gone {
-                self.store.delete_signing_key(row.dates.alg, row.dates.number).await?;
+                self.store
+                    .delete_signing_key(row.dates.alg, row.dates.number)
+                    .await?;
                 tracing::info!(key.id = %row.kid, "signing key {} is gone: its last token has expired", row.kid);
             }
         }
@@ -262,7 +325,10 @@ impl Ring {
     }
 
     fn dates(&self) -> Vec<KeyDates> {
-        self.keys.iter().map(|loaded| loaded.dates.clone()).collect()
+        self.keys
+            .iter()
+            .map(|loaded| loaded.dates.clone())
+            .collect()
     }
 }
 

@@ -26,13 +26,21 @@ impl From<StoreError> for LoginError {
 }
 
 /// Checks a name and a password. An unknown name takes as long as a wrong password.
-pub async fn with_password(services: &Services, username: &str, password: String) -> Result<User, LoginError> {
+pub async fn with_password(
+    services: &Services,
+    username: &str,
+    password: String,
+) -> Result<User, LoginError> {
     let known = match username_key(username) {
         Some(key) => services.store.find_user_by_key(&key).await?,
         None => None,
     };
     let hash = known.as_ref().and_then(|known| known.password_hash.clone());
-    let verified = match services.passwords.verify(password.clone(), hash.clone()).await {
+    let verified = match services
+        .passwords
+        .verify(password.clone(), hash.clone())
+        .await
+    {
         Ok(verified) => verified,
         Err(PasswordError::Busy) => {
             metrics::login("busy");
@@ -50,8 +58,13 @@ pub async fn with_password(services: &Services, username: &str, password: String
             Err(LoginError::Disabled)
         }
         (Verified::Match { needs_rehash }, Some(known)) => {
-            if needs_rehash && let (Some(old), Ok(new)) = (hash, services.passwords.hash(password).await) {
-                services.store.rehash_password(known.user.id, &old, &new).await?;
+            if needs_rehash
+                && let (Some(old), Ok(new)) = (hash, services.passwords.hash(password).await)
+            {
+                services
+                    .store
+                    .rehash_password(known.user.id, &old, &new)
+                    .await?;
             }
             metrics::login("ok");
             Ok(known.user)

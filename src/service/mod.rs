@@ -2,7 +2,6 @@
 //! endpoint, page or command needs has its one implementation here.
 
 pub mod access_token;
-pub mod apply;
 pub mod client_keys;
 pub mod clients;
 pub mod consent;
@@ -105,7 +104,11 @@ impl Services {
     /// which [`keys::KeyRing::ensure`] makes.
     pub async fn start(config: Config) -> Result<Arc<Self>, StartError> {
         let master = master_key(&config)?;
-        let store = Store::open(config.database_url.expose(), config.database_max_connections).await?;
+        let store = Store::open(
+            config.database_url.expose(),
+            config.database_max_connections,
+        )
+        .await?;
         for name in store.migrate().await? {
             tracing::info!(migration = %name, "applied migration {name}");
         }
@@ -114,7 +117,11 @@ impl Services {
         if stored != given {
             return Err(StartError::OtherMasterKey { stored, given });
         }
-        let revocations = Revocations::start(store.db().clone(), config.redis_url.as_ref().map(|url| url.expose())).await?;
+        let revocations = Revocations::start(
+            store.db().clone(),
+            config.redis_url.as_ref().map(|url| url.expose()),
+        )
+        .await?;
         let passwords = Passwords::new(PasswordParams {
             memory_kib: config.password_hash_memory_kib,
             iterations: config.password_hash_iterations,
@@ -153,7 +160,10 @@ impl Services {
     /// How long things around a grant last.
     #[must_use]
     pub fn grant_limits(&self) -> GrantLimits {
-        GrantLimits { retry_window: self.config.refresh_retry_window, idle: self.config.refresh_token_idle_lifetime }
+        GrantLimits {
+            retry_window: self.config.refresh_retry_window,
+            idle: self.config.refresh_token_idle_lifetime,
+        }
     }
 }
 
@@ -170,7 +180,10 @@ async fn sweep(services: Arc<Services>, stop: CancellationToken) {
         let now = services.clock.now();
         // An hour late, so that a replay is still told apart from garbage when clocks disagree.
         let swept = async {
-            let mut gone = services.store.sweep(now.minus(std::time::Duration::from_secs(3600))).await?;
+            let mut gone = services
+                .store
+                .sweep(now.minus(std::time::Duration::from_secs(3600)))
+                .await?;
             gone += services.revocations.purge_expired(now, 500).await?;
             gone += services.replay.purge_expired(now, 500).await?;
             Ok::<u64, StoreError>(gone)

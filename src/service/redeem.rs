@@ -27,17 +27,28 @@ impl From<StoreError> for RedeemError {
 }
 
 /// Redeems an authorization code (RFC 6749 §4.1.3) with its proofs.
-pub async fn code(services: &Services, client: &Client, code: &str, redirect_uri: &str, verifier: Option<&CodeVerifier>, now: Ts) -> Result<Grant, RedeemError> {
+pub async fn code(
+    services: &Services,
+    client: &Client,
+    code: &str,
+    redirect_uri: &str,
+    verifier: Option<&CodeVerifier>,
+    now: Ts,
+) -> Result<Grant, RedeemError> {
     let credential = services
         .credentials
         .open(CredentialKind::AuthorizationCode, code)
         .map_err(|_| RedeemError::InvalidGrant("code is not one that this server issued"))?;
-    let code_challenge = verifier.and_then(|verifier| CodeChallenge::parse(&sha256_b64(verifier.as_bytes())));
+    let code_challenge =
+        verifier.and_then(|verifier| CodeChallenge::parse(&sha256_b64(verifier.as_bytes())));
     let presented = Presented {
         grant_id: GrantId(uuid::Uuid::from_bytes(credential.grant_id)),
         generation: credential.generation,
         client_id: client.id.clone(),
-        code: Some(CodeBinding { redirect_uri: redirect_uri.to_owned(), code_challenge }),
+        code: Some(CodeBinding {
+            redirect_uri: redirect_uri.to_owned(),
+            code_challenge,
+        }),
         rotate: true,
     };
     redeem(services, presented, now).await
@@ -45,14 +56,24 @@ pub async fn code(services: &Services, client: &Client, code: &str, redirect_uri
 
 /// Redeems a refresh token (RFC 6749 §6). The grant that comes back is the one to go on with, whether this
 /// request advanced it or the answer to an earlier one was lost.
-pub async fn refresh_token(services: &Services, client: &Client, token: &str, now: Ts) -> Result<Grant, RedeemError> {
+pub async fn refresh_token(
+    services: &Services,
+    client: &Client,
+    token: &str,
+    now: Ts,
+) -> Result<Grant, RedeemError> {
     let presented = presented_refresh_token(services, client, token)?;
     redeem(services, presented, now).await
 }
 
 /// The grant behind a refresh token, without redeeming it: what a narrower `scope` is checked against. Only the
 /// token's own client gets it.
-pub async fn peek(services: &Services, client: &Client, token: &str, now: Ts) -> Result<Grant, RedeemError> {
+pub async fn peek(
+    services: &Services,
+    client: &Client,
+    token: &str,
+    now: Ts,
+) -> Result<Grant, RedeemError> {
     let presented = presented_refresh_token(services, client, token)?;
     let standing = services.store.find_grant(presented.grant_id, now).await?;
     standing
@@ -61,11 +82,17 @@ pub async fn peek(services: &Services, client: &Client, token: &str, now: Ts) ->
         .ok_or(RedeemError::InvalidGrant(sentence(Refusal::Unknown)))
 }
 
-fn presented_refresh_token(services: &Services, client: &Client, token: &str) -> Result<Presented, RedeemError> {
+fn presented_refresh_token(
+    services: &Services,
+    client: &Client,
+    token: &str,
+) -> Result<Presented, RedeemError> {
     let credential = services
         .credentials
         .open(CredentialKind::RefreshToken, token)
-        .map_err(|_| RedeemError::InvalidGrant("refresh_token is not one that this server issued"))?;
+        .map_err(|_| {
+            RedeemError::InvalidGrant("refresh_token is not one that this server issued")
+        })?;
     Ok(Presented {
         grant_id: GrantId(uuid::Uuid::from_bytes(credential.grant_id)),
         generation: credential.generation,
@@ -79,7 +106,11 @@ async fn redeem(services: &Services, presented: Presented, now: Ts) -> Result<Gr
     let id = presented.grant_id;
     let client = presented.client_id.clone();
     let is_code = presented.generation == 0;
-    match services.store.redeem(presented, now, services.grant_limits()).await? {
+    match services
+        .store
+        .redeem(presented, now, services.grant_limits())
+        .await?
+    {
         Redeemed::Advanced(grant) => {
             metrics::grant_redeemed("advanced");
             Ok(*grant)
@@ -106,9 +137,13 @@ const fn sentence(refusal: Refusal) -> &'static str {
         Refusal::Unknown => "the code or refresh token is unknown",
         Refusal::OtherClient => "the code or refresh token was issued to another client",
         Refusal::RedirectUri => "redirect_uri is not the one of the authorization request",
-        Refusal::CodeVerifier => "code_verifier does not fit the code_challenge of the authorization request, or one of them is missing",
+        Refusal::CodeVerifier => {
+            "code_verifier does not fit the code_challenge of the authorization request, or one of them is missing"
+        }
         Refusal::Expired => "the code or refresh token has expired",
         Refusal::Revoked => "the grant was revoked",
-        Refusal::Replayed => "the code or refresh token was used before; everything issued from it is revoked",
+        Refusal::Replayed => {
+            "the code or refresh token was used before; everything issued from it is revoked"
+        }
     }
 }

@@ -21,7 +21,13 @@ pub struct Resources {
 
 impl Resources {
     pub(super) fn new(store: Store) -> Self {
-        Self { store, cache: Cache::builder().max_capacity(1).time_to_live(Duration::from_secs(2)).build() }
+        Self {
+            store,
+            cache: Cache::builder()
+                .max_capacity(1)
+                .time_to_live(Duration::from_secs(2))
+                .build(),
+        }
     }
 
     /// Every resource server, at most two seconds old.
@@ -36,17 +42,30 @@ impl Resources {
 
     /// Whether that identifier is a resource server's.
     pub async fn contains(&self, identifier: &str) -> Result<bool, StoreError> {
-        if self.all().await?.iter().any(|resource| resource.identifier == identifier) {
+        if self
+            .all()
+            .await?
+            .iter()
+            .any(|resource| resource.identifier == identifier)
+        {
             return Ok(true);
         }
         // It may have been created a moment ago.
         self.cache.invalidate(&()).await;
-        Ok(self.all().await?.iter().any(|resource| resource.identifier == identifier))
+        Ok(self
+            .all()
+            .await?
+            .iter()
+            .any(|resource| resource.identifier == identifier))
     }
 
     /// Every scope that means something here: the standard ones and those of the resource servers.
     pub async fn scopes(&self) -> Result<Scope, StoreError> {
         let standard: Scope = DEFAULT_SCOPE.split(' ').collect();
-        Ok(self.all().await?.iter().fold(standard, |scopes, resource| scopes.union(&resource.scopes)))
+        Ok(self
+            .all()
+            .await?
+            .iter()
+            .fold(standard, |scopes, resource| scopes.union(&resource.scopes)))
     }
 }

@@ -11,7 +11,11 @@ use crate::store::revocations::{Key, bump_changes, record};
 use crate::telemetry::metrics;
 
 /// Revokes one access token, which expires at `expires_at` anyway.
-pub async fn access_token(services: &Services, jti: &[u8], expires_at: Ts) -> Result<(), StoreError> {
+pub async fn access_token(
+    services: &Services,
+    jti: &[u8],
+    expires_at: Ts,
+) -> Result<(), StoreError> {
     let key = Key::Jti(jti);
     let mut tx = services.store.db().begin().await?;
     record(&mut tx, &key, 1, expires_at).await?;
@@ -35,7 +39,12 @@ pub async fn grant(services: &Services, id: GrantId, now: Ts) -> Result<(), Stor
 }
 
 /// Revokes everything a person allowed a client, and forgets that they did.
-pub async fn consent(services: &Services, user: UserId, client: &ClientId, now: Ts) -> Result<(), StoreError> {
+pub async fn consent(
+    services: &Services,
+    user: UserId,
+    client: &ClientId,
+    now: Ts,
+) -> Result<(), StoreError> {
     let until = now.plus(MAX_ACCESS_TOKEN_LIFETIME);
     let mut tx = services.store.db().begin().await?;
     tx.delete_consent(user, client).await?;
@@ -73,7 +82,12 @@ pub enum Account {
 
 /// Ends every session, grant and token of a person. Returns their new token version, or `None` when there is no
 /// such person.
-pub async fn user(services: &Services, id: UserId, account: Account, now: Ts) -> Result<Option<i64>, StoreError> {
+pub async fn user(
+    services: &Services,
+    id: UserId,
+    account: Account,
+    now: Ts,
+) -> Result<Option<i64>, StoreError> {
     let mut tx = services.store.db().begin().await?;
     let Some(version) = raise_version(&mut tx, id, now).await? else {
         return Ok(None);
@@ -87,36 +101,76 @@ pub async fn user(services: &Services, id: UserId, account: Account, now: Ts) ->
 }
 
 /// Raises a person's token version inside somebody's transaction; follow the commit with [`publish_version`].
-pub async fn raise_version(tx: &mut crate::store::db::Tx, id: UserId, now: Ts) -> Result<Option<i64>, StoreError> {
+pub async fn raise_version(
+    tx: &mut crate::store::db::Tx,
+    id: UserId,
+    now: Ts,
+) -> Result<Option<i64>, StoreError> {
     let Some(version) = tx.raise_token_version(id).await? else {
         return Ok(None);
     };
-    record(tx, &Key::User(id.bytes()), version, now.plus(MAX_ACCESS_TOKEN_LIFETIME)).await?;
+    record(
+        tx,
+        &Key::User(id.bytes()),
+        version,
+        now.plus(MAX_ACCESS_TOKEN_LIFETIME),
+    )
+    .await?;
     Ok(Some(version))
 }
 
 /// Makes a raised token version hold everywhere.
-pub async fn publish_version(services: &Services, id: UserId, version: i64, now: Ts) -> Result<(), StoreError> {
+pub async fn publish_version(
+    services: &Services,
+    id: UserId,
+    version: i64,
+    now: Ts,
+) -> Result<(), StoreError> {
     metrics::revoked("user");
-    services.revocations.publish(&[(Key::User(id.bytes()), version, now.plus(MAX_ACCESS_TOKEN_LIFETIME))]).await
+    services
+        .revocations
+        .publish(&[(
+            Key::User(id.bytes()),
+            version,
+            now.plus(MAX_ACCESS_TOKEN_LIFETIME),
+        )])
+        .await
 }
 
 /// Disables a client and ends everything of its. `false` when there is no such client.
-pub async fn disable_client(services: &Services, id: &ClientId, now: Ts) -> Result<bool, StoreError> {
+pub async fn disable_client(
+    services: &Services,
+    id: &ClientId,
+    now: Ts,
+) -> Result<bool, StoreError> {
     set_client_standing(services, id, Some(now), i64::MAX, now).await
 }
 
 /// Enables a client again. What was issued before stays dead, so tokens count from the next full second on.
-pub async fn enable_client(services: &Services, id: &ClientId, now: Ts) -> Result<bool, StoreError> {
+pub async fn enable_client(
+    services: &Services,
+    id: &ClientId,
+    now: Ts,
+) -> Result<bool, StoreError> {
     let not_before = Ts::from_secs(now.secs() + 1);
     set_client_standing(services, id, None, not_before.micros(), now).await
 }
 
-async fn set_client_standing(services: &Services, id: &ClientId, disabled_at: Option<Ts>, version: i64, now: Ts) -> Result<bool, StoreError> {
+async fn set_client_standing(
+    services: &Services,
+    id: &ClientId,
+    disabled_at: Option<Ts>,
+    version: i64,
+    now: Ts,
+) -> Result<bool, StoreError> {
     let until = now.plus(MAX_ACCESS_TOKEN_LIFETIME);
     let key = Key::Client(id.as_str());
     let mut tx = services.store.db().begin().await?;
-    let not_before = Ts(if disabled_at.is_some() { now.micros() } else { version });
+    let not_before = Ts(if disabled_at.is_some() {
+        now.micros()
+    } else {
+        version
+    });
     if !tx.set_client_disabled(id, disabled_at, not_before).await? {
         return Ok(false);
     }
@@ -124,7 +178,10 @@ async fn set_client_standing(services: &Services, id: &ClientId, disabled_at: Op
     bump_changes(&mut tx, TOPIC).await?;
     tx.commit().await?;
     metrics::revoked("client");
-    services.revocations.publish(&[(key, version, until)]).await?;
+    services
+        .revocations
+        .publish(&[(key, version, until)])
+        .await?;
     services.revocations.publish_change(TOPIC).await?;
     Ok(true)
 }

@@ -13,12 +13,19 @@ use crate::store::error::StoreError;
 const TOUCH_EVERY: std::time::Duration = std::time::Duration::from_secs(60);
 
 /// The living session of that cookie.
-pub async fn find(services: &Services, cookie: Option<&str>, now: Ts) -> Result<Option<Session>, StoreError> {
+pub async fn find(
+    services: &Services,
+    cookie: Option<&str>,
+    now: Ts,
+) -> Result<Option<Session>, StoreError> {
     let Some(cookie) = cookie else {
         return Ok(None);
     };
     let idle_since = now.minus(services.config.session_idle_lifetime);
-    let session = services.store.find_session(PlainToken::new(cookie).digest(), now, idle_since).await?;
+    let session = services
+        .store
+        .find_session(PlainToken::new(cookie).digest(), now, idle_since)
+        .await?;
     if let Some(session) = &session
         && now.since(session.last_seen_at) > TOUCH_EVERY
     {
@@ -33,7 +40,12 @@ pub async fn find(services: &Services, cookie: Option<&str>, now: Ts) -> Result<
 ///
 /// The same person signing in again keeps their `sid`, so applications stay signed in; anybody else ends the
 /// session that was there.
-pub async fn begin(services: &Services, user: &User, before: Option<Session>, now: Ts) -> Result<Option<(Session, PlainToken)>, StoreError> {
+pub async fn begin(
+    services: &Services,
+    user: &User,
+    before: Option<Session>,
+    now: Ts,
+) -> Result<Option<(Session, PlainToken)>, StoreError> {
     let cookie = random::token();
     let mut session = Session {
         id: SessionId::from_random(random::bytes()),
@@ -49,7 +61,11 @@ pub async fn begin(services: &Services, user: &User, before: Option<Session>, no
     if let Some(before) = before {
         if before.user_id == user.id {
             session.id = before.id;
-            if services.store.renew_session(&session, cookie.digest()).await? {
+            if services
+                .store
+                .renew_session(&session, cookie.digest())
+                .await?
+            {
                 return Ok(Some((session, cookie)));
             }
             session.id = SessionId::from_random(random::bytes());
@@ -57,7 +73,10 @@ pub async fn begin(services: &Services, user: &User, before: Option<Session>, no
             revoke::session(services, before.id, now).await?;
         }
     }
-    let begun = services.store.insert_session(&session, cookie.digest()).await?;
+    let begun = services
+        .store
+        .insert_session(&session, cookie.digest())
+        .await?;
     tracing::info!(user.id = %user.id, session.id = %session.id, "user {} signed in", user.id);
     Ok(begun.then_some((session, cookie)))
 }

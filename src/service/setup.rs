@@ -27,13 +27,26 @@ pub async fn is_needed(services: &Services) -> Result<bool, StoreError> {
 /// Makes a one-time link at which an administrator is created.
 pub async fn new_link(services: &Services, now: Ts) -> Result<String, StoreError> {
     let token = random::token();
-    services.store.insert_setup_token(token.digest(), now, now.plus(LINK_LIFETIME)).await?;
-    Ok(services.config.issuer.endpoint(&format!("/setup?token={}", token.expose())))
+    services
+        .store
+        .insert_setup_token(token.digest(), now, now.plus(LINK_LIFETIME))
+        .await?;
+    Ok(services
+        .config
+        .issuer
+        .endpoint(&format!("/setup?token={}", token.expose())))
 }
 
 /// Whether the link may still be used.
-pub async fn is_valid(services: &Services, token: &PlainToken, now: Ts) -> Result<bool, StoreError> {
-    services.store.setup_token_is_valid(token.digest(), now).await
+pub async fn is_valid(
+    services: &Services,
+    token: &PlainToken,
+    now: Ts,
+) -> Result<bool, StoreError> {
+    services
+        .store
+        .setup_token_is_valid(token.digest(), now)
+        .await
 }
 
 /// What became of a set-up.
@@ -46,7 +59,13 @@ pub enum SetUp {
 }
 
 /// Creates an administrator and uses the link up, both or neither.
-pub async fn create_administrator(services: &Services, token: &PlainToken, username: &str, password: String, now: Ts) -> Result<SetUp, UserError> {
+pub async fn create_administrator(
+    services: &Services,
+    token: &PlainToken,
+    username: &str,
+    password: String,
+    now: Ts,
+) -> Result<SetUp, UserError> {
     let username_key = username_key(username).ok_or(UserError::BadName)?;
     let hash = hash_password(services, password).await?;
     let fields = UserFields {

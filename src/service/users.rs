@@ -2,8 +2,8 @@
 
 use thiserror::Error;
 
-use super::revoke::{self, Account};
 use super::Services;
+use super::revoke::{self, Account};
 use crate::crypto::password::PasswordError;
 use crate::crypto::random;
 use crate::domain::ids::UserId;
@@ -50,7 +50,13 @@ pub async fn hash_password(services: &Services, password: String) -> Result<Stri
 }
 
 /// Creates a person, with roles that exist.
-pub async fn create(services: &Services, fields: UserFields, password: Option<String>, roles: &[String], now: Ts) -> Result<UserId, UserError> {
+pub async fn create(
+    services: &Services,
+    fields: UserFields,
+    password: Option<String>,
+    roles: &[String],
+    now: Ts,
+) -> Result<UserId, UserError> {
     let hash = match password {
         Some(password) => Some(hash_password(services, password).await?),
         None => None,
@@ -73,11 +79,18 @@ pub async fn create(services: &Services, fields: UserFields, password: Option<St
 pub async fn find_id(services: &Services, username: &str) -> Result<UserId, UserError> {
     let key = username_key(username).ok_or(UserError::BadName)?;
     let found = services.store.find_user_by_key(&key).await?;
-    found.map(|known| known.user.id).ok_or_else(|| UserError::Unknown(username.to_owned()))
+    found
+        .map(|known| known.user.id)
+        .ok_or_else(|| UserError::Unknown(username.to_owned()))
 }
 
 /// Sets a person's password and ends every session, grant and token of theirs: whoever knew the old one is out.
-pub async fn set_password(services: &Services, username: &str, password: String, now: Ts) -> Result<(), UserError> {
+pub async fn set_password(
+    services: &Services,
+    username: &str,
+    password: String,
+    now: Ts,
+) -> Result<(), UserError> {
     let id = find_id(services, username).await?;
     let hash = hash_password(services, password).await?;
     let mut tx = services.store.db().begin().await?;

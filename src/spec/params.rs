@@ -88,7 +88,10 @@ impl Params {
     /// The value of `name`; a parameter sent without a value counts as omitted (RFC 6749 §3.1).
     #[must_use]
     pub fn find(&self, name: &str) -> Option<&str> {
-        let (_, value) = self.pairs.iter().find(|(n, v)| n == name && !v.is_empty())?;
+        let (_, value) = self
+            .pairs
+            .iter()
+            .find(|(n, v)| n == name && !v.is_empty())?;
         Some(value)
     }
 

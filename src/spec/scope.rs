@@ -84,7 +84,10 @@ impl Scope {
     /// The first token that is not in `other`.
     #[must_use]
     pub fn first_outside(&self, other: &Self) -> Option<&str> {
-        self.0.iter().find(|token| !other.contains(token)).map(String::as_str)
+        self.0
+            .iter()
+            .find(|token| !other.contains(token))
+            .map(String::as_str)
     }
 
     /// The tokens, in order.

@@ -24,18 +24,43 @@ pub struct Consent {
 
 impl Store {
     /// What this person allowed this client before.
-    pub async fn find_consent(&self, user: UserId, client: &ClientId) -> Result<Option<Consent>, StoreError> {
-        let row = self.db.q(FIND).bind(user.0).bind(client.as_str().to_owned()).opt::<Row>().await?;
+    pub async fn find_consent(
+        &self,
+        user: UserId,
+        client: &ClientId,
+    ) -> Result<Option<Consent>, StoreError> {
+        let row = self
+            .db
+            .q(FIND)
+            .bind(user.0)
+            .bind(client.as_str().to_owned())
+            .opt::<Row>()
+            .await?;
         Ok(row.map(into_consent))
     }
 
     /// Everything this person allowed, newest first, at most 100.
     pub async fn list_consents(&self, user: UserId) -> Result<Vec<Consent>, StoreError> {
-        Ok(self.db.q(LIST).bind(user.0).all::<Row>().await?.into_iter().map(into_consent).collect())
+        Ok(self
+            .db
+            .q(LIST)
+            .bind(user.0)
+            .all::<Row>()
+            .await?
+            .into_iter()
+            .map(into_consent)
+            .collect())
     }
 
     /// Remembers what a person allows from now on.
-    pub async fn save_consent(&self, user: UserId, client: &ClientId, scope: &Scope, resources: &[String], now: Ts) -> Result<(), StoreError> {
+    pub async fn save_consent(
+        &self,
+        user: UserId,
+        client: &ClientId,
+        scope: &Scope,
+        resources: &[String],
+        now: Ts,
+    ) -> Result<(), StoreError> {
         self.db
             .w(SAVE)
             .bind(user.0)
@@ -51,14 +76,33 @@ impl Store {
 
 impl super::db::Tx {
     /// Forgets what a person allowed a client.
-    pub async fn delete_consent(&mut self, user: UserId, client: &ClientId) -> Result<(), StoreError> {
-        self.q(DELETE).bind(user.0).bind(client.as_str().to_owned()).exec().await?;
+    pub async fn delete_consent(
+        &mut self,
+        user: UserId,
+        client: &ClientId,
+    ) -> Result<(), StoreError> {
+        self.q(DELETE)
+            .bind(user.0)
+            .bind(client.as_str().to_owned())
+            .exec()
+            .await?;
         Ok(())
     }
 
     /// Revokes every living grant of this person to this client; returns their names.
-    pub async fn revoke_grants_of(&mut self, user: UserId, client: &ClientId, now: Ts) -> Result<Vec<Uuid>, StoreError> {
-        let rows = self.q(REVOKE_GRANTS).bind(user.0).bind(client.as_str().to_owned()).bind(now.micros()).all::<(Uuid,)>().await?;
+    pub async fn revoke_grants_of(
+        &mut self,
+        user: UserId,
+        client: &ClientId,
+        now: Ts,
+    ) -> Result<Vec<Uuid>, StoreError> {
+        let rows = self
+            .q(REVOKE_GRANTS)
+            .bind(user.0)
+            .bind(client.as_str().to_owned())
+            .bind(now.micros())
+            .all::<(Uuid,)>()
+            .await?;
         Ok(rows.into_iter().map(|(id,)| id).collect())
     }
 }
@@ -66,7 +110,12 @@ impl super::db::Tx {
 type Row = (String, String, Json<Vec<String>>, i64);
 
 fn into_consent((client_id, scope, resources, granted_at): Row) -> Consent {
-    Consent { client_id, scope: scope.split(' ').collect(), resources: resources.0, granted_at: Ts(granted_at) }
+    Consent {
+        client_id,
+        scope: scope.split(' ').collect(),
+        resources: resources.0,
+        granted_at: Ts(granted_at),
+    }
 }
 
 const FIND: &str = "SELECT client_id, scope, resources, granted_at FROM consents WHERE user_id = $1 AND client_id = $2";

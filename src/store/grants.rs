@@ -40,7 +40,13 @@ impl Store {
             .bind(grant.nonce.clone())
             .bind(Json(grant.claims.clone()))
             .bind(grant.bound_to.redirect_uri.clone())
-            .bind(grant.bound_to.code_challenge.as_ref().map(|challenge| challenge.as_str().to_owned()))
+            .bind(
+                grant
+                    .bound_to
+                    .code_challenge
+                    .as_ref()
+                    .map(|challenge| challenge.as_str().to_owned()),
+            )
             .bind(grant.auth_time.micros())
             .bind(grant.acr.clone())
             .bind(Json(grant.amr.clone()))
@@ -53,9 +59,25 @@ impl Store {
     }
 
     /// The grant of that name, whatever became of it.
-    pub async fn find_grant(&self, id: GrantId, now: Ts) -> Result<Option<StandingGrant>, StoreError> {
-        let row = self.db.q(FIND).bind(id.0).bind(now.micros()).opt::<StandingRow>().await?;
-        row.map(|row| Ok(StandingGrant { alive: row.alive, grant: row.grant.into_grant()? })).transpose()
+    pub async fn find_grant(
+        &self,
+        id: GrantId,
+        now: Ts,
+    ) -> Result<Option<StandingGrant>, StoreError> {
+        let row = self
+            .db
+            .q(FIND)
+            .bind(id.0)
+            .bind(now.micros())
+            .opt::<StandingRow>()
+            .await?;
+        row.map(|row| {
+            Ok(StandingGrant {
+                alive: row.alive,
+                grant: row.grant.into_grant()?,
+            })
+        })
+        .transpose()
     }
 }
 
@@ -102,9 +124,15 @@ pub(super) struct GrantRow {
 impl GrantRow {
     pub(super) fn into_grant(self) -> Result<Grant, StoreError> {
         let id = self.id;
-        let broken = |column| StoreError::Inconsistent { table: "grants", column, id: id.to_string() };
+        let broken = |column| StoreError::Inconsistent {
+            table: "grants",
+            column,
+            id: id.to_string(),
+        };
         let code_challenge = match self.code_challenge {
-            Some(text) => Some(CodeChallenge::parse(&text).ok_or_else(|| broken("code_challenge"))?),
+            Some(text) => {
+                Some(CodeChallenge::parse(&text).ok_or_else(|| broken("code_challenge"))?)
+            }
             None => None,
         };
         Ok(Grant {
@@ -118,7 +146,10 @@ impl GrantRow {
             resources: self.resources.0,
             nonce: self.nonce,
             claims: self.claims.0,
-            bound_to: CodeBinding { redirect_uri: self.redirect_uri, code_challenge },
+            bound_to: CodeBinding {
+                redirect_uri: self.redirect_uri,
+                code_challenge,
+            },
             auth_time: Ts(self.auth_time),
             acr: self.acr,
             amr: self.amr.0,

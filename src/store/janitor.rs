@@ -12,7 +12,13 @@ impl Store {
     pub async fn sweep(&self, before: Ts) -> Result<u64, StoreError> {
         let mut gone = 0;
         for sql in [GRANTS, SESSIONS, SETUP_TOKENS] {
-            gone += self.db.w(sql).bind(before.micros()).bind(SWEEP).exec().await?;
+            gone += self
+                .db
+                .w(sql)
+                .bind(before.micros())
+                .bind(SWEEP)
+                .exec()
+                .await?;
         }
         Ok(gone)
     }

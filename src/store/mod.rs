@@ -37,12 +37,15 @@ impl Store {
     /// Connects to a database, without migrating it.
     pub async fn open(database_url: &str, max_connections: u32) -> Result<Self, StoreError> {
         let db = Db::open(database_url, max_connections).await?;
-        Ok(Self { redemptions: redemptions::spawn(db.clone()), db })
+        Ok(Self {
+            redemptions: redemptions::spawn(db.clone()),
+            db,
+        })
     }
 
     /// Brings the database to this version's shape; several starting instances may race for it. Returns the
     /// names of what was applied.
-    pub async fn migrate(&self) -> Result<Vec<String>, StoreError> {
+    pub async fn migrate(&self) -> Result<Vec<&'static str>, StoreError> {
         migrate::migrate(&self.db, &MIGRATIONS).await
     }
 
@@ -55,6 +58,14 @@ impl Store {
 
 /// Every migration, in order; a new file is added here.
 pub const MIGRATIONS: [Migration; 2] = [
-    Migration { number: 1, name: "0001_foundation", sql: include_str!("../../migrations/0001_foundation.sql") },
-    Migration { number: 2, name: "0002_revocations", sql: include_str!("../../migrations/0002_revocations.sql") },
+    Migration {
+        number: 1,
+        name: "0001_foundation",
+        sql: include_str!("../../migrations/0001_foundation.sql"),
+    },
+    Migration {
+        number: 2,
+        name: "0002_revocations",
+        sql: include_str!("../../migrations/0002_revocations.sql"),
+    },
 ];

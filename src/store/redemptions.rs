@@ -3,6 +3,8 @@
 //! Redemptions that wait together are redeemed together. A batch never holds the same grant twice, so the row
 //! that comes back belongs to exactly one request; whatever does not come back is read and told apart singly.
 
+use std::collections::HashMap;
+
 use serde::Serialize;
 use uuid::Uuid;
 
@@ -34,48 +36,70 @@ pub(super) fn spawn(db: Db) -> Redemptions {
         Engine::Postgres => 2,
         Engine::Sqlite => 1,
     };
-    Batcher::spawn(MAX_BATCH, in_flight, |redemption: &Redemption| redemption.presented.grant_id.bytes().to_vec(), move |batch| {
-        let db = db.clone();
-        async move { advance(&db, batch).await }
-    })
+    Batcher::spawn(
+        MAX_BATCH,
+        in_flight,
+        |redemption: &Redemption| redemption.presented.grant_id.bytes().to_vec(),
+        move |batch| {
+            let db = db.clone();
+            async move { advance(&db, batch).await }
+        },
+    )
 }
 
 impl Store {
     /// Redeems a credential: exactly one of any number of racing requests is told `Advanced`.
     ///
     /// `Refused(Replayed)` means that the caller must revoke the grant.
-    pub async fn redeem(&self, presented: Presented, now: Ts, limits: GrantLimits) -> Result<Redeemed, StoreError> {
-        let request = Redemption { presented: presented.clone(), now, idle_since: now.minus(limits.idle) };
+    pub async fn redeem(
+        &self,
+        presented: Presented,
+        now: Ts,
+        limits: GrantLimits,
+    ) -> Result<Redeemed, StoreError> {
+        let request = Redemption {
+            presented: presented.clone(),
+            now,
+            idle_since: now.minus(limits.idle),
+        };
         if let Some(grant) = self.redemptions.submit(request).await?? {
             return Ok(Redeemed::Advanced(Box::new(grant)));
         }
         let Some(standing) = self.find_grant(presented.grant_id, now).await? else {
             return Ok(Redeemed::Refused(Refusal::Unknown));
         };
-        Ok(match standing.grant.classify(&presented, standing.alive, now, limits) {
-            Verdict::Retry => Redeemed::Retry(Box::new(standing.grant)),
-            Verdict::Refused(refusal) => Redeemed::Refused(refusal),
-            // The guard said no and the row says yes: the user, session or client was restored in between.
-            // The client may simply ask again.
-            Verdict::Advance => return Err(StoreError::Unavailable("the grant changed while it was redeemed".to_owned())),
-        })
+        Ok(
+            match standing
+                .grant
+                .classify(&presented, standing.alive, now, limits)
+            {
+                Verdict::Retry => Redeemed::Retry(Box::new(standing.grant)),
+                Verdict::Refused(refusal) => Redeemed::Refused(refusal),
+                // The guard said no and the row says yes: the user, session or client was restored in between.
+                // The client may simply ask again.
+                Verdict::Advance => {
+                    return Err(StoreError::Unavailable(
+                        "the grant changed while it was redeemed".to_owned(),
+                    ));
+                }
+            },
+        )
     }
 }
 
-/// Runs one batch; the answers are in the order of the requests.
-async fn advance(db: &Db, batch: Vec<Redemption>) -> Vec<Outcome> {
-    let ids: Vec<Uuid> = batch.iter().map(|redemption| redemption.presented.grant_id.0).collect();
+/// Runs one batch; the answers are in the order of the requests. A broken row fails only its own request.
+async fn advance(db: &Db, batch: Vec<Redemption>) -> Result<Vec<Outcome>, StoreError> {
     let rows = match db.engine() {
-        Engine::Postgres => advance_postgres(db, &batch).await,
-        Engine::Sqlite => advance_sqlite(db, &batch).await,
+        Engine::Postgres => advance_postgres(db, &batch).await?,
+        Engine::Sqlite => advance_sqlite(db, &batch).await?,
     };
-    match rows {
-        Err(error) => ids.iter().map(|_| Err(error.clone())).collect(),
-        Ok(rows) => {
-            let mut rows: std::collections::HashMap<Uuid, GrantRow> = rows.into_iter().map(|row| (row.id, row)).collect();
-            ids.iter().map(|id| rows.remove(id).map(GrantRow::into_grant).transpose()).collect()
-        }
-    }
+    let mut rows: HashMap<Uuid, GrantRow> = rows.into_iter().map(|row| (row.id, row)).collect();
+    let mut answer = |redemption: &Redemption| {
+        rows.remove(&redemption.presented.grant_id.0)
+            .map(GrantRow::into_grant)
+            .transpose()
+    };
+    Ok(batch.iter().map(&mut answer).collect())
 }
 
 async fn advance_postgres(db: &Db, batch: &[Redemption]) -> Result<Vec<GrantRow>, StoreError> {
@@ -95,7 +119,8 @@ async fn advance_postgres(db: &Db, batch: &[Redemption]) -> Result<Vec<GrantRow>
 
 async fn advance_sqlite(db: &Db, batch: &[Redemption]) -> Result<Vec<GrantRow>, StoreError> {
     let rows: Vec<SqliteRedemption<'_>> = batch.iter().map(SqliteRedemption::of).collect();
-    let json = serde_json::to_string(&rows).map_err(|error| StoreError::Unavailable(error.to_string()))?;
+    let json =
+        serde_json::to_string(&rows).map_err(|error| StoreError::Unavailable(error.to_string()))?;
     db.w(ADVANCE_SQLITE).bind(json).all::<GrantRow>().await
 }
 
@@ -121,7 +146,9 @@ impl<'a> SqliteRedemption<'a> {
             generation: presented.generation,
             client_id: presented.client_id.as_str(),
             redirect_uri: code.map(|code| code.redirect_uri.as_str()),
-            code_challenge: code.and_then(|code| code.code_challenge.as_ref()).map(|challenge| challenge.as_str()),
+            code_challenge: code
+                .and_then(|code| code.code_challenge.as_ref())
+                .map(|challenge| challenge.as_str()),
             step: i64::from(presented.rotate),
             now: redemption.now.micros(),
             idle_since: redemption.idle_since.micros(),
@@ -145,13 +172,30 @@ struct Columns {
 impl Columns {
     fn of(batch: &[Redemption]) -> Self {
         let mut columns = Self::default();
-        for Redemption { presented, now, idle_since } in batch {
+        for Redemption {
+            presented,
+            now,
+            idle_since,
+        } in batch
+        {
             columns.id.push(presented.grant_id.0);
             columns.generation.push(presented.generation);
-            columns.client_id.push(presented.client_id.as_str().to_owned());
-            columns.redirect_uri.push(presented.code.as_ref().map(|code| code.redirect_uri.clone()));
-            let challenge = presented.code.as_ref().and_then(|code| code.code_challenge.as_ref());
-            columns.code_challenge.push(challenge.map(|challenge| challenge.as_str().to_owned()));
+            columns
+                .client_id
+                .push(presented.client_id.as_str().to_owned());
+            columns.redirect_uri.push(
+                presented
+                    .code
+                    .as_ref()
+                    .map(|code| code.redirect_uri.clone()),
+            );
+            let challenge = presented
+                .code
+                .as_ref()
+                .and_then(|code| code.code_challenge.as_ref());
+            columns
+                .code_challenge
+                .push(challenge.map(|challenge| challenge.as_str().to_owned()));
             columns.step.push(i64::from(presented.rotate));
             columns.now.push(now.micros());
             columns.idle_since.push(idle_since.micros());

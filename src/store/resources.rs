@@ -9,14 +9,25 @@ use crate::spec::scope::Scope;
 impl Store {
     /// Every resource server.
     pub async fn list_resources(&self) -> Result<Vec<Resource>, StoreError> {
-        self.db.q(LIST).all::<Row>().await?.into_iter().map(into_resource).collect()
+        self.db
+            .q(LIST)
+            .all::<Row>()
+            .await?
+            .into_iter()
+            .map(into_resource)
+            .collect()
     }
 }
 
 impl Tx {
     /// Every resource server.
     pub async fn list_resources(&mut self) -> Result<Vec<Resource>, StoreError> {
-        self.q(LIST).all::<Row>().await?.into_iter().map(into_resource).collect()
+        self.q(LIST)
+            .all::<Row>()
+            .await?
+            .into_iter()
+            .map(into_resource)
+            .collect()
     }
 
     /// Creates a resource server or replaces what is known of it.
@@ -40,9 +51,16 @@ impl Tx {
 type Row = (String, Option<String>, String);
 
 fn into_resource((identifier, name, scope): Row) -> Result<Resource, StoreError> {
-    let scopes = Scope::parse(&scope)
-        .map_err(|_| StoreError::Inconsistent { table: "resources", column: "scope", id: identifier.clone() })?;
-    Ok(Resource { identifier, name, scopes })
+    let scopes = Scope::parse(&scope).map_err(|_| StoreError::Inconsistent {
+        table: "resources",
+        column: "scope",
+        id: identifier.clone(),
+    })?;
+    Ok(Resource {
+        identifier,
+        name,
+        scopes,
+    })
 }
 
 const LIST: &str = "SELECT identifier, name, scope FROM resources ORDER BY identifier";

@@ -14,7 +14,12 @@ use crate::spec::time::Ts;
 impl Store {
     /// The living session whose cookie has that digest: not ended, not expired, used since `idle_since`, and
     /// of a person who is neither disabled nor was signed out everywhere.
-    pub async fn find_session(&self, token: TokenDigest, now: Ts, idle_since: Ts) -> Result<Option<Session>, StoreError> {
+    pub async fn find_session(
+        &self,
+        token: TokenDigest,
+        now: Ts,
+        idle_since: Ts,
+    ) -> Result<Option<Session>, StoreError> {
         let row = self
             .db
             .q(FIND)
@@ -27,7 +32,11 @@ impl Store {
     }
 
     /// Begins a session. `false` when the person was disabled or signed out everywhere meanwhile.
-    pub async fn insert_session(&self, session: &Session, token: TokenDigest) -> Result<bool, StoreError> {
+    pub async fn insert_session(
+        &self,
+        session: &Session,
+        token: TokenDigest,
+    ) -> Result<bool, StoreError> {
         let rows = self
             .db
             .w(INSERT)
@@ -46,7 +55,11 @@ impl Store {
 
     /// The same person signed in again in the same browser: the session keeps its `sid`, so what was issued
     /// in it lives on, and gets a new cookie and a new `auth_time`. `false` when it has ended meanwhile.
-    pub async fn renew_session(&self, session: &Session, token: TokenDigest) -> Result<bool, StoreError> {
+    pub async fn renew_session(
+        &self,
+        session: &Session,
+        token: TokenDigest,
+    ) -> Result<bool, StoreError> {
         let rows = self
             .db
             .w(RENEW)
@@ -64,7 +77,12 @@ impl Store {
 
     /// Notes that the session was used.
     pub async fn touch_session(&self, id: SessionId, now: Ts) -> Result<(), StoreError> {
-        self.db.w(TOUCH).bind(id.0).bind(now.micros()).exec().await?;
+        self.db
+            .w(TOUCH)
+            .bind(id.0)
+            .bind(now.micros())
+            .exec()
+            .await?;
         Ok(())
     }
 }

@@ -22,14 +22,31 @@ pub struct StoredKey {
 impl Store {
     /// Every key, oldest first.
     pub async fn list_signing_keys(&self) -> Result<Vec<StoredKey>, StoreError> {
-        let rows = self.db.q(LIST).all::<(String, i64, String, Vec<u8>, i64, i64)>().await?;
+        let rows = self
+            .db
+            .q(LIST)
+            .all::<(String, i64, String, Vec<u8>, i64, i64)>()
+            .await?;
         rows.into_iter()
             .map(|(alg, number, kid, sealed, created_at, activates_at)| {
                 let alg = alg
                     .parse::<SigningAlg>()
-                    .map_err(|_| StoreError::Inconsistent { table: "signing_keys", column: "alg", id: kid.clone() })?;
-                let dates = KeyDates { alg, number, activates_at: Ts(activates_at) };
-                Ok(StoredKey { dates, kid, sealed, created_at: Ts(created_at) })
+                    .map_err(|_| StoreError::Inconsistent {
+                        table: "signing_keys",
+                        column: "alg",
+                        id: kid.clone(),
+                    })?;
+                let dates = KeyDates {
+                    alg,
+                    number,
+                    activates_at: Ts(activates_at),
+                };
+                Ok(StoredKey {
+                    dates,
+                    kid,
+                    sealed,
+                    created_at: Ts(created_at),
+                })
             })
             .collect()
     }
@@ -52,7 +69,12 @@ impl Store {
 
     /// Removes a key that is published no more.
     pub async fn delete_signing_key(&self, alg: SigningAlg, number: i64) -> Result<(), StoreError> {
-        self.db.w(DELETE).bind(alg.as_str().to_owned()).bind(number).exec().await?;
+        self.db
+            .w(DELETE)
+            .bind(alg.as_str().to_owned())
+            .bind(number)
+            .exec()
+            .await?;
         Ok(())
     }
 }

@@ -4,9 +4,9 @@ use serde_json::{Map, Value};
 use sqlx::types::Json;
 use uuid::Uuid;
 
+use super::Store;
 use super::db::Tx;
 use super::error::StoreError;
-use super::Store;
 use crate::domain::ids::UserId;
 use crate::domain::user::User;
 use crate::spec::standard_claims::StandardClaims;
@@ -47,33 +47,71 @@ impl Store {
 
     /// The person who signs in under that name, with the hash of their password. `key` comes from
     /// [`crate::domain::user::username_key`].
-    pub async fn find_user_by_key(&self, key: &str) -> Result<Option<UserWithPassword>, StoreError> {
-        let row = self.db.q(FIND_BY_KEY).bind(key.to_owned()).opt::<UserRow>().await?;
+    pub async fn find_user_by_key(
+        &self,
+        key: &str,
+    ) -> Result<Option<UserWithPassword>, StoreError> {
+        let row = self
+            .db
+            .q(FIND_BY_KEY)
+            .bind(key.to_owned())
+            .opt::<UserRow>()
+            .await?;
         Ok(row.map(UserRow::with_password))
     }
 
     /// People in the order of their names, after `after`, at most `limit`.
     pub async fn list_users(&self, after: &str, limit: i64) -> Result<Vec<User>, StoreError> {
-        let rows = self.db.q(LIST).bind(after.to_owned()).bind(limit).all::<UserRow>().await?;
+        let rows = self
+            .db
+            .q(LIST)
+            .bind(after.to_owned())
+            .bind(limit)
+            .all::<UserRow>()
+            .await?;
         Ok(rows.into_iter().map(UserRow::into_user).collect())
     }
 
     /// Replaces a hash made with weaker settings; does nothing if the password was changed meanwhile.
-    pub async fn rehash_password(&self, id: UserId, old: &str, new: &str) -> Result<(), StoreError> {
-        self.db.w(REHASH).bind(id.0).bind(old.to_owned()).bind(new.to_owned()).exec().await?;
+    pub async fn rehash_password(
+        &self,
+        id: UserId,
+        old: &str,
+        new: &str,
+    ) -> Result<(), StoreError> {
+        self.db
+            .w(REHASH)
+            .bind(id.0)
+            .bind(old.to_owned())
+            .bind(new.to_owned())
+            .exec()
+            .await?;
         Ok(())
     }
 }
 
 impl Tx {
     /// The person who signs in under that name.
-    pub async fn find_user_by_key(&mut self, key: &str) -> Result<Option<UserWithPassword>, StoreError> {
-        let row = self.q(FIND_BY_KEY).bind(key.to_owned()).opt::<UserRow>().await?;
+    pub async fn find_user_by_key(
+        &mut self,
+        key: &str,
+    ) -> Result<Option<UserWithPassword>, StoreError> {
+        let row = self
+            .q(FIND_BY_KEY)
+            .bind(key.to_owned())
+            .opt::<UserRow>()
+            .await?;
         Ok(row.map(UserRow::with_password))
     }
 
     /// Creates a person. [`StoreError::Conflict`] when the name is taken.
-    pub async fn insert_user(&mut self, id: UserId, fields: &UserFields, password_hash: Option<String>, now: Ts) -> Result<(), StoreError> {
+    pub async fn insert_user(
+        &mut self,
+        id: UserId,
+        fields: &UserFields,
+        password_hash: Option<String>,
+        now: Ts,
+    ) -> Result<(), StoreError> {
         self.q(INSERT)
             .bind(id.0)
             .bind(fields.username.clone())
@@ -90,7 +128,12 @@ impl Tx {
     }
 
     /// Changes what a person is made of.
-    pub async fn update_user(&mut self, id: UserId, fields: &UserFields, now: Ts) -> Result<(), StoreError> {
+    pub async fn update_user(
+        &mut self,
+        id: UserId,
+        fields: &UserFields,
+        now: Ts,
+    ) -> Result<(), StoreError> {
         self.q(UPDATE)
             .bind(id.0)
             .bind(fields.username.clone())
@@ -117,8 +160,16 @@ impl Tx {
     }
 
     /// Disables (`Some`) or enables (`None`) the person.
-    pub async fn set_user_disabled(&mut self, id: UserId, disabled_at: Option<Ts>) -> Result<(), StoreError> {
-        self.q(SET_DISABLED).bind(id.0).bind(disabled_at.map(Ts::micros)).exec().await?;
+    pub async fn set_user_disabled(
+        &mut self,
+        id: UserId,
+        disabled_at: Option<Ts>,
+    ) -> Result<(), StoreError> {
+        self.q(SET_DISABLED)
+            .bind(id.0)
+            .bind(disabled_at.map(Ts::micros))
+            .exec()
+            .await?;
         Ok(())
     }
 
@@ -187,7 +238,8 @@ const UPDATE: &str = "UPDATE users SET username = $2, email = $3, email_verified
 
 const SET_PASSWORD: &str = "UPDATE users SET password_hash = $2 WHERE id = $1";
 
-const RAISE_VERSION: &str = "UPDATE users SET token_version = token_version + 1 WHERE id = $1 RETURNING token_version";
+const RAISE_VERSION: &str =
+    "UPDATE users SET token_version = token_version + 1 WHERE id = $1 RETURNING token_version";
 
 const SET_DISABLED: &str = "UPDATE users SET disabled_at = $2 WHERE id = $1";
 
