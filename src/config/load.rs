@@ -209,6 +209,10 @@ impl Reader {
     }
 
     /// A value that may be absent: no value, or an empty one.
+    #[expect(
+        clippy::option_option,
+        reason = "the outer is whether it was understood, the inner whether it is there"
+    )]
     fn optional<T>(
         &mut self,
         name: &'static str,
@@ -371,6 +375,7 @@ fn network(text: &str) -> Result<ipnet::IpNet, String> {
         .map_err(|_| "expected an address or a network such as 10.0.0.0/8".to_owned())
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "the bounds are numbers")]
 fn between<N: FromStr + PartialOrd + fmt::Display>(
     text: &str,
     low: N,
