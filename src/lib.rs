@@ -6,6 +6,7 @@ pub mod config;
 pub mod crypto;
 pub mod domain;
 pub mod http;
+pub mod protocol;
 pub mod service;
 pub mod spec;
 pub mod store;
