@@ -4,7 +4,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
-use sqlx::{ConnectOptions, Connection, PgPool};
+use sqlx::{ConnectOptions, Connection, PgPool, Postgres, Transaction};
 
 use super::super::error::StoreError;
 use super::ACQUIRE_TIMEOUT;
@@ -41,4 +41,14 @@ pub(super) async fn open(url: &str, max_connections: u32) -> Result<PgPool, Stor
         .connect_with(options)
         .await?;
     Ok(pool)
+}
+
+/// Begins a transaction, and not half: sqlx 0.9 forgets to roll back when `BEGIN` itself is cancelled and
+/// returns the connection to the pool inside an open transaction, where the next single write would seem to
+/// succeed and be lost. So `BEGIN` runs in a task of its own that nobody cancels; when the caller has gone,
+/// the finished transaction is dropped properly.
+pub(super) async fn begin(pool: &PgPool) -> Result<Transaction<'static, Postgres>, StoreError> {
+    let connection = pool.acquire().await?;
+    let begun = tokio::spawn(Transaction::begin(connection, None)).await;
+    Ok(begun.map_err(|_| StoreError::unavailable("BEGIN was abandoned"))??)
 }

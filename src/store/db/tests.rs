@@ -347,3 +347,25 @@ async fn migrations_are_pending_then_applied_and_newer_ones_are_left_alone() {
         db.ping().await.unwrap();
     }
 }
+
+/// sqlx leaves a connection inside an open transaction when its `BEGIN` is cancelled.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_begin_that_is_cancelled_swallows_no_later_write() {
+    for fresh in both().await {
+        let db = Db::open(&fresh.url, 2).await.unwrap();
+        migrate(&db, MIGRATIONS).await.unwrap();
+        for n in 0..500u64 {
+            let begin = tokio::time::timeout(Duration::from_micros(n % 250), db.begin());
+            drop(begin.await);
+            db.w(PUT)
+                .bind(6i64)
+                .bind(n.to_be_bytes().to_vec())
+                .bind(0i64)
+                .exec()
+                .await
+                .unwrap();
+        }
+        let other = Db::open(&fresh.url, 2).await.unwrap();
+        assert_eq!(count(&other, 6).await, 500);
+    }
+}
