@@ -13,7 +13,7 @@ use std::time::Duration;
 use sha2::{Digest, Sha256};
 use tracing::info;
 
-use super::db::{Db, Engine, Tx};
+use super::db::{Db, Tx};
 use super::dialect;
 use super::error::StoreError;
 use crate::spec::time::Clock;
@@ -94,11 +94,7 @@ async fn apply(db: &Db, migrations: &[Migration]) -> Result<Vec<&'static str>, S
     let mut tx = db.begin().await?;
     // SQLite holds the write lock since BEGIN IMMEDIATE. On PostgreSQL whoever writes row 0 first makes the
     // others wait until it has committed, and READ COMMITTED then shows them what it did.
-    if tx.engine() == Engine::Postgres {
-        // Waiting for another instance's long migration is no reason to fail.
-        tx.run_ddl("SET LOCAL statement_timeout = '300s'".to_owned())
-            .await?;
-    }
+    tx.take_your_time().await?;
     let now = Clock::system().now().micros();
     tx.q(LOCK).bind(now).exec().await?;
     let applied: BTreeMap<i64, String> = tx

@@ -377,3 +377,33 @@ async fn a_begin_that_is_cancelled_swallows_no_later_write() {
         assert_eq!(count(&other, 6).await, 2000);
     }
 }
+
+#[tokio::test]
+async fn reads_and_transactions_survive_a_restart_of_postgresql() {
+    let Some(fresh) = postgres_fresh().await else {
+        return;
+    };
+    let db = migrated(&fresh).await;
+    for _ in 0..3 {
+        // Several connections, all of which die.
+        let mut open = Vec::new();
+        for _ in 0..6 {
+            open.push(db.begin().await.unwrap());
+        }
+        drop(open);
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        let admin = Db::open(&fresh.url, 1).await.unwrap();
+        admin
+            .q(
+                "SELECT COUNT(pg_terminate_backend(pid)) FROM pg_stat_activity \
+                WHERE datname = current_database() AND pid <> pg_backend_pid()",
+            )
+            .one::<(i64,)>()
+            .await
+            .unwrap();
+        db.ping().await.unwrap();
+        let mut tx = db.begin().await.unwrap();
+        tx.q(COUNT).bind(1i64).one::<(i64,)>().await.unwrap();
+        tx.commit().await.unwrap();
+    }
+}

@@ -1,95 +1,19 @@
 //! Attacks on the copy in Redis. They start servers of their own, and only when `SIGNET_TEST_REDIS` (and
 //! `SIGNET_TEST_POSTGRES`) is set.
 
-use std::net::TcpListener;
-use std::process::{Child, Command, Stdio};
+mod server;
+
 use std::time::Instant;
+
+use redis::Value;
+
+pub(in super::super) use server::Server;
 
 use super::super::super::db::tests::{Fresh, migrated, postgres_fresh};
 use super::super::Revocations;
 use super::super::tests::{commit, later, meaning, revoke, value};
 use super::reload::Loading;
 use super::*;
-
-/// A `redis-server` of the test's own.
-pub(in super::super) struct Server {
-    port: u16,
-    directory: tempfile::TempDir,
-    child: Child,
-}
-
-impl Server {
-    pub(in super::super) fn start() -> Self {
-        let port = TcpListener::bind("127.0.0.1:0")
-            .unwrap()
-            .local_addr()
-            .unwrap()
-            .port();
-        let directory = tempfile::tempdir().unwrap();
-        let child = spawn(port, directory.path());
-        Self {
-            port,
-            directory,
-            child,
-        }
-    }
-
-    pub(in super::super) fn url(&self) -> String {
-        format!("redis://127.0.0.1:{}/", self.port)
-    }
-
-    fn kill(&mut self) {
-        self.child.kill().unwrap();
-        self.child.wait().unwrap();
-    }
-
-    fn restart(&mut self) {
-        self.kill();
-        self.child = spawn(self.port, self.directory.path());
-    }
-
-    fn run(&self, words: &[&str]) -> Value {
-        let mut connection = redis::Client::open(self.url())
-            .unwrap()
-            .get_connection()
-            .unwrap();
-        redis::cmd(words[0])
-            .arg(&words[1..])
-            .query(&mut connection)
-            .unwrap()
-    }
-}
-
-use redis::Value;
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-fn spawn(port: u16, directory: &std::path::Path) -> Child {
-    let child = Command::new("redis-server")
-        .args(["--port", &port.to_string(), "--save", "", "--dir"])
-        .arg(directory)
-        .args([
-            "--enable-debug-command",
-            "yes",
-            "--repl-diskless-sync-delay",
-            "0",
-        ])
-        .stdout(Stdio::null())
-        .spawn()
-        .unwrap();
-    for _ in 0..200 {
-        if std::net::TcpStream::connect(("127.0.0.1", port)).is_ok() {
-            break;
-        }
-        std::thread::sleep(Duration::from_millis(10));
-    }
-    child
-}
 
 /// A server, a database, and one instance whose copy is trusted.
 struct Site {
@@ -359,19 +283,13 @@ async fn without_redis_checks_go_on_and_success_is_not_claimed() {
     assert_eq!(value(&site.instance.revocations, ONE).await, Some(1));
     let change = site.instance.revocations.publish_change("clients").await;
     assert!(change.unwrap_err().is_unavailable());
-    site.server.restart_after_kill();
+    site.server.start_again();
     site.instance.until_trusted().await;
     assert_eq!(value(&site.instance.revocations, ONE).await, Some(1));
     revoke(&site.db, &site.instance.revocations, TWO, 1)
         .await
         .unwrap();
     assert!(site.instance.trusts());
-}
-
-impl Server {
-    fn restart_after_kill(&mut self) {
-        self.child = spawn(self.port, self.directory.path());
-    }
 }
 
 /// Another instance still reaches Redis: what this one could not publish is carried there by the other one.
