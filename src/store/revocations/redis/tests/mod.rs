@@ -420,3 +420,49 @@ async fn a_bad_url_is_refused_without_its_password() {
     assert!(matches!(error, StoreError::BadUrl(_)));
     assert!(!format!("{error:?}{error}").contains("hunter2"));
 }
+
+/// The promise itself: once `publish` said yes, no instance says active, whatever happens to Redis.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_published_revocation_holds_on_every_instance_through_chaos() {
+    let Some(mut site) = site().await else { return };
+    let other = Instance::start(&site.db, &site.server.url(), true).await;
+    let (from, there) = (site.instance.revocations.clone(), other.revocations.clone());
+    let db = site.db.clone();
+    let stop = CancellationToken::new();
+    let stopped = stop.clone();
+    let revoking = tokio::spawn(async move {
+        let (mut held, mut refused, mut n) = (0u32, 0u32, 0i64);
+        while !stopped.is_cancelled() {
+            n += 1;
+            let jti = n.to_be_bytes();
+            let answered = revoke(&db, &from, Key::Jti(&jti), 1).await.is_ok();
+            let there = value(&there, Key::Jti(&jti)).await;
+            if answered {
+                held += 1;
+                assert_eq!(there, Some(1), "jti {n}");
+            } else {
+                refused += 1;
+            }
+        }
+        (held, refused)
+    });
+    for round in 0..24u64 {
+        tokio::time::sleep(Duration::from_millis(40 + round * 37 % 400)).await;
+        match round % 6 {
+            0 => drop(site.server.run(&["FLUSHALL"])),
+            1 => drop(site.server.run(&["SAVE"])),
+            2 => drop(site.server.run(&["CLIENT", "KILL", "TYPE", "normal"])),
+            3 => site.server.restart(),
+            4 => drop(site.server.run(&["SCRIPT", "FLUSH"])),
+            _ => {
+                site.server.run(&["FLUSHALL"]);
+                site.server.run(&["SCRIPT", "FLUSH"]);
+            }
+        }
+    }
+    stop.cancel();
+    let (held, refused) = revoking.await.unwrap();
+    assert!(held > 100, "{held} held, {refused} were refused");
+    site.instance.until_trusted().await;
+    other.until_trusted().await;
+}
