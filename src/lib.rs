@@ -2,6 +2,7 @@
 //!
 //! `src/README.md` is the map: what each room is for and what may import what.
 
+pub mod app;
 pub mod config;
 pub mod crypto;
 pub mod domain;
@@ -11,3 +12,4 @@ pub mod service;
 pub mod spec;
 pub mod store;
 pub mod telemetry;
+pub mod web;

@@ -11,6 +11,7 @@ pub mod flow;
 pub mod issue;
 pub mod keys;
 pub mod login;
+pub mod logout;
 pub mod redeem;
 pub mod resources;
 pub mod revoke;
