@@ -8,5 +8,7 @@
     reason = "a test fails by panicking"
 )]
 
+mod browser;
 mod protocol;
+mod relying_parties;
 mod support;

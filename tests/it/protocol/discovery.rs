@@ -12,7 +12,14 @@ async fn tmp() {
     k.ping().await.unwrap();
     Cluster::shared().restart();
     eprintln!("{:?} {}", t.elapsed(), c.sql("select 1, 'a'"));
-    let r = Redis::start(); r.flush(); r.freeze(); r.thaw(); r.flush(); r.stop(); r.restart(); r.flush();
+    let r = Redis::start();
+    r.flush();
+    r.freeze();
+    r.thaw();
+    r.flush();
+    r.stop();
+    r.restart();
+    r.flush();
     eprintln!("{:?}", t.elapsed());
     std::mem::forget(r);
 }

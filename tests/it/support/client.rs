@@ -56,8 +56,11 @@ pub(crate) const SPA: Client = Client {
     redirect_uri: "https://spa.example.test/callback",
     authentication: Authentication::None,
 };
-pub(crate) const NATIVE: Client =
-    Client { id: "native", redirect_uri: "http://127.0.0.1/callback", authentication: Authentication::None };
+pub(crate) const NATIVE: Client = Client {
+    id: "native",
+    redirect_uri: "http://127.0.0.1/callback",
+    authentication: Authentication::None,
+};
 pub(crate) const OWN: Client = Client {
     id: "own",
     redirect_uri: "https://own.example.test/callback",
@@ -97,8 +100,15 @@ impl Authorization {
             ("code_challenge", &challenge),
             ("code_challenge_method", "S256"),
         ];
-        let parameters = parameters.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
-        Self { parameters, verifier, state, nonce }
+        let parameters = parameters
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .into();
+        Self {
+            parameters,
+            verifier,
+            state,
+            nonce,
+        }
     }
 
     /// Sets a parameter, in place of the one with this name.
@@ -122,7 +132,9 @@ impl Authorization {
     }
 
     pub(crate) fn url(&self, server: &Server) -> String {
-        url::Url::parse_with_params(&server.url("/authorize"), &self.parameters).unwrap().into()
+        url::Url::parse_with_params(&server.url("/authorize"), &self.parameters)
+            .unwrap()
+            .into()
     }
 }
 
@@ -159,7 +171,11 @@ impl Answer {
     pub(crate) async fn to(request: RequestBuilder) -> Self {
         let response = request.send().await.unwrap();
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
-        Self { status, headers, body: response.text().await.unwrap() }
+        Self {
+            status,
+            headers,
+            body: response.text().await.unwrap(),
+        }
     }
 
     pub(crate) fn json(&self) -> Value {
@@ -169,18 +185,26 @@ impl Answer {
     /// A member of the JSON body that must be a string.
     pub(crate) fn text(&self, member: &str) -> String {
         let body = self.json();
-        body[member].as_str().unwrap_or_else(|| panic!("no {member} in {body}")).to_owned()
+        body[member]
+            .as_str()
+            .unwrap_or_else(|| panic!("no {member} in {body}"))
+            .to_owned()
     }
 
     pub(crate) fn header(&self, name: impl AsRef<str>) -> &str {
-        self.headers.get(name.as_ref()).map_or("", |value| value.to_str().unwrap())
+        self.headers
+            .get(name.as_ref())
+            .map_or("", |value| value.to_str().unwrap())
     }
 
     /// A success that must not be cached ([RFC 6749 §5.1](https://www.rfc-editor.org/rfc/rfc6749#section-5.1)).
     #[track_caller]
     pub(crate) fn succeeded(self) -> Self {
         assert_eq!(self.status, 200, "{self:?}");
-        assert!(self.header(CONTENT_TYPE).starts_with("application/json"), "{self:?}");
+        assert!(
+            self.header(CONTENT_TYPE).starts_with("application/json"),
+            "{self:?}"
+        );
         assert!(self.header(CACHE_CONTROL).contains("no-store"), "{self:?}");
         self
     }
@@ -188,13 +212,25 @@ impl Answer {
     /// An error in the shape of [RFC 6749 §5.2](https://www.rfc-editor.org/rfc/rfc6749#section-5.2).
     #[track_caller]
     pub(crate) fn failed(self, status: u16, error: &str) -> Self {
-        assert_eq!((self.status, self.json()["error"].as_str()), (status, Some(error)), "{self:?}");
-        assert!(self.header(CONTENT_TYPE).starts_with("application/json"), "{self:?}");
+        assert_eq!(
+            (self.status, self.json()["error"].as_str()),
+            (status, Some(error)),
+            "{self:?}"
+        );
+        assert!(
+            self.header(CONTENT_TYPE).starts_with("application/json"),
+            "{self:?}"
+        );
         assert!(self.header(CACHE_CONTROL).contains("no-store"), "{self:?}");
         let description = self.text("error_description");
-        assert!(!description.is_empty(), "an error says what to do: {self:?}");
         assert!(
-            description.bytes().all(|byte| matches!(byte, 0x20..=0x21 | 0x23..=0x5b | 0x5d..=0x7e)),
+            !description.is_empty(),
+            "an error says what to do: {self:?}"
+        );
+        assert!(
+            description
+                .bytes()
+                .all(|byte| matches!(byte, 0x20..=0x21 | 0x23..=0x5b | 0x5d..=0x7e)),
             "not in the character set of RFC 6749 §5.2: {description}"
         );
         self
@@ -203,18 +239,28 @@ impl Answer {
     /// `invalid_client` after Basic was tried carries a challenge (RFC 6749 §5.2).
     #[track_caller]
     pub(crate) fn challenged(self) -> Self {
-        assert!(self.header(WWW_AUTHENTICATE).starts_with("Basic"), "{self:?}");
+        assert!(
+            self.header(WWW_AUTHENTICATE).starts_with("Basic"),
+            "{self:?}"
+        );
         self
     }
 }
 
 impl Server {
     /// `POST` to an endpoint with the client's own way of authentication.
-    pub(crate) fn post(&self, path: &str, client: &Client, form: &[(&str, &str)]) -> RequestBuilder {
+    pub(crate) fn post(
+        &self,
+        path: &str,
+        client: &Client,
+        form: &[(&str, &str)],
+    ) -> RequestBuilder {
         let mut form = form.to_vec();
         let request = self.http().request(Method::POST, self.url(path));
         let request = match client.authentication {
-            Authentication::Basic(secret) => request.header(AUTHORIZATION, basic(client.id, secret)),
+            Authentication::Basic(secret) => {
+                request.header(AUTHORIZATION, basic(client.id, secret))
+            }
             Authentication::Post(secret) => {
                 form.extend([("client_id", client.id), ("client_secret", secret)]);
                 request
@@ -232,7 +278,12 @@ impl Server {
     }
 
     /// Exchanges a code ([RFC 6749 §4.1.3](https://www.rfc-editor.org/rfc/rfc6749#section-4.1.3)).
-    pub(crate) async fn redeem(&self, client: &Client, authorization: &Authorization, code: &str) -> Answer {
+    pub(crate) async fn redeem(
+        &self,
+        client: &Client,
+        authorization: &Authorization,
+        code: &str,
+    ) -> Answer {
         let form = [
             ("grant_type", "authorization_code"),
             ("code", code),
@@ -243,12 +294,22 @@ impl Server {
     }
 
     pub(crate) async fn refresh(&self, client: &Client, refresh_token: &str) -> Answer {
-        self.token(client, &[("grant_type", "refresh_token"), ("refresh_token", refresh_token)]).await
+        self.token(
+            client,
+            &[
+                ("grant_type", "refresh_token"),
+                ("refresh_token", refresh_token),
+            ],
+        )
+        .await
     }
 
     /// What the introspecting resource server is told ([RFC 7662](https://www.rfc-editor.org/rfc/rfc7662)).
     pub(crate) async fn introspect(&self, token: &str) -> Value {
-        Answer::to(self.post("/introspect", &API, &[("token", token)])).await.succeeded().json()
+        Answer::to(self.post("/introspect", &API, &[("token", token)]))
+            .await
+            .succeeded()
+            .json()
     }
 
     pub(crate) async fn assert_active(&self, token: &str) {
@@ -257,7 +318,10 @@ impl Server {
 
     /// Exactly `{"active":false}` (RFC 7662 §2.2).
     pub(crate) async fn assert_inactive(&self, token: &str) {
-        assert_eq!(self.introspect(token).await, serde_json::json!({ "active": false }));
+        assert_eq!(
+            self.introspect(token).await,
+            serde_json::json!({ "active": false })
+        );
     }
 
     pub(crate) async fn revoke(&self, client: &Client, token: &str) -> Answer {
@@ -265,12 +329,22 @@ impl Server {
     }
 
     pub(crate) async fn userinfo(&self, access_token: &str) -> Answer {
-        Answer::to(self.http().get(self.url("/userinfo")).bearer_auth(access_token)).await
+        Answer::to(
+            self.http()
+                .get(self.url("/userinfo"))
+                .bearer_auth(access_token),
+        )
+        .await
     }
 
     /// Alice signs in at a client, agrees to everything, and the client exchanges the code.
     pub(crate) async fn signed_in(&self, client: &Client, scope: &str) -> SignedIn {
-        self.signed_in_with(&Browser::new(self), client, Authorization::of(client, scope)).await
+        self.signed_in_with(
+            &Browser::new(self),
+            client,
+            Authorization::of(client, scope),
+        )
+        .await
     }
 
     /// The same in a browser of the test's own.
@@ -280,15 +354,24 @@ impl Server {
         client: &Client,
         authorization: Authorization,
     ) -> SignedIn {
-        let callback = browser.sign_in_and_authorize(&authorization.url(self), ALICE).await;
+        let callback = browser
+            .sign_in_and_authorize(&authorization.url(self), ALICE)
+            .await;
         let code = parameter(&callback, "code").unwrap_or_else(|| panic!("no code in {callback}"));
         let tokens = self.redeem(client, &authorization, &code).await.succeeded();
-        SignedIn { authorization, code, tokens }
+        SignedIn {
+            authorization,
+            code,
+            tokens,
+        }
     }
 
     /// A token of the client credentials grant (RFC 6749 §4.4).
     pub(crate) async fn machine_token(&self) -> String {
-        self.token(&MACHINE, &[("grant_type", "client_credentials")]).await.succeeded().text("access_token")
+        self.token(&MACHINE, &[("grant_type", "client_credentials")])
+            .await
+            .succeeded()
+            .text("access_token")
     }
 }
 
@@ -302,8 +385,10 @@ pub(crate) fn parameter(url: &url::Url, name: &str) -> Option<String> {
 
 /// The header of `client_secret_basic`: both halves form-url-encoded first (RFC 6749 §2.3.1).
 pub(crate) fn basic(id: &str, secret: &str) -> String {
-    let (id, secret): (String, String) =
-        (byte_serialize(id.as_bytes()).collect(), byte_serialize(secret.as_bytes()).collect());
+    let (id, secret): (String, String) = (
+        byte_serialize(id.as_bytes()).collect(),
+        byte_serialize(secret.as_bytes()).collect(),
+    );
     format!("Basic {}", BASE64_STANDARD.encode(format!("{id}:{secret}")))
 }
 

@@ -21,7 +21,10 @@ impl Jwt {
         let parts: Vec<_> = token.split('.').collect();
         assert_eq!(parts.len(), 3, "not a compact JWS: {token}");
         let part = |index: usize| serde_json::from_slice(&bytes(parts[index])).unwrap();
-        Self { header: part(0), claims: part(1) }
+        Self {
+            header: part(0),
+            claims: part(1),
+        }
     }
 }
 
@@ -42,15 +45,19 @@ impl Server {
             .unwrap_or_else(|| panic!("{} is signed with an unpublished key", jwt.header));
         assert_eq!(key["alg"], jwt.header["alg"]);
         let key: CoreJsonWebKey = serde_json::from_value(key.clone()).unwrap();
-        let alg: CoreJwsSigningAlgorithm = serde_json::from_value(jwt.header["alg"].clone()).unwrap();
+        let alg: CoreJwsSigningAlgorithm =
+            serde_json::from_value(jwt.header["alg"].clone()).unwrap();
         let (signed, signature) = token.rsplit_once('.').unwrap();
-        key.verify_signature(&alg, signed.as_bytes(), &bytes(signature)).expect("the signature does not verify");
+        key.verify_signature(&alg, signed.as_bytes(), &bytes(signature))
+            .expect("the signature does not verify");
         jwt
     }
 }
 
 pub(crate) fn bytes(part: &str) -> Vec<u8> {
-    BASE64_URL_SAFE_NO_PAD.decode(part).unwrap_or_else(|error| panic!("{error} in {part}"))
+    BASE64_URL_SAFE_NO_PAD
+        .decode(part)
+        .unwrap_or_else(|error| panic!("{error} in {part}"))
 }
 
 /// The token with its claims exchanged, under the old signature.
@@ -58,5 +65,10 @@ pub(crate) fn forged(token: &str, change: impl FnOnce(&mut Value)) -> String {
     let parts: Vec<_> = token.split('.').collect();
     let mut claims = Jwt::decode(token).claims;
     change(&mut claims);
-    format!("{}.{}.{}", parts[0], BASE64_URL_SAFE_NO_PAD.encode(claims.to_string()), parts[2])
+    format!(
+        "{}.{}.{}",
+        parts[0],
+        BASE64_URL_SAFE_NO_PAD.encode(claims.to_string()),
+        parts[2]
+    )
 }

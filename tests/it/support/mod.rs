@@ -4,7 +4,7 @@ pub(crate) mod browser;
 pub(crate) mod client;
 pub(crate) mod engines;
 pub(crate) mod jwt;
-mod ports;
+pub(crate) mod ports;
 pub(crate) mod postgres;
 pub(crate) mod redis;
 pub(crate) mod script;

@@ -36,14 +36,31 @@ impl Cluster {
     fn create(&'static self, template: &str) -> Database {
         static NEXT: AtomicU32 = AtomicU32::new(1);
         let name = format!("test_{}", NEXT.fetch_add(1, Ordering::Relaxed));
-        self.sql("postgres", &format!("CREATE DATABASE {name} TEMPLATE {template}"));
-        Database { name, cluster: self }
+        self.sql(
+            "postgres",
+            &format!("CREATE DATABASE {name} TEMPLATE {template}"),
+        );
+        Database {
+            name,
+            cluster: self,
+        }
     }
 
     /// Runs SQL as the superuser and returns what it prints, one row a line.
     pub(crate) fn sql(&self, database: &str, text: &str) -> String {
         let output = Command::new(self.binaries.join("psql"))
-            .args(["-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-U", "postgres", "-p", "5432"])
+            .args([
+                "-X",
+                "-q",
+                "-A",
+                "-t",
+                "-v",
+                "ON_ERROR_STOP=1",
+                "-U",
+                "postgres",
+                "-p",
+                "5432",
+            ])
             .args(["-d", database, "-c", text, "-h"])
             .arg(&self.directory)
             .output()
@@ -60,15 +77,37 @@ impl Cluster {
         let binaries = newest_binaries();
         // PostgreSQL refuses to run as root.
         let owner = rustix::process::geteuid().is_root().then_some("postgres");
-        let made = as_owner(owner, Path::new("mktemp"), &["-d", "/tmp/signet-postgres-XXXXXXXX"]);
-        let cluster = Self { directory: succeeded("mktemp", &made).into(), binaries, owner };
+        let made = as_owner(
+            owner,
+            Path::new("mktemp"),
+            &["-d", "/tmp/signet-postgres-XXXXXXXX"],
+        );
+        let cluster = Self {
+            directory: succeeded("mktemp", &made).into(),
+            binaries,
+            owner,
+        };
         let directory = cluster.directory.to_str().unwrap();
         watchdog::stop_cluster(&format!("{directory}/data/postmaster.pid"));
         watchdog::remove(directory);
 
         let data = format!("{directory}/data");
-        let settings = ["-D", &data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync"];
-        succeeded("initdb", &as_owner(owner, &cluster.binaries.join("initdb"), &settings));
+        let settings = [
+            "-D",
+            &data,
+            "-U",
+            "postgres",
+            "-A",
+            "trust",
+            "-E",
+            "UTF8",
+            "--locale=C.UTF-8",
+            "--no-sync",
+        ];
+        succeeded(
+            "initdb",
+            &as_owner(owner, &cluster.binaries.join("initdb"), &settings),
+        );
         std::fs::write(
             cluster.directory.join("data/postgresql.auto.conf"),
             format!(
@@ -118,12 +157,18 @@ impl Database {
 }
 
 fn newest_binaries() -> PathBuf {
-    let versions = std::fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
+    let versions = std::fs::read_dir("/usr/lib/postgresql")
+        .into_iter()
+        .flatten()
+        .flatten();
     versions
         .filter_map(|entry| {
             let version: u32 = entry.file_name().to_str()?.parse().ok()?;
             let binaries = entry.path().join("bin");
-            binaries.join("initdb").exists().then_some((version, binaries))
+            binaries
+                .join("initdb")
+                .exists()
+                .then_some((version, binaries))
         })
         .max()
         .expect("PostgreSQL is missing: apt-get install postgresql")
@@ -143,7 +188,9 @@ fn as_owner(owner: Option<&str>, program: &Path, arguments: &[&str]) -> Output {
     let reports = program.file_name().is_some_and(|name| name != "pg_ctl");
     command.args(arguments).current_dir("/");
     if reports {
-        return command.output().unwrap_or_else(|error| panic!("{}: {error}", program.display()));
+        return command
+            .output()
+            .unwrap_or_else(|error| panic!("{}: {error}", program.display()));
     }
     let status = command
         .stdin(std::process::Stdio::null())
@@ -151,10 +198,18 @@ fn as_owner(owner: Option<&str>, program: &Path, arguments: &[&str]) -> Output {
         .stderr(std::process::Stdio::null())
         .status()
         .unwrap_or_else(|error| panic!("{}: {error}", program.display()));
-    Output { status, stdout: Vec::new(), stderr: Vec::new() }
+    Output {
+        status,
+        stdout: Vec::new(),
+        stderr: Vec::new(),
+    }
 }
 
 fn succeeded(program: &str, output: &Output) -> String {
-    assert!(output.status.success(), "{program}: {}", String::from_utf8_lossy(&output.stderr));
+    assert!(
+        output.status.success(),
+        "{program}: {}",
+        String::from_utf8_lossy(&output.stderr)
+    );
     String::from_utf8_lossy(&output.stdout).trim().to_owned()
 }

@@ -18,7 +18,10 @@ pub(crate) struct Redis {
 
 impl Redis {
     pub(crate) fn start() -> Self {
-        let redis = Self { port: ports::free(), process: Mutex::new(None) };
+        let redis = Self {
+            port: ports::free(),
+            process: Mutex::new(None),
+        };
         redis.restart();
         redis
     }
@@ -57,7 +60,16 @@ impl Redis {
         self.stop();
         let port = self.port.to_string();
         let process = Command::new("redis-server")
-            .args(["--port", &port, "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"])
+            .args([
+                "--port",
+                &port,
+                "--bind",
+                "127.0.0.1",
+                "--save",
+                "",
+                "--appendonly",
+                "no",
+            ])
             .current_dir("/")
             .stdout(Stdio::null())
             .stderr(Stdio::null())
@@ -67,7 +79,10 @@ impl Redis {
         *self.process.lock().unwrap() = Some(process);
         let patience = Instant::now() + Duration::from_secs(10);
         while TcpStream::connect(("127.0.0.1", self.port)).is_err() {
-            assert!(Instant::now() < patience, "redis-server does not listen on port {port}");
+            assert!(
+                Instant::now() < patience,
+                "redis-server does not listen on port {port}"
+            );
             std::thread::sleep(Duration::from_millis(5));
         }
     }

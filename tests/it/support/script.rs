@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use super::server::Server;
 use josekit::jwk::KeyPair as _;
 use josekit::jwk::alg::ec::{EcCurve, EcKeyPair};
-use super::server::Server;
 
 /// A script that speaks for itself: it prints `N passed, 0 failed` last.
 pub(crate) struct Script {
@@ -20,19 +20,31 @@ impl Script {
     pub(crate) fn node(path: &str) -> Self {
         let script = tests().join(path);
         let packages = script.parent().unwrap().join("node_modules");
-        assert!(packages.exists(), "{} is missing: run `make test-packages`", packages.display());
+        assert!(
+            packages.exists(),
+            "{} is missing: run `make test-packages`",
+            packages.display()
+        );
         Self::new("node".into(), &script)
     }
 
     /// A Python script below `tests/`, run in the environment that `make test` has made under `target/`.
     pub(crate) fn python(path: &str) -> Self {
         let interpreter = tests().with_file_name("target/relying-party-python/bin/python");
-        assert!(interpreter.exists(), "{} is missing: run `make test-packages`", interpreter.display());
+        assert!(
+            interpreter.exists(),
+            "{} is missing: run `make test-packages`",
+            interpreter.display()
+        );
         Self::new(interpreter, &tests().join(path))
     }
 
     fn new(program: PathBuf, script: &Path) -> Self {
-        Self { program, arguments: vec![script.to_str().unwrap().to_owned()], environment: BTreeMap::new() }
+        Self {
+            program,
+            arguments: vec![script.to_str().unwrap().to_owned()],
+            environment: BTreeMap::new(),
+        }
     }
 
     pub(crate) fn argument(mut self, value: &str) -> Self {
@@ -50,13 +62,24 @@ impl Script {
         let mut command = Command::new(&self.program);
         command.args(&self.arguments).envs(&self.environment);
         let name = self.program.display();
-        let output = command.output().unwrap_or_else(|error| panic!("{name}: {error}"));
+        let output = command
+            .output()
+            .unwrap_or_else(|error| panic!("{name}: {error}"));
         let out = String::from_utf8_lossy(&output.stdout);
         let err = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success(), "{name}: {}\n{out}{err}", output.status);
+        assert!(
+            output.status.success(),
+            "{name}: {}\n{out}{err}",
+            output.status
+        );
         let last = out.lines().last().unwrap_or_default();
-        let passed = last.strip_suffix(" passed, 0 failed").and_then(|count| count.parse::<u32>().ok());
-        assert!(passed.is_some_and(|count| count > 0), "{name} does not end with a count:\n{out}{err}");
+        let passed = last
+            .strip_suffix(" passed, 0 failed")
+            .and_then(|count| count.parse::<u32>().ok());
+        assert!(
+            passed.is_some_and(|count| count > 0),
+            "{name} does not end with a count:\n{out}{err}"
+        );
     }
 }
 
@@ -85,7 +108,10 @@ pub(crate) fn register_signer(server: &Server, redirect_uri: &str) -> SigningCli
         jwks = {{ keys = [{{ kty = "EC", crv = "P-256", use = "sig", alg = "ES256", kid = "signer-1", x = "{x}", y = "{y}" }}] }}
         "#
     ));
-    SigningClient { id: "signer", private_key_pem: String::from_utf8(pair.to_pem_private_key()).unwrap() }
+    SigningClient {
+        id: "signer",
+        private_key_pem: String::from_utf8(pair.to_pem_private_key()).unwrap(),
+    }
 }
 
 fn tests() -> PathBuf {

@@ -66,7 +66,11 @@ impl Server {
 
     /// Another process with the same issuer on the same store, as behind a load balancer.
     pub(crate) fn second_instance(&self) -> Self {
-        let settings: Vec<_> = self.settings.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect();
+        let settings: Vec<_> = self
+            .settings
+            .iter()
+            .map(|(key, value)| (key.as_str(), value.as_str()))
+            .collect();
         let server = Self::at(Arc::clone(&self.site), Some(self.issuer.clone()), &settings);
         server.serve();
         server
@@ -80,9 +84,15 @@ impl Server {
             issuer: issuer.unwrap_or_else(|| format!("http://127.0.0.1:{port}")),
             port,
             management_port,
-            settings: settings.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect(),
+            settings: settings
+                .iter()
+                .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))
+                .collect(),
             process: Mutex::new(None),
-            http: reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap(),
+            http: reqwest::Client::builder()
+                .redirect(reqwest::redirect::Policy::none())
+                .build()
+                .unwrap(),
         }
     }
 
@@ -112,7 +122,10 @@ impl Server {
 
     /// The PostgreSQL database of this server.
     pub(crate) fn database(&self) -> &Database {
-        self.site.database.as_ref().expect("this engine has no PostgreSQL")
+        self.site
+            .database
+            .as_ref()
+            .expect("this engine has no PostgreSQL")
     }
 
     /// The directory in which the server and the command line run.
@@ -127,7 +140,12 @@ impl Server {
 
     /// The process, to read its figures from `/proc`.
     pub(crate) fn pid(&self) -> u32 {
-        self.process.lock().unwrap().as_ref().expect("the server is not running").id()
+        self.process
+            .lock()
+            .unwrap()
+            .as_ref()
+            .expect("the server is not running")
+            .id()
     }
 
     /// Runs `signet ARGUMENTS` on the store of this server.
@@ -138,7 +156,10 @@ impl Server {
     /// The same, with secrets on the standard input.
     pub(crate) fn signet_with_input(&self, arguments: &[&str], input: &str) -> Output {
         let mut command = self.command(arguments);
-        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
         let mut process = command.spawn().unwrap();
         // A command that does not read its input closes the pipe early.
         let _closed_early = process.stdin.take().unwrap().write_all(input.as_bytes());
@@ -147,7 +168,10 @@ impl Server {
 
     /// Runs `signet ARGUMENTS`, which must succeed, and returns what it prints.
     pub(crate) fn signet_ok(&self, arguments: &[&str]) -> String {
-        succeeded(&format!("signet {}", arguments.join(" ")), &self.signet(arguments))
+        succeeded(
+            &format!("signet {}", arguments.join(" ")),
+            &self.signet(arguments),
+        )
     }
 
     /// Applies a document beside `fixture.toml`.
@@ -168,7 +192,9 @@ impl Server {
 
     /// `SIGTERM`, and waits until the server has finished what was in flight.
     pub(crate) fn stop(&self) {
-        let Some(mut process) = self.process.lock().unwrap().take() else { return };
+        let Some(mut process) = self.process.lock().unwrap().take() else {
+            return;
+        };
         kill_process(Pid::from_child(&process), Signal::TERM).unwrap();
         let patience = Instant::now() + PATIENCE;
         while process.try_wait().unwrap().is_none() {
@@ -195,23 +221,46 @@ impl Server {
 
     /// Starts `signet ARGUMENTS` and waits until it is ready.
     pub(crate) fn serve_with(&self, arguments: &[&str]) {
-        let log = File::options().create(true).append(true).open(&self.log).unwrap();
+        let log = File::options()
+            .create(true)
+            .append(true)
+            .open(&self.log)
+            .unwrap();
         let mut command = self.command(arguments);
-        command.stdin(Stdio::null()).stdout(log.try_clone().unwrap()).stderr(log);
+        command
+            .stdin(Stdio::null())
+            .stdout(log.try_clone().unwrap())
+            .stderr(log);
         let process = command.spawn().unwrap();
         watchdog::watch(process.id());
         *self.process.lock().unwrap() = Some(process);
         let patience = Instant::now() + PATIENCE;
         while !self.is_ready() {
-            let ended = self.process.lock().unwrap().as_mut().unwrap().try_wait().unwrap();
-            assert!(ended.is_none(), "the server ended ({}) before it was ready", ended.unwrap());
-            assert!(Instant::now() < patience, "the server is not ready after {PATIENCE:?}");
+            let ended = self
+                .process
+                .lock()
+                .unwrap()
+                .as_mut()
+                .unwrap()
+                .try_wait()
+                .unwrap();
+            assert!(
+                ended.is_none(),
+                "the server ended ({}) before it was ready",
+                ended.unwrap()
+            );
+            assert!(
+                Instant::now() < patience,
+                "the server is not ready after {PATIENCE:?}"
+            );
             std::thread::sleep(Duration::from_millis(10));
         }
     }
 
     fn is_ready(&self) -> bool {
-        let Ok(mut stream) = TcpStream::connect(("127.0.0.1", self.management_port)) else { return false };
+        let Ok(mut stream) = TcpStream::connect(("127.0.0.1", self.management_port)) else {
+            return false;
+        };
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
         let request = "GET /health/ready HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n";
         let mut answer = Vec::new();
@@ -230,7 +279,10 @@ impl Server {
             .env("PATH", std::env::var_os("PATH").unwrap_or_default())
             .env("SIGNET_ISSUER", &self.issuer)
             .env("SIGNET_LISTEN", format!("127.0.0.1:{}", self.port))
-            .env("SIGNET_MANAGEMENT_LISTEN", format!("127.0.0.1:{}", self.management_port))
+            .env(
+                "SIGNET_MANAGEMENT_LISTEN",
+                format!("127.0.0.1:{}", self.management_port),
+            )
             .env("SIGNET_DATABASE_URL", self.site.database_url())
             .env("SIGNET_DATABASE_MAX_CONNECTIONS", "8")
             .env("SIGNET_KEYS_DIR", directory.join("keys"))
@@ -260,11 +312,18 @@ impl Drop for Server {
 
 impl Site {
     fn empty(engine: Engine) -> Arc<Self> {
-        let directory = tempfile::Builder::new().prefix("signet-it-").tempdir().unwrap();
+        let directory = tempfile::Builder::new()
+            .prefix("signet-it-")
+            .tempdir()
+            .unwrap();
         watchdog::remove(directory.path().to_str().unwrap());
         let database = (engine != Engine::Sqlite).then(|| Cluster::shared().database());
         let redis = (engine == Engine::PostgresRedis).then(Redis::start);
-        Arc::new(Self { directory, database, redis })
+        Arc::new(Self {
+            directory,
+            database,
+            redis,
+        })
     }
 
     /// A copy of a store to which `fixture.toml` was applied and which was served once, so that its keys exist.
@@ -273,13 +332,24 @@ impl Site {
         static POSTGRES: OnceLock<Arc<Site>> = OnceLock::new();
         let original = match engine {
             Engine::Sqlite => SQLITE.get_or_init(|| Self::with_fixture(Engine::Sqlite)),
-            Engine::Postgres | Engine::PostgresRedis => POSTGRES.get_or_init(|| Self::with_fixture(Engine::Postgres)),
+            Engine::Postgres | Engine::PostgresRedis => {
+                POSTGRES.get_or_init(|| Self::with_fixture(Engine::Postgres))
+            }
         };
-        let directory = tempfile::Builder::new().prefix("signet-it-").tempdir().unwrap();
+        let directory = tempfile::Builder::new()
+            .prefix("signet-it-")
+            .tempdir()
+            .unwrap();
         watchdog::remove(directory.path().to_str().unwrap());
-        copy_directory(&original.directory.path().join("keys"), &directory.path().join("keys"));
+        copy_directory(
+            &original.directory.path().join("keys"),
+            &directory.path().join("keys"),
+        );
         if engine == Engine::Sqlite {
-            copy_directory(&original.directory.path().join("data"), &directory.path().join("data"));
+            copy_directory(
+                &original.directory.path().join("data"),
+                &directory.path().join("data"),
+            );
         }
         Arc::new(Self {
             directory,
@@ -299,7 +369,10 @@ impl Site {
     fn database_url(&self) -> String {
         match &self.database {
             Some(database) => database.url(),
-            None => format!("sqlite://{}/data/signet.db", self.directory.path().display()),
+            None => format!(
+                "sqlite://{}/data/signet.db",
+                self.directory.path().display()
+            ),
         }
     }
 }
@@ -315,8 +388,15 @@ fn copy_directory(from: &Path, to: &Path) {
 
 /// What a process that must succeed has printed.
 pub(crate) fn succeeded(what: &str, output: &Output) -> String {
-    let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-    assert!(output.status.success(), "{what}: {}\n{out}{err}", output.status);
+    let (out, err) = (
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr),
+    );
+    assert!(
+        output.status.success(),
+        "{what}: {}\n{out}{err}",
+        output.status
+    );
     out.into_owned()
 }
 
