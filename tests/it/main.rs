@@ -8,6 +8,7 @@
     reason = "a test fails by panicking"
 )]
 
+mod architecture;
 mod browser;
 mod protocol;
 mod relying_parties;

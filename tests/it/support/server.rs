@@ -64,6 +64,17 @@ impl Server {
         Self::at(Site::empty(engine), None, settings)
     }
 
+    /// The same server, started again with further `SIGNET_*` settings.
+    pub(crate) fn with_settings(mut self, settings: &[(&str, &str)]) -> Self {
+        self.stop();
+        self.settings = settings
+            .iter()
+            .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))
+            .collect();
+        self.serve();
+        self
+    }
+
     /// Another process with the same issuer on the same store, as behind a load balancer.
     pub(crate) fn second_instance(&self) -> Self {
         let settings: Vec<_> = self
