@@ -12,4 +12,5 @@ mod architecture;
 mod browser;
 mod protocol;
 mod relying_parties;
+mod security;
 mod support;

@@ -131,6 +131,10 @@ impl Server {
         self.site.redis.as_ref().expect("this engine has no Redis")
     }
 
+    pub(crate) fn has_postgres(&self) -> bool {
+        self.site.database.is_some()
+    }
+
     /// The PostgreSQL database of this server.
     pub(crate) fn database(&self) -> &Database {
         self.site
