@@ -138,7 +138,7 @@ fn read(root: &Path, file: &Path) -> Source {
         .unwrap()
         .to_owned();
     let first = path.split('/').next().unwrap().trim_end_matches(".rs");
-    let room = if matches!(first, "lib" | "main") {
+    let below = if matches!(first, "lib" | "main") {
         ""
     } else {
         first
@@ -148,7 +148,7 @@ fn read(root: &Path, file: &Path) -> Source {
         .map(|line| line.split("//").next().unwrap())
         .collect();
     Source {
-        room: room.to_owned(),
+        room: below.to_owned(),
         code: code.join("\n"),
         lines: text.lines().count(),
         path,

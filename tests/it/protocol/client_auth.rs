@@ -15,6 +15,9 @@ use crate::support::script::{SigningClient, register_signer};
 use crate::support::server::Server;
 
 const GRANT: (&str, &str) = ("grant_type", "client_credentials");
+/// Spoils the claims of an assertion; the number is the current time in seconds.
+type Change = fn(&mut serde_json::Value, i64);
+
 const ASSERTION_TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 
 on_every_engine! {
@@ -95,7 +98,7 @@ on_every_engine! {
     async fn a_bad_assertion_is_invalid_client_rfc7523_3(server: Server) {
         let signer = register_signer(&server, "https://signer.example.test/callback");
         let now = now();
-        let bad: [(&str, fn(&mut serde_json::Value, i64)); 9] = [
+        let bad: [(&str, Change); 9] = [
             ("expired", |claims, now| claims["exp"] = (now - 120).into()),
             ("from the future", |claims, now| claims["iat"] = (now + 120).into()),
             ("not yet valid", |claims, now| claims["nbf"] = (now + 120).into()),

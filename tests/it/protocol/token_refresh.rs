@@ -3,7 +3,6 @@
 use crate::support::client::{OWN, SPA, WEB};
 use crate::support::engines::on_every_engine;
 use crate::support::jwt::Jwt;
-use crate::support::server::Server;
 
 on_every_engine! {
     async fn a_refresh_rotates_and_keeps_who_signed_in_oidc_core_12_2(server: Server) {

@@ -69,9 +69,8 @@ impl Browser {
         let mut values = form.values;
         for (name, value) in fields {
             let field = values.iter_mut().find(|(known, _)| known == name);
-            field
-                .unwrap_or_else(|| panic!("no field {name} in {}", page.body))
-                .1 = (*value).to_owned();
+            let (_, filled) = field.unwrap_or_else(|| panic!("no field {name} in {}", page.body));
+            (*value).clone_into(filled);
         }
         if form.method == Method::GET {
             let url = Url::parse_with_params(form.action.as_str(), &values).unwrap();

@@ -68,9 +68,19 @@ impl Cluster {
         succeeded("psql", &output)
     }
 
-    /// Ends the postmaster as a crash does (`immediate`) and starts it again.
+    /// A cluster of a test's own, to be stopped; it lives until the end of the run.
+    pub(crate) fn own() -> &'static Self {
+        Box::leak(Box::new(Self::start()))
+    }
+
+    /// Ends the postmaster as a crash does.
+    pub(crate) fn stop(&self) {
+        self.pg_ctl(&["stop", "-w", "-m", "immediate"]);
+    }
+
+    /// Starts the postmaster after [`Cluster::stop`].
     pub(crate) fn restart(&self) {
-        self.pg_ctl(&["restart", "-w", "-m", "immediate"]);
+        self.pg_ctl(&["start", "-w"]);
     }
 
     fn start() -> Self {
@@ -148,6 +158,10 @@ impl Database {
     /// A new database with the same content; nobody may be connected to this one.
     pub(crate) fn copy(&self) -> Self {
         self.cluster.create(&self.name)
+    }
+
+    pub(crate) fn cluster(&self) -> &'static Cluster {
+        self.cluster
     }
 
     /// Runs SQL in this database and returns what it prints, one row a line, columns separated by `|`.

@@ -1,6 +1,5 @@
 //! Runs the scripts that drive the server from outside: Node, Python, Chromium.
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -12,7 +11,6 @@ use josekit::jwk::alg::ec::{EcCurve, EcKeyPair};
 pub(crate) struct Script {
     program: PathBuf,
     arguments: Vec<String>,
-    environment: BTreeMap<&'static str, String>,
 }
 
 impl Script {
@@ -43,7 +41,6 @@ impl Script {
         Self {
             program,
             arguments: vec![script.to_str().unwrap().to_owned()],
-            environment: BTreeMap::new(),
         }
     }
 
@@ -52,15 +49,10 @@ impl Script {
         self
     }
 
-    pub(crate) fn env(mut self, name: &'static str, value: &str) -> Self {
-        self.environment.insert(name, value.to_owned());
-        self
-    }
-
     /// Runs the script; it must succeed, and must have tried something.
     pub(crate) fn passes(self) {
         let mut command = Command::new(&self.program);
-        command.args(&self.arguments).envs(&self.environment);
+        command.args(&self.arguments);
         let name = self.program.display();
         let output = command
             .output()

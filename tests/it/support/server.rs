@@ -35,6 +35,7 @@ pub(crate) struct Server {
 /// What the instances of one deployment share.
 struct Site {
     directory: TempDir,
+    engine: Engine,
     database: Option<Database>,
     redis: Option<Redis>,
 }
@@ -55,6 +56,20 @@ impl Server {
     /// A server on an empty store: no client, no user, no key.
     pub(crate) fn start_empty(engine: Engine, settings: &[(&str, &str)]) -> Self {
         let server = Self::at(Site::empty(engine), None, settings);
+        server.serve();
+        server
+    }
+
+    /// A server on a PostgreSQL cluster of its own, which the test may crash.
+    pub(crate) fn on_own_cluster() -> Self {
+        let site = Site {
+            directory: Site::directory(),
+            engine: Engine::Postgres,
+            database: Some(Cluster::own().database()),
+            redis: None,
+        };
+        let server = Self::at(Arc::new(site), None, &[]);
+        server.apply(include_str!("fixture.toml"));
         server.serve();
         server
     }
@@ -131,6 +146,15 @@ impl Server {
         self.site.redis.as_ref().expect("this engine has no Redis")
     }
 
+    /// The PostgreSQL cluster of this server.
+    pub(crate) fn cluster(&self) -> &'static Cluster {
+        self.database().cluster()
+    }
+
+    pub(crate) fn engine(&self) -> Engine {
+        self.site.engine
+    }
+
     pub(crate) fn has_postgres(&self) -> bool {
         self.site.database.is_some()
     }
@@ -151,16 +175,6 @@ impl Server {
     /// What the server has logged since it was started.
     pub(crate) fn log(&self) -> String {
         String::from_utf8_lossy(&fs::read(&self.log).unwrap_or_default()).into_owned()
-    }
-
-    /// The process, to read its figures from `/proc`.
-    pub(crate) fn pid(&self) -> u32 {
-        self.process
-            .lock()
-            .unwrap()
-            .as_ref()
-            .expect("the server is not running")
-            .id()
     }
 
     /// Runs `signet ARGUMENTS` on the store of this server.
@@ -222,6 +236,12 @@ impl Server {
             std::thread::sleep(Duration::from_millis(5));
         }
         watchdog::forget(process.id());
+    }
+
+    /// `SIGTERM` without waiting.
+    pub(crate) fn terminate(&self) {
+        let process = self.process.lock().unwrap();
+        kill_process(Pid::from_child(process.as_ref().unwrap()), Signal::TERM).unwrap();
     }
 
     /// Starts the server again on its old addresses; a running one is killed first.
@@ -326,16 +346,22 @@ impl Drop for Server {
 }
 
 impl Site {
-    fn empty(engine: Engine) -> Arc<Self> {
+    fn directory() -> TempDir {
         let directory = tempfile::Builder::new()
             .prefix("signet-it-")
             .tempdir()
             .unwrap();
         watchdog::remove(directory.path().to_str().unwrap());
+        directory
+    }
+
+    fn empty(engine: Engine) -> Arc<Self> {
+        let directory = Self::directory();
         let database = (engine != Engine::Sqlite).then(|| Cluster::shared().database());
         let redis = (engine == Engine::PostgresRedis).then(Redis::start);
         Arc::new(Self {
             directory,
+            engine,
             database,
             redis,
         })
@@ -351,11 +377,7 @@ impl Site {
                 POSTGRES.get_or_init(|| Self::with_fixture(Engine::Postgres))
             }
         };
-        let directory = tempfile::Builder::new()
-            .prefix("signet-it-")
-            .tempdir()
-            .unwrap();
-        watchdog::remove(directory.path().to_str().unwrap());
+        let directory = Self::directory();
         copy_directory(
             &original.directory.path().join("keys"),
             &directory.path().join("keys"),
@@ -368,6 +390,7 @@ impl Site {
         }
         Arc::new(Self {
             directory,
+            engine,
             database: original.database.as_ref().map(Database::copy),
             redis: (engine == Engine::PostgresRedis).then(Redis::start),
         })

@@ -6,7 +6,7 @@
 
 use std::io::Write as _;
 use std::os::unix::process::CommandExt as _;
-use std::process::{ChildStdin, Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::sync::{LazyLock, Mutex};
 
 /// Kills this process when the run ends, unless [`forget`] is told that it has ended before.
@@ -30,11 +30,13 @@ pub(crate) fn remove(directory: &str) {
 }
 
 fn tell(line: &str) {
-    writeln!(PIPE.lock().unwrap(), "{line}").expect("the watchdog has died");
+    let mut shell = SHELL.lock().unwrap();
+    let pipe = shell.stdin.as_mut().unwrap();
+    writeln!(pipe, "{line}").expect("the watchdog has died");
 }
 
-static PIPE: LazyLock<Mutex<ChildStdin>> = LazyLock::new(|| {
-    let mut shell = Command::new("/bin/sh")
+static SHELL: LazyLock<Mutex<Child>> = LazyLock::new(|| {
+    let shell = Command::new("/bin/sh")
         .args(["-c", SCRIPT])
         .stdin(Stdio::piped())
         .stdout(Stdio::null())
@@ -42,7 +44,7 @@ static PIPE: LazyLock<Mutex<ChildStdin>> = LazyLock::new(|| {
         .process_group(0)
         .spawn()
         .expect("/bin/sh does not start");
-    Mutex::new(shell.stdin.take().unwrap())
+    Mutex::new(shell)
 });
 
 /// `SIGQUIT` to a postmaster is `pg_ctl stop -m immediate`.
