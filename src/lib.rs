@@ -1,1 +1,11 @@
 //! Signet, an OAuth 2.0 and OpenID Connect identity provider in one small binary.
+//!
+//! `src/README.md` is the map: what each room is for and what may import what.
+
+pub mod config;
+pub mod crypto;
+pub mod domain;
+pub mod service;
+pub mod spec;
+pub mod store;
+pub mod telemetry;

@@ -1,0 +1,296 @@
+//! The document that `signet apply -f` makes true.
+//!
+//! Client fields are the registration names of [RFC 7591 §2](https://www.rfc-editor.org/rfc/rfc7591#section-2)
+//! and OpenID Connect Dynamic Client Registration 1.0 §2. A field that is absent is left as it is,
+//! or gets its default when the entry is new. Here only the form is judged; whether a value makes
+//! sense is the domain's to say, with the entry's `line` at hand.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::time::Duration;
+
+use serde::{Deserialize, Deserializer};
+
+use crate::config::{Secret, parse};
+
+/// Everything one document describes.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Document {
+    /// Resource servers.
+    pub resources: Vec<ResourceEntry>,
+    /// Applications.
+    pub clients: Vec<ClientEntry>,
+    /// People.
+    pub users: Vec<UserEntry>,
+    /// Roles.
+    pub roles: Vec<RoleEntry>,
+    /// Cedar policies.
+    pub policies: Vec<PolicyEntry>,
+}
+
+/// A resource server: an audience of access tokens ([RFC 8707](https://www.rfc-editor.org/rfc/rfc8707)).
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ResourceEntry {
+    /// The `resource` and `aud` value.
+    pub identifier: String,
+    /// The name that people see.
+    pub name: Option<String>,
+    /// The scopes it understands.
+    pub scopes: Option<Vec<String>>,
+    /// The line where the entry begins.
+    #[serde(skip)]
+    pub line: usize,
+}
+
+/// An application. Field documentation is that of the registration names.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(
+    missing_docs,
+    reason = "RFC 7591 §2 and OpenID Connect Registration 1.0 §2 define these names"
+)]
+pub struct ClientEntry {
+    pub client_id: String,
+    pub client_secret: Option<Secret>,
+    pub client_name: Option<String>,
+    pub client_uri: Option<String>,
+    pub logo_uri: Option<String>,
+    pub policy_uri: Option<String>,
+    pub tos_uri: Option<String>,
+    pub contacts: Option<Vec<String>>,
+    pub redirect_uris: Option<Vec<String>>,
+    pub post_logout_redirect_uris: Option<Vec<String>>,
+    pub grant_types: Option<Vec<String>>,
+    pub response_types: Option<Vec<String>>,
+    pub token_endpoint_auth_method: Option<String>,
+    pub token_endpoint_auth_signing_alg: Option<String>,
+    /// Scopes separated by spaces.
+    pub scope: Option<String>,
+    /// A JWK Set as a table.
+    pub jwks: Option<serde_json::Value>,
+    pub jwks_uri: Option<String>,
+    pub id_token_signed_response_alg: Option<String>,
+    pub userinfo_signed_response_alg: Option<String>,
+    /// Seconds.
+    pub default_max_age: Option<u32>,
+    pub require_auth_time: Option<bool>,
+    pub default_acr_values: Option<Vec<String>>,
+    pub application_type: Option<String>,
+    /// Signet's own: whether authorization requests must carry a PKCE challenge.
+    pub require_pkce: Option<bool>,
+    /// Signet's own: whether the consent page is left out.
+    pub first_party: Option<bool>,
+    /// Signet's own: whether it may introspect every token.
+    pub may_introspect: Option<bool>,
+    /// Signet's own: the audience of tokens for which no `resource` was asked.
+    pub default_resource: Option<String>,
+    /// Signet's own: written like every duration, `5m` or seconds.
+    #[serde(default, deserialize_with = "optional_duration")]
+    pub access_token_lifetime: Option<Duration>,
+    /// Signet's own: whether a refresh token is replaced when it is used.
+    pub refresh_token_rotation: Option<RefreshTokenRotation>,
+    /// Signet's own: the algorithm of access tokens.
+    pub access_token_signed_response_alg: Option<String>,
+    /// The line where the entry begins.
+    #[serde(skip)]
+    pub line: usize,
+}
+
+/// What happens to a refresh token that is used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum RefreshTokenRotation {
+    /// A successor replaces it.
+    Rotate,
+    /// It stays, as FAPI 2.0 §5.3.2.1 wants.
+    None,
+}
+
+/// A person, with the standard claims of OpenID Connect Core 1.0 §5.1.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(
+    missing_docs,
+    reason = "OpenID Connect Core 1.0 §5.1 defines these names"
+)]
+pub struct UserEntry {
+    pub username: String,
+    /// The password in plain text; hashed when applied.
+    pub password: Option<Secret>,
+    /// A PHC string from elsewhere.
+    pub password_hash: Option<Secret>,
+    pub email: Option<String>,
+    pub email_verified: Option<bool>,
+    pub name: Option<String>,
+    pub given_name: Option<String>,
+    pub family_name: Option<String>,
+    pub middle_name: Option<String>,
+    pub nickname: Option<String>,
+    pub preferred_username: Option<String>,
+    pub profile: Option<String>,
+    pub picture: Option<String>,
+    pub website: Option<String>,
+    pub gender: Option<String>,
+    pub birthdate: Option<String>,
+    pub zoneinfo: Option<String>,
+    pub locale: Option<String>,
+    pub phone_number: Option<String>,
+    pub phone_number_verified: Option<bool>,
+    pub address: Option<AddressEntry>,
+    /// Names of roles.
+    pub roles: Option<Vec<String>>,
+    /// What policies may ask about.
+    pub attributes: Option<BTreeMap<String, serde_json::Value>>,
+    /// Whether they may not sign in.
+    pub disabled: Option<bool>,
+    /// The line where the entry begins.
+    #[serde(skip)]
+    pub line: usize,
+}
+
+/// The address claim of OpenID Connect Core 1.0 §5.1.1.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+#[expect(
+    missing_docs,
+    reason = "OpenID Connect Core 1.0 §5.1.1 defines these names"
+)]
+pub struct AddressEntry {
+    pub formatted: Option<String>,
+    pub street_address: Option<String>,
+    pub locality: Option<String>,
+    pub region: Option<String>,
+    pub postal_code: Option<String>,
+    pub country: Option<String>,
+}
+
+/// A role.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RoleEntry {
+    /// Its name.
+    pub name: String,
+    /// What it is for.
+    pub description: Option<String>,
+    /// The roles whose permissions it has too.
+    pub parents: Option<Vec<String>>,
+    /// `resource:action` pairs.
+    pub permissions: Option<Vec<String>>,
+    /// The line where the entry begins.
+    #[serde(skip)]
+    pub line: usize,
+}
+
+/// A Cedar policy.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PolicyEntry {
+    /// Its name in explanations.
+    pub id: String,
+    /// The policy's text.
+    pub cedar: String,
+    /// What it is for.
+    pub description: Option<String>,
+    /// Whether it counts; it does when nothing is said.
+    pub enabled: Option<bool>,
+    /// The line where the entry begins.
+    #[serde(skip)]
+    pub line: usize,
+}
+
+/// Everything that is wrong with a document; no secret is in it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DocumentError {
+    /// One sentence per problem, with file and line.
+    pub problems: Vec<String>,
+}
+
+impl fmt::Display for DocumentError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the document cannot be applied:")?;
+        self.problems
+            .iter()
+            .try_for_each(|problem| write!(f, "\n  {problem}"))
+    }
+}
+
+impl std::error::Error for DocumentError {}
+
+impl Document {
+    /// Reads a document; `file_name` is for messages only.
+    pub fn parse(text: &str, file_name: &str) -> Result<Self, DocumentError> {
+        let mut form = Form::new(text, file_name);
+        let lines = form.check();
+        if !form.problems.is_empty() {
+            return Err(DocumentError {
+                problems: form.problems,
+            });
+        }
+        match toml::from_str::<Self>(text) {
+            Ok(mut document) => {
+                document.note_lines(&lines);
+                Ok(document)
+            }
+            Err(error) => {
+                let problem = form.at(error.span().unwrap_or_default().start, error.message());
+                Err(DocumentError {
+                    problems: vec![problem],
+                })
+            }
+        }
+    }
+
+    fn note_lines(&mut self, lines: &Lines) {
+        let of = |table: &str| lines.get(table).map_or(&[][..], Vec::as_slice);
+        self.resources
+            .iter_mut()
+            .zip(of("resources"))
+            .for_each(|(entry, line)| entry.line = *line);
+        self.clients
+            .iter_mut()
+            .zip(of("clients"))
+            .for_each(|(entry, line)| entry.line = *line);
+        self.users
+            .iter_mut()
+            .zip(of("users"))
+            .for_each(|(entry, line)| entry.line = *line);
+        self.roles
+            .iter_mut()
+            .zip(of("roles"))
+            .for_each(|(entry, line)| entry.line = *line);
+        self.policies
+            .iter_mut()
+            .zip(of("policies"))
+            .for_each(|(entry, line)| entry.line = *line);
+    }
+}
+
+fn optional_duration<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<Duration>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(
+        untagged,
+        expecting = "expected a duration such as 5m or whole seconds"
+    )]
+    enum Written {
+        Seconds(u32),
+        Text(String),
+    }
+    match Written::deserialize(deserializer)? {
+        Written::Seconds(seconds) => Ok(Some(Duration::from_secs(seconds.into()))),
+        Written::Text(text) => parse::duration(&text)
+            .map(Some)
+            .map_err(serde::de::Error::custom),
+    }
+}
+
+#[path = "document_form.rs"]
+mod form;
+use form::{Form, Lines};
+
+#[cfg(test)]
+#[path = "document_tests.rs"]
+mod tests;

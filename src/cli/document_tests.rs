@@ -1,0 +1,149 @@
+use super::*;
+
+const DESIGN: &str = r#"
+[[resources]]
+identifier = "https://api.example.test"
+scopes = ["orders:read", "orders:write"]
+
+[[clients]]
+client_id = "web"
+client_secret = "a-long-random-secret-of-the-operator"    # optional
+client_name = "Web shop"
+redirect_uris = ["http://127.0.0.1:9000/callback"]
+post_logout_redirect_uris = ["http://127.0.0.1:9000/"]
+grant_types = ["authorization_code", "refresh_token", "client_credentials"]
+token_endpoint_auth_method = "client_secret_basic"
+scope = "openid profile email offline_access orders:read"
+require_pkce = true
+first_party = false
+may_introspect = false
+access_token_lifetime = "10m"
+refresh_token_rotation = "none"
+jwks = { keys = [{ kty = "EC", crv = "P-256" }] }
+
+[[users]]
+username = "alice"
+password = "correct horse battery staple"
+email = "alice@example.test"
+email_verified = true
+name = "Alice Example"
+roles = ["support"]
+attributes = { department = "sales", level = 3 }
+address = { locality = "Bern", country = "CH" }
+
+[[roles]]
+name = "support"
+parents = ["employee"]
+permissions = ["order:read", "order:refund"]
+
+[[policies]]
+id = "own-department"
+cedar = 'permit(principal, action == Action::"read", resource is Document) when { principal.department == resource.department };'
+"#;
+
+fn problems(text: &str) -> Vec<String> {
+    Document::parse(text, "site.toml").unwrap_err().problems
+}
+
+#[test]
+fn the_documented_example_is_read() {
+    let document = Document::parse(DESIGN, "site.toml").unwrap();
+    let (client, user) = (&document.clients[0], &document.users[0]);
+    assert_eq!(
+        client.client_secret.as_ref().unwrap().expose(),
+        "a-long-random-secret-of-the-operator"
+    );
+    assert_eq!(client.access_token_lifetime, Some(Duration::from_secs(600)));
+    assert_eq!(
+        client.refresh_token_rotation,
+        Some(RefreshTokenRotation::None)
+    );
+    assert_eq!(client.jwks.as_ref().unwrap()["keys"][0]["crv"], "P-256");
+    assert_eq!(client.line, 6);
+    assert_eq!(user.attributes.as_ref().unwrap()["level"], 3);
+    assert_eq!(
+        user.address.as_ref().unwrap().country.as_deref(),
+        Some("CH")
+    );
+    assert_eq!(document.policies[0].enabled, None);
+    assert!(Document::parse("", "site.toml").unwrap().clients.is_empty());
+}
+
+#[test]
+fn debug_shows_no_secret() {
+    let shown = format!("{:?}", Document::parse(DESIGN, "site.toml").unwrap());
+    assert!(
+        !shown.contains("horse") && !shown.contains("a-long-random"),
+        "{shown}"
+    );
+}
+
+#[test]
+fn unknown_keys_name_the_nearest_and_the_line_all_at_once() {
+    let text = "[[clients]]\nclient_id = 'a'\nredirect_uri = ['x']\nzzzz = 1\n[[user]]\nusername = 'b'\n[[users]]\nusername = 'c'\naddress = { town = 'Bern', contry = 'CH' }\n";
+    assert_eq!(
+        problems(text),
+        [
+            "site.toml line 5: unknown key `user`; did you mean `users`?",
+            "site.toml line 3: unknown key `redirect_uri` in [[clients]]; did you mean `redirect_uris`?",
+            "site.toml line 4: unknown key `zzzz` in [[clients]]",
+            "site.toml line 9: unknown key `town` in address",
+            "site.toml line 9: unknown key `contry` in address; did you mean `country`?",
+        ]
+    );
+}
+
+#[test]
+fn two_entries_of_one_name_are_refused() {
+    let twice = "[[users]]\nusername = 'Alice'\n[[users]]\nusername = 'alice'\n[[clients]]\nclient_id = 'a'\n[[clients]]\nclient_id = 'A'\n[[clients]]\nclient_id = 'a'";
+    assert_eq!(
+        problems(twice),
+        [
+            "site.toml line 10: `client_id` \"a\" is there twice, first in line 6",
+            "site.toml line 4: `username` \"alice\" is there twice, first in line 2",
+        ]
+    );
+}
+
+#[test]
+fn an_entry_needs_its_name_and_no_contradiction() {
+    let text = "[[roles]]\n[[policies]]\nid = ' '\ncedar = ''\n[[users]]\nusername = 'a'\npassword = 'x'\npassword_hash = 'y'";
+    assert_eq!(
+        problems(text),
+        [
+            "site.toml line 8: only one of `password` and `password_hash` may be set",
+            "site.toml line 1: an entry of [[roles]] has no `name`",
+            "site.toml line 3: `id` is empty",
+        ]
+    );
+}
+
+#[test]
+fn wrong_types_say_the_line_and_no_secret() {
+    let of = |text: &str| problems(text).join("\n");
+    assert!(
+        of("[[clients]]\nclient_id = 'a'\nredirect_uris = 'x'").starts_with("site.toml line 3: ")
+    );
+    assert!(
+        of("[[clients]]\nclient_id = 'a'\nrefresh_token_rotation = 'never'")
+            .contains("`rotate` or `none`")
+    );
+    assert!(
+        of("[[clients]]\nclient_id = 'a'\naccess_token_lifetime = '5x'")
+            .contains("expected a duration")
+    );
+    assert!(
+        of("[[clients]]\nclient_id = 'a'\naccess_token_lifetime = true")
+            .contains("expected a duration")
+    );
+    let password = of("[[users]]\nusername = 'a'\npassword = 987654");
+    assert!(
+        password.contains("line 3") && !password.contains("987654"),
+        "{password}"
+    );
+    assert!(of("clients = 5").contains("line 1"));
+    assert!(of("[clients]\nclient_id = 'a'").contains("line 1"));
+    assert!(of("clients = [5]").contains("line 1"));
+    assert!(of("[[clients]\nclient_id = 'a'").contains("line 1: not valid TOML"));
+    assert!(of("[[clients]]\nclient_id = 5").contains("line 2"));
+}

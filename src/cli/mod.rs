@@ -1,0 +1,2 @@
+//! Stub of the room `cli`.
+pub mod document;

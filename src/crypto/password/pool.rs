@@ -1,0 +1,153 @@
+//! The threads that hash and the queue they take from.
+
+use std::collections::VecDeque;
+use std::io;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread;
+
+use argon2::{Argon2, Block};
+use tokio::sync::oneshot;
+use zeroize::Zeroizing;
+
+use super::PasswordError;
+
+/// The raw output of one hash.
+pub(super) type Answer = Result<Zeroizing<Vec<u8>>, PasswordError>;
+
+/// One hash to compute.
+pub(super) struct Work {
+    pub(super) password: Zeroizing<String>,
+    pub(super) salt: Vec<u8>,
+    pub(super) hasher: Argon2<'static>,
+    /// Bytes of output wanted.
+    pub(super) length: usize,
+}
+
+/// Work and who waits for it.
+pub(super) struct Job {
+    pub(super) work: Work,
+    pub(super) reply: oneshot::Sender<Answer>,
+}
+
+/// A fixed number of threads and a bounded queue.
+pub(super) struct Pool {
+    shared: Arc<Shared>,
+    limit: usize,
+}
+
+struct Shared {
+    queue: Mutex<Queue>,
+    wake: Condvar,
+}
+
+#[derive(Default)]
+struct Queue {
+    waiting: VecDeque<Job>,
+    closed: bool,
+}
+
+impl Pool {
+    /// Starts `threads` threads, each with room for `blocks` KiB of Argon2 memory; at most
+    /// `limit` jobs wait.
+    pub(super) fn start(threads: usize, limit: usize, blocks: usize) -> io::Result<Self> {
+        let shared = Arc::new(Shared {
+            queue: Mutex::default(),
+            wake: Condvar::new(),
+        });
+        // Made first: if a later thread cannot start, dropping the pool stops the earlier ones.
+        let pool = Self { shared, limit };
+        for number in 0..threads {
+            let shared = Arc::clone(&pool.shared);
+            thread::Builder::new()
+                .name(format!("password-{number}"))
+                .spawn(move || hash_until_closed(&shared, blocks))?;
+        }
+        Ok(pool)
+    }
+
+    /// Queues a job, or says `Busy` at once.
+    pub(super) fn submit(&self, job: Job) -> Result<(), PasswordError> {
+        let mut queue = self.shared.lock();
+        if queue.waiting.len() >= self.limit {
+            // Those whose client has gone away should not keep out those who still wait.
+            queue.waiting.retain(|waiting| !waiting.reply.is_closed());
+        }
+        if queue.waiting.len() >= self.limit {
+            return Err(PasswordError::Busy);
+        }
+        queue.waiting.push_back(job);
+        drop(queue);
+        self.shared.wake.notify_one();
+        Ok(())
+    }
+
+    /// What the threads hold on to, for the test that they let go of it.
+    #[cfg(test)]
+    pub(super) fn shared(&self) -> &Arc<impl Sized + use<>> {
+        &self.shared
+    }
+
+    /// How many jobs wait.
+    pub(super) fn depth(&self) -> usize {
+        self.shared.lock().waiting.len()
+    }
+}
+
+impl Drop for Pool {
+    fn drop(&mut self) {
+        let mut queue = self.shared.lock();
+        queue.closed = true;
+        // Dropping their senders tells whoever still waits.
+        queue.waiting.clear();
+        drop(queue);
+        self.shared.wake.notify_all();
+    }
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, Queue> {
+        // Nothing panics while holding the lock, and a queue is never half changed.
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits for a job; `None` when the pool is gone.
+    fn next(&self) -> Option<Job> {
+        let mut queue = self
+            .wake
+            .wait_while(self.lock(), |queue| {
+                queue.waiting.is_empty() && !queue.closed
+            })
+            .unwrap_or_else(PoisonError::into_inner);
+        queue.waiting.pop_front()
+    }
+}
+
+fn hash_until_closed(shared: &Shared, blocks: usize) {
+    // The token endpoint goes first. On Linux this is the priority of this thread alone; where it
+    // is refused, hashing runs at the usual priority.
+    let _ = rustix::process::setpriority_process(Some(rustix::thread::gettid()), 10);
+    let mut memory = vec![Block::new(); blocks];
+    while let Some(Job { work, reply }) = shared.next() {
+        // A caller that went away should not cost a hash.
+        if !reply.is_closed() {
+            let _ = reply.send(hash(&work, &mut memory));
+        }
+    }
+}
+
+fn hash(work: &Work, memory: &mut [Block]) -> Answer {
+    let needed = work.hasher.params().block_count();
+    // Imported hashes may want more than today's; that memory is given back at once.
+    let mut larger = Vec::new();
+    let memory = if needed > memory.len() {
+        larger.resize(needed, Block::new());
+        larger.as_mut_slice()
+    } else {
+        memory
+    };
+    let mut output = Zeroizing::new(vec![0; work.length]);
+    work.hasher
+        .hash_password_into_with_memory(work.password.as_bytes(), &work.salt, &mut output, memory)
+        .map_err(|error| PasswordError::Broken(format!("cannot hash the password: {error}")))?;
+    Ok(output)
+}

@@ -1,0 +1,173 @@
+//! An authorization request on its way: what was asked, and what comes next.
+//!
+//! `/authorize` is a function of (request, session): [`next_step`] is that function. Nothing is stored before
+//! a person has proven who they are; what must survive a page travels in [`Pending`].
+
+use serde::{Deserialize, Serialize};
+
+use super::client::Client;
+use super::ids::{SessionId, UserId};
+use super::redirect::TrustedRedirect;
+use super::session::Session;
+use crate::spec::claims_request::ClaimsRequest;
+use crate::spec::pkce::CodeChallenge;
+use crate::spec::prompt::Prompt;
+use crate::spec::response_mode::ResponseMode;
+use crate::spec::scope::Scope;
+use crate::spec::time::Ts;
+
+/// Where and how the response travels; known before the rest of the request has been checked, so that errors
+/// can be sent there too.
+#[derive(Clone, Debug)]
+pub struct ResponseTarget {
+    /// The proven target.
+    pub redirect: TrustedRedirect,
+    /// Query or form.
+    pub mode: ResponseMode,
+    /// `state`, given back byte for byte.
+    pub state: Option<String>,
+}
+
+/// A request that has passed every check that needs no session.
+#[derive(Clone, Debug)]
+pub struct AuthorizationRequest {
+    /// Where the response goes.
+    pub target: ResponseTarget,
+    /// What is asked for, already cut down to what the client may have.
+    pub scope: Scope,
+    /// For which resource servers (RFC 8707).
+    pub resources: Vec<String>,
+    /// `nonce`.
+    pub nonce: Option<String>,
+    /// `code_challenge` (S256).
+    pub code_challenge: Option<CodeChallenge>,
+    /// `prompt`.
+    pub prompt: Prompt,
+    /// `max_age` in seconds, or the client's default.
+    pub max_age: Option<u64>,
+    /// `login_hint`.
+    pub login_hint: Option<String>,
+    /// Who must be signed in: the subject of `id_token_hint` or of the `claims` parameter.
+    pub expected_user: Option<ExpectedUser>,
+    /// `claims`.
+    pub claims: ClaimsRequest,
+}
+
+/// The person a request names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ExpectedUser {
+    /// This one.
+    Known(UserId),
+    /// Somebody whom Signet does not know, so nobody can be.
+    Unknown,
+}
+
+/// What travels, sealed, through the pages: the request as it came and what has happened since.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Pending {
+    /// The parameters as they came; they are checked again, in full, whenever they are used.
+    pub params: Vec<(String, String)>,
+    /// When the request began, in microseconds: what "again" in `prompt=login` and `max_age` is measured by.
+    pub started_at: Ts,
+    /// SHA-256 of the browser cookie of the browser that began it; none until a browser has shown one.
+    pub browser: Option<[u8; 32]>,
+    /// The session that the person chose when asked for an account.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub selected: Option<SessionId>,
+    /// The session in which the person allowed exactly this request.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub consented: Option<SessionId>,
+}
+
+/// What happens next with a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// The person signs in.
+    Login,
+    /// The person says whether to go on as who they are.
+    SelectAccount,
+    /// The person is asked for consent.
+    Consent,
+    /// The response is sent.
+    Respond,
+    /// An error is sent: with `prompt=none` nothing may be shown.
+    Refuse(Unmet),
+}
+
+/// What `prompt=none` would have needed (OpenID Connect Core §3.1.2.6).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unmet {
+    /// Nobody suitable is signed in.
+    Login,
+    /// Consent is missing.
+    Consent,
+}
+
+/// Decides what happens next. `consent` is what this person allowed this client before, `resources` included
+/// in the scope's meaning.
+#[must_use]
+pub fn next_step(
+    request: &AuthorizationRequest,
+    pending: &Pending,
+    client: &Client,
+    session: Option<&Session>,
+    consent: Option<&Scope>,
+) -> Step {
+    let refuse_or = |unmet: Unmet, step: Step| {
+        if request.prompt.none {
+            Step::Refuse(unmet)
+        } else {
+            step
+        }
+    };
+    let Some(session) = session.filter(|session| suits(request, pending, session)) else {
+        return refuse_or(Unmet::Login, Step::Login);
+    };
+    let fresh = session.auth_time >= pending.started_at;
+    if request.prompt.select_account && !fresh && pending.selected != Some(session.id) {
+        return Step::SelectAccount;
+    }
+    if needs_consent(request, pending, client, session, consent) {
+        return refuse_or(Unmet::Consent, Step::Consent);
+    }
+    Step::Respond
+}
+
+/// Whether the session answers for the person that the request wants, recently enough. A sign-in that happened
+/// after the request began always is recent enough, so no request can loop.
+fn suits(request: &AuthorizationRequest, pending: &Pending, session: &Session) -> bool {
+    if let Some(expected) = &request.expected_user
+        && *expected != ExpectedUser::Known(session.user_id)
+    {
+        return false;
+    }
+    if session.auth_time >= pending.started_at {
+        return true;
+    }
+    if request.prompt.login {
+        return false;
+    }
+    request
+        .max_age
+        .is_none_or(|max_age| pending.started_at.since(session.auth_time).as_secs() < max_age)
+}
+
+/// Whether the person must be asked. The operator's own applications ask nobody, unless they ask to ask.
+fn needs_consent(
+    request: &AuthorizationRequest,
+    pending: &Pending,
+    client: &Client,
+    session: &Session,
+    consent: Option<&Scope>,
+) -> bool {
+    if pending.consented == Some(session.id) {
+        return false;
+    }
+    if request.prompt.consent {
+        return true;
+    }
+    if client.metadata.first_party {
+        return false;
+    }
+    !consent.is_some_and(|allowed| request.scope.is_within(allowed))
+}

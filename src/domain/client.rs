@@ -1,0 +1,273 @@
+//! Clients: the applications that people sign in to, and the services that call others.
+
+use std::time::Duration;
+
+use thiserror::Error;
+
+use super::ids::ClientId;
+use super::redirect::{self, TrustedRedirect};
+use crate::crypto::secret::TokenDigest;
+use crate::spec::alg::SigningAlg;
+use crate::spec::auth_method::AuthMethod;
+use crate::spec::client_metadata::{ApplicationType, ClientMetadata, RefreshTokenRotation};
+use crate::spec::grant_type::GrantType;
+use crate::spec::scope::Scope;
+use crate::spec::time::Ts;
+
+/// Scopes that a client without `scope` of its own may ask for.
+pub const DEFAULT_SCOPE: &str = "openid profile email address phone offline_access";
+
+/// A client whose metadata has been checked: what it says can be acted on.
+#[derive(Clone, Debug)]
+pub struct Client {
+    /// `client_id`.
+    pub id: ClientId,
+    /// As registered; fields that need no rule are read from here.
+    pub metadata: ClientMetadata,
+    /// What it may ask for at most.
+    pub scope: Scope,
+    /// How it authenticates.
+    pub auth_method: AuthMethod,
+    /// Whether its authorization requests need PKCE.
+    pub require_pkce: bool,
+    /// Secrets that are valid now or will stop being so; several while rotating.
+    pub secrets: Vec<ClientSecret>,
+    /// When it was disabled, if it is.
+    pub disabled_at: Option<Ts>,
+    /// Grants and tokens made before this instant are dead.
+    pub not_before: Ts,
+}
+
+/// A stored client secret; its text is known to the client alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ClientSecret {
+    /// SHA-256 of the secret.
+    pub digest: TokenDigest,
+    /// When it was made.
+    pub created_at: Ts,
+    /// When it stops being valid, if it was replaced.
+    pub expires_at: Option<Ts>,
+}
+
+/// Metadata that cannot be registered: RFC 7591 §3.2.2.
+#[derive(Debug, Error, PartialEq, Eq)]
+#[error("{field}: {problem}")]
+pub struct MetadataError {
+    /// The metadata name.
+    pub field: &'static str,
+    /// What is wrong and what was expected.
+    pub problem: String,
+}
+
+impl Client {
+    /// Checks what is to be registered and makes the client of it.
+    pub fn register(id: ClientId, metadata: ClientMetadata) -> Result<Self, MetadataError> {
+        let client = Self {
+            scope: match &metadata.scope {
+                Some(scope) => scope.clone(),
+                None => Scope::parse(DEFAULT_SCOPE).unwrap_or_default(),
+            },
+            auth_method: metadata
+                .token_endpoint_auth_method
+                .unwrap_or(AuthMethod::ClientSecretBasic),
+            require_pkce: metadata.require_pkce.unwrap_or(true),
+            id,
+            metadata,
+            secrets: Vec::new(),
+            disabled_at: None,
+            not_before: Ts(0),
+        };
+        client.check()?;
+        Ok(client)
+    }
+
+    fn check(&self) -> Result<(), MetadataError> {
+        let refuse = |field, problem: &str| {
+            Err(MetadataError {
+                field,
+                problem: problem.to_owned(),
+            })
+        };
+        let metadata = &self.metadata;
+        for uri in &metadata.redirect_uris {
+            redirect::check_registration(uri, self.is_native()).map_err(|problem| {
+                MetadataError {
+                    field: "redirect_uris",
+                    problem,
+                }
+            })?;
+        }
+        for uri in &metadata.post_logout_redirect_uris {
+            redirect::check_registration(uri, self.is_native()).map_err(|problem| {
+                MetadataError {
+                    field: "post_logout_redirect_uris",
+                    problem,
+                }
+            })?;
+        }
+        let shown = [
+            ("client_uri", &metadata.client_uri),
+            ("logo_uri", &metadata.logo_uri),
+            ("policy_uri", &metadata.policy_uri),
+            ("tos_uri", &metadata.tos_uri),
+        ];
+        for (field, uri) in shown {
+            if uri.as_ref().is_some_and(|uri| !is_web_link(uri)) {
+                return refuse(field, "must be an https URL (or http on this machine)");
+            }
+        }
+        if self.may_use(GrantType::AuthorizationCode) && metadata.redirect_uris.is_empty() {
+            return refuse(
+                "redirect_uris",
+                "at least one is needed for grant_types = [\"authorization_code\"]",
+            );
+        }
+        if self.may_use(GrantType::RefreshToken) && !self.may_use(GrantType::AuthorizationCode) {
+            return refuse(
+                "grant_types",
+                "refresh_token needs authorization_code beside it",
+            );
+        }
+        if self.may_use(GrantType::ClientCredentials) && self.is_public() {
+            return refuse(
+                "grant_types",
+                "client_credentials needs a client that authenticates, not token_endpoint_auth_method = \"none\" (RFC 6749 section 4.4)",
+            );
+        }
+        if metadata
+            .response_types
+            .as_ref()
+            .is_some_and(|types| types.iter().any(|t| t != "code"))
+        {
+            return refuse("response_types", "only \"code\" is supported");
+        }
+        if self.is_public() && metadata.require_pkce == Some(false) {
+            return refuse(
+                "require_pkce",
+                "public clients always use PKCE (RFC 9700 section 2.1.1)",
+            );
+        }
+        if metadata.may_introspect && self.is_public() {
+            return refuse("may_introspect", "a public client cannot prove who asks");
+        }
+        match (self.auth_method, &metadata.jwks, &metadata.jwks_uri) {
+            (_, Some(_), Some(_)) => refuse(
+                "jwks",
+                "give jwks or jwks_uri, not both (RFC 7591 section 2)",
+            ),
+            (AuthMethod::PrivateKeyJwt, None, None) => {
+                refuse("jwks", "private_key_jwt needs jwks or jwks_uri")
+            }
+            (_, Some(jwks), None) if !jwks.get("keys").is_some_and(serde_json::Value::is_array) => {
+                refuse(
+                    "jwks",
+                    "must be a JWK Set: an object with an array named keys (RFC 7517 section 5)",
+                )
+            }
+            (_, _, _) => Ok(()),
+        }
+    }
+
+    /// Whether the client cannot keep a secret.
+    #[must_use]
+    pub fn is_public(&self) -> bool {
+        self.auth_method == AuthMethod::None
+    }
+
+    /// Whether the client runs on a person's device.
+    #[must_use]
+    pub fn is_native(&self) -> bool {
+        self.metadata.application_type == Some(ApplicationType::Native)
+    }
+
+    /// Whether the client registered the grant type.
+    #[must_use]
+    pub fn may_use(&self, grant_type: GrantType) -> bool {
+        match &self.metadata.grant_types {
+            Some(registered) => registered.contains(&grant_type),
+            None => grant_type == GrantType::AuthorizationCode,
+        }
+    }
+
+    /// Whether the client's refresh tokens stay the same when used.
+    #[must_use]
+    pub fn keeps_refresh_token(&self) -> bool {
+        self.metadata.refresh_token_rotation == Some(RefreshTokenRotation::None)
+    }
+
+    /// The algorithm of the client's ID tokens.
+    #[must_use]
+    pub fn id_token_alg(&self) -> SigningAlg {
+        self.metadata
+            .id_token_signed_response_alg
+            .unwrap_or(SigningAlg::Rs256)
+    }
+
+    /// The algorithm of the client's access tokens.
+    #[must_use]
+    pub fn access_token_alg(&self) -> SigningAlg {
+        self.metadata
+            .access_token_signed_response_alg
+            .unwrap_or(SigningAlg::Es256)
+    }
+
+    /// The lifetime of the client's access tokens, never longer than an hour: revocation records live as
+    /// long as the tokens they speak of.
+    #[must_use]
+    pub fn access_token_lifetime(&self, default: Duration) -> Duration {
+        self.metadata
+            .access_token_lifetime
+            .map_or(default, |secs| Duration::from_secs(u64::from(secs)))
+            .min(MAX_ACCESS_TOKEN_LIFETIME)
+    }
+
+    /// The name that people are shown.
+    #[must_use]
+    pub fn shown_name(&self) -> &str {
+        self.metadata
+            .client_name
+            .as_deref()
+            .unwrap_or(self.id.as_str())
+    }
+
+    /// The proof that an authorization response may be sent to `presented`.
+    #[must_use]
+    pub fn trust(&self, presented: &str) -> Option<TrustedRedirect> {
+        let native = self.is_native();
+        let known = self
+            .metadata
+            .redirect_uris
+            .iter()
+            .any(|registered| redirect::matches(registered, presented, native));
+        known.then(|| TrustedRedirect::proven(presented))
+    }
+
+    /// The proof that a person may be sent to `presented` after signing out.
+    #[must_use]
+    pub fn trust_post_logout(&self, presented: &str) -> Option<TrustedRedirect> {
+        let native = self.is_native();
+        let known = self
+            .metadata
+            .post_logout_redirect_uris
+            .iter()
+            .any(|registered| redirect::matches(registered, presented, native));
+        known.then(|| TrustedRedirect::proven(presented))
+    }
+
+    /// Whether `presented` is one of the client's secrets that are valid at `now`; every one is compared,
+    /// each in constant time.
+    #[must_use]
+    pub fn secret_matches(&self, presented: TokenDigest, now: Ts) -> bool {
+        self.secrets.iter().fold(false, |known, secret| {
+            let valid = secret.expires_at.is_none_or(|expires_at| expires_at > now);
+            known | (valid & (secret.digest == presented))
+        })
+    }
+}
+
+/// The longest lifetime an access token may have.
+pub const MAX_ACCESS_TOKEN_LIFETIME: Duration = Duration::from_secs(3600);
+
+fn is_web_link(uri: &str) -> bool {
+    redirect::check_registration(uri.split('#').next().unwrap_or_default(), false).is_ok()
+}

@@ -1,0 +1,376 @@
+//! Grants: one user, one client, one sign-in, and a counter.
+//!
+//! An authorization code is generation 0 of a grant, the n-th refresh token is generation n. Redeeming
+//! advances the counter, guarded by everything that was presented, so exactly one of any number of racing
+//! requests wins; whoever lost is told apart here. The store runs the guard as one statement;
+//! [`Grant::redeem`] is the same rule in memory, which the tests hold against it.
+
+use std::time::Duration;
+
+use super::ids::{ClientId, GrantId, SessionId, UserId};
+use crate::spec::claims_request::ClaimsRequest;
+use crate::spec::pkce::CodeChallenge;
+use crate::spec::scope::Scope;
+use crate::spec::time::Ts;
+
+/// A grant as it is stored: one row for its whole life.
+#[derive(Clone, Debug)]
+pub struct Grant {
+    /// Its name, inside every credential made from it.
+    pub id: GrantId,
+    /// To whom it was given.
+    pub client_id: ClientId,
+    /// Who gave it.
+    pub user_id: UserId,
+    /// The user's token version when they gave it; a higher one kills the grant.
+    pub user_version: i64,
+    /// The browser session in which they gave it.
+    pub session_id: SessionId,
+    /// Whether it outlives that session (`offline_access`).
+    pub offline: bool,
+    /// What was granted.
+    pub scope: Scope,
+    /// For which resource servers (RFC 8707).
+    pub resources: Vec<String>,
+    /// The `nonce` of the authorization request.
+    pub nonce: Option<String>,
+    /// The `claims` of the authorization request.
+    pub claims: ClaimsRequest,
+    /// What the code is bound to.
+    pub bound_to: CodeBinding,
+    /// When the person had last proven who they are.
+    pub auth_time: Ts,
+    /// How strongly.
+    pub acr: String,
+    /// How.
+    pub amr: Vec<String>,
+    /// How many credentials have been redeemed.
+    pub generation: i64,
+    /// When it was given.
+    pub created_at: Ts,
+    /// When the counter last moved.
+    pub advanced_at: Ts,
+    /// Until when the code is valid.
+    pub code_expires_at: Ts,
+    /// When the grant ends; this never moves.
+    pub expires_at: Ts,
+    /// When it was revoked.
+    pub revoked_at: Option<Ts>,
+}
+
+/// What an authorization code is bound to (RFC 6749 §4.1.3, RFC 7636 §4.6).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CodeBinding {
+    /// `redirect_uri` of the authorization request.
+    pub redirect_uri: String,
+    /// `code_challenge` of the authorization request.
+    pub code_challenge: Option<CodeChallenge>,
+}
+
+/// A credential with the proofs that came along, ready for the guard.
+#[derive(Clone, Debug)]
+pub struct Presented {
+    /// The grant it names.
+    pub grant_id: GrantId,
+    /// The generation it names: 0 for a code.
+    pub generation: i64,
+    /// The authenticated client that presents it.
+    pub client_id: ClientId,
+    /// For a code: the `redirect_uri`, and the challenge made from the `code_verifier`.
+    pub code: Option<CodeBinding>,
+    /// Whether the counter moves: always for a code, and for clients whose refresh tokens rotate.
+    pub rotate: bool,
+}
+
+/// How long things around a grant last.
+#[derive(Clone, Copy, Debug)]
+pub struct GrantLimits {
+    /// How long a lost refresh answer may be asked for again; zero turns it off.
+    pub retry_window: Duration,
+    /// How long a refresh token may lie unused.
+    pub idle: Duration,
+}
+
+/// What became of a redemption.
+#[derive(Clone, Debug)]
+pub enum Redeemed {
+    /// The counter moved: this request won. The grant is as it is now.
+    Advanced(Box<Grant>),
+    /// The answer to this very credential was lost: give the same successor again.
+    Retry(Box<Grant>),
+    /// It does not count.
+    Refused(Refusal),
+}
+
+/// Why a credential does not count.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// No such grant.
+    Unknown,
+    /// Another client's grant; nothing happens to it.
+    OtherClient,
+    /// The code is bound to another `redirect_uri`; nothing happens to it.
+    RedirectUri,
+    /// The `code_verifier` does not fit, is missing, or was not expected; nothing happens to the code.
+    CodeVerifier,
+    /// Too late.
+    Expired,
+    /// The grant, its session, its user or its client was ended.
+    Revoked,
+    /// Used before: the grant must be revoked (RFC 6749 §4.1.2, RFC 9700 §4.14.2).
+    Replayed,
+}
+
+impl Grant {
+    /// Tells why the guard did not let `presented` pass, given the grant as it stands. `alive` says whether
+    /// the user, the session and the client behind the grant still stand.
+    #[must_use]
+    pub fn classify(
+        &self,
+        presented: &Presented,
+        alive: bool,
+        now: Ts,
+        limits: GrantLimits,
+    ) -> Verdict {
+        if self.client_id != presented.client_id {
+            return Verdict::Refused(Refusal::OtherClient);
+        }
+        if let Some(code) = &presented.code {
+            // A wrong proof neither wins nor burns the code, even one that was used.
+            if code.redirect_uri != self.bound_to.redirect_uri {
+                return Verdict::Refused(Refusal::RedirectUri);
+            }
+            if code.code_challenge != self.bound_to.code_challenge {
+                return Verdict::Refused(Refusal::CodeVerifier);
+            }
+        }
+        if self.revoked_at.is_some() || !alive {
+            return Verdict::Refused(Refusal::Revoked);
+        }
+        let behind = self.generation - presented.generation;
+        if behind == 0 {
+            let code_late = presented.generation == 0 && now >= self.code_expires_at;
+            let late = now >= self.expires_at
+                || code_late
+                || (presented.generation > 0 && self.is_idle(now, limits));
+            return if late {
+                Verdict::Refused(Refusal::Expired)
+            } else {
+                Verdict::Advance
+            };
+        }
+        if behind < 0 {
+            // Only Signet makes credentials, so this is a grant restored from an old backup.
+            return Verdict::Refused(Refusal::Unknown);
+        }
+        if now >= self.expires_at {
+            return Verdict::Refused(Refusal::Expired);
+        }
+        let retry = behind == 1
+            && presented.generation > 0
+            && !limits.retry_window.is_zero()
+            && now.since(self.advanced_at) <= limits.retry_window;
+        if retry {
+            Verdict::Retry
+        } else {
+            Verdict::Refused(Refusal::Replayed)
+        }
+    }
+
+    /// Redeems in memory, exactly as the store's statement does.
+    pub fn redeem(
+        &mut self,
+        presented: &Presented,
+        alive: bool,
+        now: Ts,
+        limits: GrantLimits,
+    ) -> Verdict {
+        let verdict = self.classify(presented, alive, now, limits);
+        match verdict {
+            Verdict::Advance => {
+                self.generation += i64::from(presented.rotate);
+                self.advanced_at = now;
+            }
+            Verdict::Refused(Refusal::Replayed) => self.revoked_at = Some(now),
+            Verdict::Retry | Verdict::Refused(_) => {}
+        }
+        verdict
+    }
+
+    /// Whether its refresh token has lain unused for too long.
+    #[must_use]
+    pub fn is_idle(&self, now: Ts, limits: GrantLimits) -> bool {
+        now >= self.advanced_at.plus(limits.idle)
+    }
+}
+
+/// What the guard says about a presented credential.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// The counter moves.
+    Advance,
+    /// The same successor is given again.
+    Retry,
+    /// It does not count.
+    Refused(Refusal),
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const LIMITS: GrantLimits = GrantLimits {
+        retry_window: Duration::from_secs(30),
+        idle: Duration::from_secs(1000),
+    };
+
+    fn grant() -> Grant {
+        Grant {
+            id: GrantId::from_random([1; 16]),
+            client_id: ClientId::parse("web").unwrap(),
+            user_id: UserId::from_random([2; 16]),
+            user_version: 0,
+            session_id: SessionId::from_random([3; 16]),
+            offline: true,
+            scope: Scope::default(),
+            resources: Vec::new(),
+            nonce: None,
+            claims: ClaimsRequest::default(),
+            bound_to: binding("https://a.example/cb"),
+            auth_time: Ts(0),
+            acr: String::new(),
+            amr: Vec::new(),
+            generation: 0,
+            created_at: Ts(0),
+            advanced_at: Ts(0),
+            code_expires_at: Ts::from_secs(60),
+            expires_at: Ts::from_secs(10_000),
+            revoked_at: None,
+        }
+    }
+
+    fn binding(redirect_uri: &str) -> CodeBinding {
+        CodeBinding {
+            redirect_uri: redirect_uri.to_owned(),
+            code_challenge: CodeChallenge::parse(&"a".repeat(43)),
+        }
+    }
+
+    fn presented(generation: i64) -> Presented {
+        let grant = grant();
+        let code = (generation == 0).then(|| binding("https://a.example/cb"));
+        Presented {
+            grant_id: grant.id,
+            generation,
+            client_id: grant.client_id,
+            code,
+            rotate: true,
+        }
+    }
+
+    #[test]
+    fn a_code_has_no_retry_window_rfc6749_4_1_2() {
+        let mut grant = grant();
+        assert_eq!(
+            grant.redeem(&presented(0), true, Ts::from_secs(1), LIMITS),
+            Verdict::Advance
+        );
+        assert_eq!(
+            grant.redeem(&presented(0), true, Ts::from_secs(1), LIMITS),
+            Verdict::Refused(Refusal::Replayed)
+        );
+        assert!(grant.revoked_at.is_some());
+    }
+
+    #[test]
+    fn a_wrong_proof_neither_wins_nor_burns() {
+        let mut grant = grant();
+        let mut wrong = presented(0);
+        wrong.code = Some(CodeBinding {
+            code_challenge: None,
+            ..binding("https://a.example/cb")
+        });
+        assert_eq!(
+            grant.redeem(&wrong, true, Ts::from_secs(1), LIMITS),
+            Verdict::Refused(Refusal::CodeVerifier)
+        );
+        assert_eq!(
+            grant.redeem(&presented(0), true, Ts::from_secs(1), LIMITS),
+            Verdict::Advance
+        );
+        assert_eq!(
+            grant.redeem(&wrong, true, Ts::from_secs(1), LIMITS),
+            Verdict::Refused(Refusal::CodeVerifier)
+        );
+        assert_eq!(grant.revoked_at, None);
+    }
+
+    #[derive(Clone, Debug)]
+    enum Act {
+        Wait(u8),
+        Present {
+            back: u8,
+            other_client: bool,
+            wrong_verifier: bool,
+        },
+        Revoke,
+    }
+
+    fn act() -> impl Strategy<Value = Act> {
+        prop_oneof![
+            (0u8..60).prop_map(Act::Wait),
+            (0u8..4, prop::bool::weighted(0.1), prop::bool::weighted(0.1)).prop_map(
+                |(back, other_client, wrong_verifier)| Act::Present {
+                    back,
+                    other_client,
+                    wrong_verifier
+                }
+            ),
+            (0u8..8).prop_map(|n| if n == 0 { Act::Revoke } else { Act::Wait(1) }),
+        ]
+    }
+
+    proptest! {
+        /// At most one live family, never two different successors of one credential, and nothing lives after
+        /// a replay or a revocation.
+        #[test]
+        fn any_interleaving_keeps_one_family(acts in prop::collection::vec(act(), 1..80)) {
+            let mut grant = grant();
+            let mut now = Ts::from_secs(1);
+            let mut successors = std::collections::HashMap::new();
+            let mut dead = false;
+            for act in acts {
+                match act {
+                    Act::Wait(secs) => now = now.plus(Duration::from_secs(u64::from(secs))),
+                    Act::Revoke => { grant.revoked_at = Some(now); dead = true; }
+                    Act::Present { back, other_client, wrong_verifier } => {
+                        let generation = (grant.generation - i64::from(back)).max(0);
+                        let mut credential = presented(generation);
+                        if other_client { credential.client_id = ClientId::parse("other").unwrap(); }
+                        if wrong_verifier && generation == 0 { credential.code.as_mut().unwrap().code_challenge = None; }
+                        let innocent = other_client || (wrong_verifier && generation == 0);
+                        let before = grant.generation;
+                        let verdict = grant.redeem(&credential, true, now, LIMITS);
+                        match verdict {
+                            Verdict::Advance | Verdict::Retry => {
+                                prop_assert!(!dead && !innocent);
+                                let successor = *successors.entry(generation).or_insert(grant.generation);
+                                prop_assert_eq!(successor, grant.generation, "two different successors");
+                                prop_assert!(generation + 1 == grant.generation);
+                            }
+                            Verdict::Refused(Refusal::Replayed) => {
+                                prop_assert!(generation < before && !innocent);
+                                dead = true;
+                            }
+                            Verdict::Refused(_) => prop_assert_eq!(before, grant.generation),
+                        }
+                        if dead { prop_assert!(grant.revoked_at.is_some()); }
+                    }
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,12 @@
+//! Entities and rules: what a client, a person, a session and a grant are, and what may happen to them.
+//! No I/O, no `async`; time and randomness are handed in.
+
+pub mod authorization;
+pub mod client;
+pub mod grant;
+pub mod ids;
+pub mod redirect;
+pub mod resource;
+pub mod session;
+pub mod signing_key;
+pub mod user;

@@ -1,0 +1,231 @@
+//! Judging access tokens: is this one of ours, and does it still stand?
+//!
+//! Signatures are checked once and remembered by the SHA-256 of the token; whether a token was revoked is asked
+//! anew every time.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use moka::future::Cache;
+use serde::Deserialize;
+use serde_json::{Map, Value};
+
+use super::Services;
+use super::keys::KeyError;
+use crate::crypto::digest::sha256;
+use crate::crypto::jose::JoseError;
+use crate::domain::ids::{ClientId, GrantId, SessionId, UserId};
+use crate::spec::scope::Scope;
+use crate::spec::time::Ts;
+use crate::store::error::StoreError;
+use crate::store::revocations::{Key, Standing};
+
+/// Longest access token that is looked at, in bytes.
+pub const MAX_BYTES: usize = 16 * 1024;
+
+/// Tokens that were verified before.
+pub struct AccessTokens {
+    cache: Cache<[u8; 32], Arc<AccessToken>>,
+}
+
+/// An access token whose signature is ours.
+#[derive(Debug)]
+pub struct AccessToken {
+    /// `sub`.
+    pub sub: String,
+    /// `client_id`.
+    pub client_id: ClientId,
+    /// `aud`.
+    pub audience: Vec<String>,
+    /// `scope`.
+    pub scope: Scope,
+    /// `jti`.
+    pub jti: String,
+    /// `iat`.
+    pub issued_at: Ts,
+    /// `exp`.
+    pub expires_at: Ts,
+    /// The person, for tokens of a grant.
+    pub user_id: Option<UserId>,
+    /// The user's token version.
+    pub version: i64,
+    /// The grant.
+    pub grant_id: Option<GrantId>,
+    /// The browser session it lives in.
+    pub session_id: Option<SessionId>,
+    /// All its claims, as they were signed.
+    pub claims: Map<String, Value>,
+}
+
+/// Why a token is not vouched for.
+#[derive(Debug)]
+pub enum TokenError {
+    /// Not one of ours, malformed, expired or revoked: the holder learns no more than that.
+    Inactive(&'static str),
+    /// The store.
+    Store(StoreError),
+}
+
+impl From<StoreError> for TokenError {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
+}
+
+impl AccessTokens {
+    pub(super) fn new() -> Self {
+        Self {
+            cache: Cache::builder()
+                .max_capacity(4096)
+                .time_to_live(Duration::from_secs(300))
+                .build(),
+        }
+    }
+}
+
+/// The access token, if it is ours and has not expired. Whether it was revoked is another question:
+/// [`AccessToken::revocation_keys`] and [`AccessToken::stands`].
+pub async fn verify(
+    services: &Services,
+    token: &str,
+    now: Ts,
+) -> Result<Arc<AccessToken>, TokenError> {
+    if token.len() > MAX_BYTES {
+        return Err(TokenError::Inactive("the token is too long"));
+    }
+    let digest = sha256(token.as_bytes());
+    let known = services.access_tokens.cache.get(&digest).await;
+    let token = match known {
+        Some(token) => token,
+        None => {
+            let token = Arc::new(verify_signature(services, token, now).await?);
+            services
+                .access_tokens
+                .cache
+                .insert(digest, Arc::clone(&token))
+                .await;
+            token
+        }
+    };
+    if token.expires_at <= now {
+        return Err(TokenError::Inactive("the token has expired"));
+    }
+    Ok(token)
+}
+
+/// The access token, if it is ours, has not expired and was not revoked in any of the four ways.
+pub async fn verify_standing(
+    services: &Services,
+    token: &str,
+    now: Ts,
+) -> Result<Arc<AccessToken>, TokenError> {
+    let token = verify(services, token, now).await?;
+    let standing = services.revocations.check(&token.revocation_keys()).await?;
+    if token.stands(&standing) {
+        Ok(token)
+    } else {
+        Err(TokenError::Inactive("the token was revoked"))
+    }
+}
+
+impl AccessToken {
+    /// Everything whose revocation ends this token.
+    #[must_use]
+    pub fn revocation_keys(&self) -> Vec<Key<'_>> {
+        let mut keys = vec![
+            Key::Jti(self.jti.as_bytes()),
+            Key::Client(self.client_id.as_str()),
+        ];
+        keys.extend(self.grant_id.map(|id| Key::Grant(id.bytes())));
+        keys.extend(self.session_id.map(|id| Key::Session(id.bytes())));
+        keys.extend(self.user_id.map(|id| Key::User(id.bytes())));
+        keys
+    }
+
+    /// Whether the token stands, given what was found for [`revocation_keys`](Self::revocation_keys).
+    #[must_use]
+    pub fn stands(&self, standing: &Standing) -> bool {
+        self.revocation_keys()
+            .iter()
+            .zip(&standing.values)
+            .all(|(key, value)| match (key, value) {
+                (_, None) => true,
+                (Key::Client(_), Some(not_before)) => self.issued_at.micros() >= *not_before,
+                (Key::User(_), Some(oldest)) => self.version >= *oldest,
+                (Key::Jti(_) | Key::Grant(_) | Key::Session(_), Some(_)) => false,
+            })
+    }
+}
+
+/// The claims that matter, as [`super::issue`] writes them.
+#[derive(Deserialize)]
+struct Claims {
+    iss: String,
+    sub: String,
+    aud: Audience,
+    client_id: ClientId,
+    scope: Scope,
+    iat: i64,
+    exp: i64,
+    jti: String,
+    sid: Option<SessionId>,
+    grant_id: Option<GrantId>,
+    ver: Option<i64>,
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Audience {
+    One(String),
+    Many(Vec<String>),
+}
+
+async fn verify_signature(
+    services: &Services,
+    token: &str,
+    now: Ts,
+) -> Result<AccessToken, TokenError> {
+    let verified = match services.keys.verify(token, now).await {
+        Ok(verified) => verified,
+        Err(KeyError::Store(error)) => return Err(TokenError::Store(error)),
+        Err(KeyError::Jose(JoseError::UnknownKid)) => {
+            return Err(TokenError::Inactive(
+                "the token was signed with a key that is not ours",
+            ));
+        }
+        Err(_) => return Err(TokenError::Inactive("the token is not one of ours")),
+    };
+    // RFC 9068 §4: the type keeps ID tokens and other JWTs of ours from passing as access tokens.
+    if !verified.is_typ("at+jwt") {
+        return Err(TokenError::Inactive("the token is not an access token"));
+    }
+    let claims: Claims = serde_json::from_value(Value::Object(verified.claims.clone()))
+        .map_err(|_| TokenError::Inactive("the token lacks claims"))?;
+    if claims.iss != services.config.issuer.as_str() {
+        return Err(TokenError::Inactive("the token is another issuer's"));
+    }
+    let user_id = match claims.grant_id {
+        Some(_) => Some(
+            UserId::parse(&claims.sub)
+                .ok_or(TokenError::Inactive("the token lacks its subject"))?,
+        ),
+        None => None,
+    };
+    Ok(AccessToken {
+        user_id,
+        sub: claims.sub,
+        client_id: claims.client_id,
+        audience: match claims.aud {
+            Audience::One(one) => vec![one],
+            Audience::Many(many) => many,
+        },
+        scope: claims.scope,
+        jti: claims.jti,
+        issued_at: Ts::from_secs(claims.iat),
+        expires_at: Ts::from_secs(claims.exp),
+        version: claims.ver.unwrap_or(0),
+        grant_id: claims.grant_id,
+        session_id: claims.sid,
+        claims: verified.claims,
+    })
+}

@@ -1,0 +1,85 @@
+//! Finding clients: cached for reading, never for disabling.
+//!
+//! Every look-up first learns the number under which clients were last changed, by any instance or command; a
+//! cached client counts only if it was read under that very number.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use moka::future::Cache;
+
+use crate::domain::client::Client;
+use crate::domain::ids::ClientId;
+use crate::store::Store;
+use crate::store::error::StoreError;
+use crate::store::revocations::Revocations;
+
+/// The topic that every change of a client bumps.
+pub const TOPIC: &str = "clients";
+
+/// Clients by id.
+#[derive(Clone)]
+pub struct Clients {
+    store: Store,
+    revocations: Revocations,
+    cache: Cache<ClientId, Cached>,
+}
+
+#[derive(Clone)]
+struct Cached {
+    version: i64,
+    client: Arc<Client>,
+}
+
+impl Clients {
+    pub(super) fn new(store: Store, revocations: Revocations) -> Self {
+        let cache = Cache::builder()
+            .max_capacity(10_000)
+            .time_to_live(Duration::from_secs(600))
+            .build();
+        Self {
+            store,
+            revocations,
+            cache,
+        }
+    }
+
+    /// The client of that id as it stands now, unless it is disabled.
+    pub async fn find(&self, id: &ClientId) -> Result<Option<Arc<Client>>, StoreError> {
+        let version = self.revocations.check(&[]).await?.clients_version;
+        self.find_at(id, version).await
+    }
+
+    /// The client of that id, when the number of the last change is known already.
+    pub async fn find_at(
+        &self,
+        id: &ClientId,
+        version: i64,
+    ) -> Result<Option<Arc<Client>>, StoreError> {
+        if let Some(cached) = self.cache.get(id).await
+            && cached.version == version
+        {
+            return Ok(enabled(cached.client));
+        }
+        // Read after the number: if a change comes in between, the client is read again next time.
+        let Some(client) = self.store.find_client(id).await? else {
+            self.cache.invalidate(id).await;
+            return Ok(None);
+        };
+        let client = Arc::new(client);
+        self.cache
+            .insert(
+                id.clone(),
+                Cached {
+                    version,
+                    client: Arc::clone(&client),
+                },
+            )
+            .await;
+        Ok(enabled(client))
+    }
+}
+
+fn enabled(client: Arc<Client>) -> Option<Arc<Client>> {
+    client.disabled_at.is_none().then_some(client)
+}

@@ -1,0 +1,53 @@
+//! What people allow clients.
+
+use super::Services;
+use crate::domain::authorization::AuthorizationRequest;
+use crate::domain::client::Client;
+use crate::domain::ids::UserId;
+use crate::spec::scope::Scope;
+use crate::spec::time::Ts;
+use crate::store::error::StoreError;
+
+/// What this person allowed this client before, if it covers the resource servers asked for.
+pub async fn find(
+    services: &Services,
+    user: UserId,
+    client: &Client,
+    request: &AuthorizationRequest,
+) -> Result<Option<Scope>, StoreError> {
+    let consent = services.store.find_consent(user, &client.id).await?;
+    Ok(consent
+        .filter(|consent| {
+            request
+                .resources
+                .iter()
+                .all(|resource| consent.resources.contains(resource))
+        })
+        .map(|consent| consent.scope))
+}
+
+/// Remembers what a person allows, beside what they allowed before.
+pub async fn remember(
+    services: &Services,
+    user: UserId,
+    client: &Client,
+    request: &AuthorizationRequest,
+    now: Ts,
+) -> Result<(), StoreError> {
+    let before = services.store.find_consent(user, &client.id).await?;
+    let (mut scope, mut resources) = (request.scope.clone(), request.resources.clone());
+    if let Some(before) = before {
+        scope = scope.union(&before.scope);
+        resources.extend(
+            before
+                .resources
+                .into_iter()
+                .filter(|resource| !request.resources.contains(resource)),
+        );
+    }
+    tracing::info!(user.id = %user, client.id = %client.id, "user {user} allowed client {} {}", client.id, request.scope);
+    services
+        .store
+        .save_consent(user, &client.id, &scope, &resources, now)
+        .await
+}

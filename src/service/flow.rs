@@ -1,0 +1,72 @@
+//! Pending authorization requests on their way through pages: sealed, expiring, bound to a browser.
+
+use std::time::Duration;
+
+use crate::crypto::digest::sha256;
+use crate::crypto::master_key::MasterKey;
+use crate::crypto::seal::Sealer;
+use crate::domain::authorization::Pending;
+use crate::spec::time::Ts;
+
+/// Longest sealed text that is looked at, in bytes.
+pub const MAX_BYTES: usize = 32 * 1024;
+
+/// Seals and opens pending requests.
+pub struct Flows {
+    sealer: Sealer,
+    lifetime: Duration,
+}
+
+/// A pending request that cannot go on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FlowError {
+    /// Not sealed by this provider.
+    Forged,
+    /// Begun too long ago.
+    Expired,
+    /// Begun in another browser: a prepared link must not be finished in somebody else's browser.
+    OtherBrowser,
+}
+
+impl Flows {
+    pub(super) fn new(master: &MasterKey, lifetime: Duration) -> Self {
+        Self {
+            sealer: Sealer::new(master, "flow"),
+            lifetime,
+        }
+    }
+
+    /// Seals a pending request.
+    #[must_use]
+    pub fn seal(&self, pending: &Pending) -> String {
+        let json = serde_json::to_vec(pending).unwrap_or_default();
+        self.sealer.seal_text(b"", &json)
+    }
+
+    /// Opens a pending request that was begun in the browser with that cookie, or in none yet.
+    pub fn open(&self, sealed: &str, browser: Option<&str>, now: Ts) -> Result<Pending, FlowError> {
+        if sealed.len() > MAX_BYTES {
+            return Err(FlowError::Forged);
+        }
+        let json = self
+            .sealer
+            .open_text(b"", sealed)
+            .ok_or(FlowError::Forged)?;
+        let pending: Pending = serde_json::from_slice(&json).map_err(|_| FlowError::Forged)?;
+        if now >= pending.started_at.plus(self.lifetime) {
+            return Err(FlowError::Expired);
+        }
+        if let Some(bound) = pending.browser
+            && browser.map(browser_digest) != Some(bound)
+        {
+            return Err(FlowError::OtherBrowser);
+        }
+        Ok(pending)
+    }
+}
+
+/// What a pending request knows of the browser cookie.
+#[must_use]
+pub fn browser_digest(cookie: &str) -> [u8; 32] {
+    sha256(cookie.as_bytes())
+}

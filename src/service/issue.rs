@@ -1,0 +1,243 @@
+//! The one place where tokens are made. Every grant type ends here.
+
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+use super::Services;
+use super::keys::KeyError;
+use crate::crypto::credential::CredentialKind;
+use crate::crypto::jose::at_hash;
+use crate::crypto::{b64, random};
+use crate::domain::client::Client;
+use crate::domain::grant::Grant;
+use crate::spec::grant_type::GrantType;
+use crate::spec::scope::Scope;
+use crate::spec::standard_claims;
+use crate::spec::time::Ts;
+use crate::store::error::StoreError;
+use crate::telemetry::metrics;
+
+/// On whose behalf tokens are issued.
+#[derive(Clone, Copy, Debug)]
+pub enum Basis<'a> {
+    /// A person's, who gave this grant; it stands as it is after redeeming.
+    Grant(&'a Grant),
+    /// The client's own (RFC 6749 §4.4).
+    Client,
+}
+
+/// What to issue.
+#[derive(Clone, Copy, Debug)]
+pub struct Issuance<'a> {
+    /// To whom.
+    pub client: &'a Client,
+    /// By which grant type.
+    pub grant_type: GrantType,
+    /// On whose behalf.
+    pub basis: Basis<'a>,
+    /// What the access token is good for.
+    pub scope: &'a Scope,
+    /// For which resource servers; none: the client's default audience.
+    pub resources: &'a [String],
+    /// When.
+    pub now: Ts,
+}
+
+/// A successful token response (RFC 6749 §5.1).
+#[derive(Debug, Serialize)]
+pub struct TokenResponse {
+    access_token: String,
+    token_type: &'static str,
+    expires_in: i64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    refresh_token: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    id_token: Option<String>,
+    scope: String,
+}
+
+/// Claims of an access token (RFC 9068 §2.2), with Signet's own names for what revocation needs.
+#[derive(Serialize)]
+struct AccessTokenClaims<'a> {
+    iss: &'a str,
+    sub: &'a str,
+    aud: Audience<'a>,
+    client_id: &'a str,
+    scope: &'a str,
+    iat: i64,
+    exp: i64,
+    jti: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    auth_time: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    acr: Option<&'a str>,
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    amr: &'a [String],
+    /// The browser session, unless the grant outlives it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sid: Option<String>,
+    /// The grant, so that revoking it reaches this token.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    grant_id: Option<String>,
+    /// The user's token version.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ver: Option<i64>,
+}
+
+/// One audience is a string, several are an array (RFC 7519 §4.1.3).
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Audience<'a> {
+    One(&'a str),
+    Many(Vec<&'a str>),
+}
+
+/// Issues what the grant type gives: an access token always, a refresh token and an ID token where the grant
+/// has them.
+pub async fn issue(services: &Services, issuance: Issuance<'_>) -> Result<TokenResponse, KeyError> {
+    let (access_token, expires_in) = access_token(services, &issuance)?;
+    let (refresh_token, id_token) = match issuance.basis {
+        Basis::Client => (None, None),
+        Basis::Grant(grant) => (
+            refresh_token(services, issuance.client, grant),
+            id_token(services, &issuance, grant, &access_token).await?,
+        ),
+    };
+    metrics::token_issued(issuance.grant_type.as_str());
+    Ok(TokenResponse {
+        access_token,
+        token_type: "Bearer",
+        expires_in,
+        refresh_token,
+        id_token,
+        scope: issuance.scope.to_string(),
+    })
+}
+
+fn access_token(services: &Services, issuance: &Issuance<'_>) -> Result<(String, i64), KeyError> {
+    let Issuance { client, now, .. } = issuance;
+    let grant = match issuance.basis {
+        Basis::Grant(grant) => Some(grant),
+        Basis::Client => None,
+    };
+    let lifetime = client.access_token_lifetime(services.config.access_token_lifetime);
+    let mut expires_at = now.plus(lifetime);
+    if let Some(grant) = grant {
+        expires_at = expires_at.min(grant.expires_at);
+    }
+    let issuer = services.config.issuer.as_str();
+    let subject = grant.map_or_else(
+        || client.id.as_str().to_owned(),
+        |grant| grant.user_id.to_string(),
+    );
+    let scope = issuance.scope.to_string();
+    let jti = b64::encode(&random::bytes::<16>());
+    let claims = AccessTokenClaims {
+        iss: issuer,
+        sub: &subject,
+        aud: audience(issuer, issuance),
+        client_id: client.id.as_str(),
+        scope: &scope,
+        iat: now.secs(),
+        exp: expires_at.secs(),
+        jti: &jti,
+        auth_time: grant.map(|grant| grant.auth_time.secs()),
+        acr: grant.map(|grant| grant.acr.as_str()),
+        amr: grant.map_or(&[], |grant| grant.amr.as_slice()),
+        sid: grant
+            .filter(|grant| !grant.offline)
+            .map(|grant| grant.session_id.to_string()),
+        grant_id: grant.map(|grant| grant.id.to_string()),
+        ver: grant.map(|grant| grant.user_version),
+    };
+    let ring = services.keys.ring();
+    let token = ring
+        .active(client.access_token_alg(), *now)?
+        .sign("at+jwt", &claims)?;
+    Ok((token, expires_at.secs() - now.secs()))
+}
+
+/// The audience: the resource servers asked for, else the client's default, else Signet itself. A token of an
+/// OpenID Connect request is good for `/userinfo` too, so Signet stands in its audience.
+fn audience<'a>(issuer: &'a str, issuance: &Issuance<'a>) -> Audience<'a> {
+    let mut audience: Vec<&str> = issuance.resources.iter().map(String::as_str).collect();
+    if audience.is_empty() {
+        audience.extend(issuance.client.metadata.default_resource.as_deref());
+    }
+    if (audience.is_empty() || issuance.scope.is_openid()) && !audience.contains(&issuer) {
+        audience.push(issuer);
+    }
+    match audience.as_slice() {
+        [one] => Audience::One(one),
+        _ => Audience::Many(audience),
+    }
+}
+
+/// The refresh token is the grant's counter as it stands; the same counter gives the same token.
+fn refresh_token(services: &Services, client: &Client, grant: &Grant) -> Option<String> {
+    client.may_use(GrantType::RefreshToken).then(|| {
+        services
+            .credentials
+            .mint(
+                CredentialKind::RefreshToken,
+                grant.id.bytes(),
+                grant.generation,
+            )
+            .expose()
+            .to_owned()
+    })
+}
+
+/// The ID token (OpenID Connect Core §2), for OpenID Connect grants.
+async fn id_token(
+    services: &Services,
+    issuance: &Issuance<'_>,
+    grant: &Grant,
+    access_token: &str,
+) -> Result<Option<String>, KeyError> {
+    if !issuance.scope.is_openid() {
+        return Ok(None);
+    }
+    let now = issuance.now;
+    let alg = issuance.client.id_token_alg();
+    let mut claims = asked_claims(services, grant).await?;
+    let mut set = |name: &str, value: Value| claims.insert(name.to_owned(), value);
+    set("iss", services.config.issuer.as_str().into());
+    set("sub", grant.user_id.to_string().into());
+    set("aud", grant.client_id.as_str().into());
+    set(
+        "exp",
+        now.plus(services.config.id_token_lifetime).secs().into(),
+    );
+    set("iat", now.secs().into());
+    set("auth_time", grant.auth_time.secs().into());
+    set("acr", grant.acr.clone().into());
+    set("amr", grant.amr.clone().into());
+    set("sid", grant.session_id.to_string().into());
+    set("at_hash", at_hash(alg, access_token).into());
+    // Only the answer to the code carries it: OpenID Connect Core §12.2.
+    if let (GrantType::AuthorizationCode, Some(nonce)) = (issuance.grant_type, &grant.nonce) {
+        set("nonce", nonce.clone().into());
+    }
+    let ring = services.keys.ring();
+    Ok(Some(ring.active(alg, now)?.sign("JWT", &claims)?))
+}
+
+/// Claims about the person that the request wants in the ID token itself (OpenID Connect Core §5.5).
+async fn asked_claims(
+    services: &Services,
+    grant: &Grant,
+) -> Result<Map<String, Value>, StoreError> {
+    if grant.claims.id_token.is_empty() {
+        return Ok(Map::new());
+    }
+    let Some(user) = services.store.find_user(grant.user_id).await? else {
+        return Ok(Map::new());
+    };
+    let asked = grant.claims.id_token.keys().map(String::as_str);
+    Ok(standard_claims::released(
+        user.all_claims(),
+        &Scope::default(),
+        asked,
+    ))
+}

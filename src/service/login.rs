@@ -1,0 +1,77 @@
+//! Proving who a person is.
+
+use super::Services;
+use crate::crypto::password::{PasswordError, Verified};
+use crate::domain::user::{User, username_key};
+use crate::store::error::StoreError;
+use crate::telemetry::metrics;
+
+/// Why somebody was not signed in.
+#[derive(Debug)]
+pub enum LoginError {
+    /// The name or the password is wrong; nobody is told which, nor can they time it.
+    Wrong,
+    /// The password is right, but the account is disabled.
+    Disabled,
+    /// Too many passwords are being checked right now.
+    Busy,
+    /// The store.
+    Store(StoreError),
+}
+
+impl From<StoreError> for LoginError {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
+}
+
+/// Checks a name and a password. An unknown name takes as long as a wrong password.
+pub async fn with_password(
+    services: &Services,
+    username: &str,
+    password: String,
+) -> Result<User, LoginError> {
+    let known = match username_key(username) {
+        Some(key) => services.store.find_user_by_key(&key).await?,
+        None => None,
+    };
+    let hash = known.as_ref().and_then(|known| known.password_hash.clone());
+    let verified = match services
+        .passwords
+        .verify(password.clone(), hash.clone())
+        .await
+    {
+        Ok(verified) => verified,
+        Err(PasswordError::Busy) => {
+            metrics::login("busy");
+            return Err(LoginError::Busy);
+        }
+        Err(error) => {
+            tracing::error!(%error, "a stored password hash cannot be checked");
+            Verified::Mismatch
+        }
+    };
+    match (verified, known) {
+        (Verified::Match { .. }, Some(known)) if known.user.disabled_at.is_some() => {
+            metrics::login("disabled");
+            tracing::info!(user.id = %known.user.id, "refused the sign-in of disabled user {}", known.user.id);
+            Err(LoginError::Disabled)
+        }
+        (Verified::Match { needs_rehash }, Some(known)) => {
+            if needs_rehash
+                && let (Some(old), Ok(new)) = (hash, services.passwords.hash(password).await)
+            {
+                services
+                    .store
+                    .rehash_password(known.user.id, &old, &new)
+                    .await?;
+            }
+            metrics::login("ok");
+            Ok(known.user)
+        }
+        (Verified::Match { .. } | Verified::Mismatch, _) => {
+            metrics::login("wrong");
+            Err(LoginError::Wrong)
+        }
+    }
+}

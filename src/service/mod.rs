@@ -1,0 +1,204 @@
+//! What two callers share: issuing, redeeming, revoking, signing in, consent, keys. Each act that more than one
+//! endpoint, page or command needs has its one implementation here.
+
+pub mod access_token;
+pub mod client_keys;
+pub mod clients;
+pub mod consent;
+pub mod fetch;
+pub mod flow;
+pub mod issue;
+pub mod keys;
+pub mod login;
+pub mod redeem;
+pub mod resources;
+pub mod revoke;
+pub mod sessions;
+pub mod setup;
+pub mod users;
+
+use std::sync::Arc;
+
+use thiserror::Error;
+use tokio_util::sync::CancellationToken;
+
+use crate::config::Config;
+use crate::crypto::credential::CredentialKeys;
+use crate::crypto::master_key::{MasterKey, MasterKeyError};
+use crate::crypto::password::{PasswordError, PasswordParams, Passwords};
+use crate::crypto::seal::Mac;
+use crate::domain::grant::GrantLimits;
+use crate::spec::time::Clock;
+use crate::store::Store;
+use crate::store::error::StoreError;
+use crate::store::replay::Replay;
+use crate::store::revocations::Revocations;
+
+/// Everything a request needs, made once.
+pub struct Services {
+    /// The configuration.
+    pub config: Config,
+    /// The clock that requests read, once each.
+    pub clock: Clock,
+    /// The durable store.
+    pub store: Store,
+    /// What is revoked, everywhere.
+    pub revocations: Revocations,
+    /// What may be used once.
+    pub replay: Replay,
+    /// Clients, cached for reading.
+    pub clients: clients::Clients,
+    /// Resource servers and their scopes.
+    pub resources: resources::Resources,
+    /// Signing keys.
+    pub keys: keys::KeyRing,
+    /// Codes and refresh tokens.
+    pub credentials: CredentialKeys,
+    /// Password hashing, bounded.
+    pub passwords: Passwords,
+    /// Access tokens that were verified before.
+    pub access_tokens: access_token::AccessTokens,
+    /// Pending authorization requests on their way through pages.
+    pub flows: flow::Flows,
+    /// Form tokens.
+    pub csrf: Mac,
+    /// Fetches of what clients publish.
+    pub fetcher: fetch::Fetcher,
+    /// Clients' public keys.
+    pub client_keys: client_keys::ClientKeys,
+}
+
+/// Why the services cannot start; each says what to do about it.
+#[derive(Debug, Error)]
+pub enum StartError {
+    /// The store.
+    #[error("the database cannot be used: {0}")]
+    Store(#[from] StoreError),
+    /// The master key.
+    #[error(transparent)]
+    MasterKey(#[from] MasterKeyError),
+    /// Another master key sealed what is in the store.
+    #[error(
+        "this database was sealed with another master key (fingerprint {stored}; the one given has {given}): \
+         give the key that was used before, through keys_dir, SIGNET_MASTER_KEY or SIGNET_MASTER_KEY_FILE"
+    )]
+    OtherMasterKey {
+        /// The fingerprint in the store.
+        stored: String,
+        /// The fingerprint of the key at hand.
+        given: String,
+    },
+    /// The password pool.
+    #[error("the password hashing settings cannot be used: {0}")]
+    Passwords(#[from] PasswordError),
+    /// Signing keys.
+    #[error("the signing keys cannot be used: {0}")]
+    Keys(#[from] keys::KeyError),
+    /// The outbound client.
+    #[error("outbound fetches cannot be set up: {0}")]
+    Fetch(String),
+}
+
+impl Services {
+    /// Opens the store, brings it to this version's shape and makes everything ready but the signing keys,
+    /// which [`keys::KeyRing::ensure`] makes.
+    pub async fn start(config: Config) -> Result<Arc<Self>, StartError> {
+        let master = master_key(&config)?;
+        let store = Store::open(
+            config.database_url.expose(),
+            config.database_max_connections,
+        )
+        .await?;
+        for name in store.migrate().await? {
+            tracing::info!(migration = %name, "applied migration {name}");
+        }
+        let given = master.fingerprint();
+        let stored = store.settle("master_key_fingerprint", &given).await?;
+        if stored != given {
+            return Err(StartError::OtherMasterKey { stored, given });
+        }
+        let revocations = Revocations::start(
+            store.db().clone(),
+            config.redis_url.as_ref().map(|url| url.expose()),
+        )
+        .await?;
+        let passwords = Passwords::new(PasswordParams {
+            memory_kib: config.password_hash_memory_kib,
+            iterations: config.password_hash_iterations,
+            parallelism: 1,
+            threads: config.password_hash_threads,
+            // About a second of work: one hash takes some 20 ms.
+            queue: config.password_hash_threads.saturating_mul(50),
+        })?;
+        let fetcher = fetch::Fetcher::new(&config).map_err(StartError::Fetch)?;
+        Ok(Arc::new(Self {
+            clock: Clock::system(),
+            replay: Replay::new(store.db().clone()),
+            clients: clients::Clients::new(store.clone(), revocations.clone()),
+            resources: resources::Resources::new(store.clone()),
+            keys: keys::KeyRing::new(store.clone(), &master, &config),
+            credentials: CredentialKeys::new(&master),
+            passwords,
+            access_tokens: access_token::AccessTokens::new(),
+            flows: flow::Flows::new(&master, config.login_lifetime),
+            csrf: Mac::new(&master, "csrf"),
+            client_keys: client_keys::ClientKeys::new(fetcher.clone()),
+            fetcher,
+            revocations,
+            store,
+            config,
+        }))
+    }
+
+    /// Starts what runs beside the requests, until `stop`: revocation copies, key rotation, clean-up.
+    pub fn spawn_background(self: &Arc<Self>, stop: &CancellationToken) {
+        self.revocations.spawn_background(stop.clone());
+        tokio::spawn(keys::keep_rotating(Arc::clone(self), stop.clone()));
+        tokio::spawn(sweep(Arc::clone(self), stop.clone()));
+    }
+
+    /// How long things around a grant last.
+    #[must_use]
+    pub fn grant_limits(&self) -> GrantLimits {
+        GrantLimits {
+            retry_window: self.config.refresh_retry_window,
+            idle: self.config.refresh_token_idle_lifetime,
+        }
+    }
+}
+
+fn master_key(config: &Config) -> Result<MasterKey, MasterKeyError> {
+    match &config.master_key {
+        Some(given) => MasterKey::from_base64(given.expose()),
+        None => MasterKey::load_or_create(&config.keys_dir),
+    }
+}
+
+/// Deletes a few rows that nobody can use any more, every few seconds.
+async fn sweep(services: Arc<Services>, stop: CancellationToken) {
+    loop {
+        let now = services.clock.now();
+        // An hour late, so that a replay is still told apart from garbage when clocks disagree.
+        let swept = async {
+            let mut gone = services
+                .store
+                .sweep(now.minus(std::time::Duration::from_secs(3600)))
+                .await?;
+            gone += services.revocations.purge_expired(now, 500).await?;
+            gone += services.replay.purge_expired(now, 500).await?;
+            Ok::<u64, StoreError>(gone)
+        };
+        let pause = match swept.await {
+            Ok(gone) if gone >= 500 => 1,
+            Ok(_) => 20,
+            Err(error) => {
+                tracing::warn!(%error, "the clean-up will be tried again");
+                60
+            }
+        };
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = tokio::time::sleep(std::time::Duration::from_secs(pause)) => {}
+        }
+    }
+}

@@ -1,0 +1,149 @@
+//! Redeeming codes and refresh tokens, and what follows from a replay.
+
+use super::{Services, revoke};
+use crate::crypto::credential::CredentialKind;
+use crate::crypto::digest::sha256_b64;
+use crate::domain::client::Client;
+use crate::domain::grant::{CodeBinding, Grant, Presented, Redeemed, Refusal};
+use crate::domain::ids::GrantId;
+use crate::spec::pkce::{CodeChallenge, CodeVerifier};
+use crate::spec::time::Ts;
+use crate::store::error::StoreError;
+use crate::telemetry::metrics;
+
+/// Why nothing was redeemed.
+#[derive(Debug)]
+pub enum RedeemError {
+    /// `invalid_grant`, with the sentence for `error_description`.
+    InvalidGrant(&'static str),
+    /// The store.
+    Store(StoreError),
+}
+
+impl From<StoreError> for RedeemError {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
+}
+
+/// Redeems an authorization code (RFC 6749 §4.1.3) with its proofs.
+pub async fn code(
+    services: &Services,
+    client: &Client,
+    code: &str,
+    redirect_uri: &str,
+    verifier: Option<&CodeVerifier>,
+    now: Ts,
+) -> Result<Grant, RedeemError> {
+    let credential = services
+        .credentials
+        .open(CredentialKind::AuthorizationCode, code)
+        .map_err(|_| RedeemError::InvalidGrant("code is not one that this server issued"))?;
+    let code_challenge =
+        verifier.and_then(|verifier| CodeChallenge::parse(&sha256_b64(verifier.as_bytes())));
+    let presented = Presented {
+        grant_id: GrantId(uuid::Uuid::from_bytes(credential.grant_id)),
+        generation: credential.generation,
+        client_id: client.id.clone(),
+        code: Some(CodeBinding {
+            redirect_uri: redirect_uri.to_owned(),
+            code_challenge,
+        }),
+        rotate: true,
+    };
+    redeem(services, presented, now).await
+}
+
+/// Redeems a refresh token (RFC 6749 §6). The grant that comes back is the one to go on with, whether this
+/// request advanced it or the answer to an earlier one was lost.
+pub async fn refresh_token(
+    services: &Services,
+    client: &Client,
+    token: &str,
+    now: Ts,
+) -> Result<Grant, RedeemError> {
+    let presented = presented_refresh_token(services, client, token)?;
+    redeem(services, presented, now).await
+}
+
+/// The grant behind a refresh token, without redeeming it: what a narrower `scope` is checked against. Only the
+/// token's own client gets it.
+pub async fn peek(
+    services: &Services,
+    client: &Client,
+    token: &str,
+    now: Ts,
+) -> Result<Grant, RedeemError> {
+    let presented = presented_refresh_token(services, client, token)?;
+    let standing = services.store.find_grant(presented.grant_id, now).await?;
+    standing
+        .map(|standing| standing.grant)
+        .filter(|grant| grant.client_id == client.id)
+        .ok_or(RedeemError::InvalidGrant(sentence(Refusal::Unknown)))
+}
+
+fn presented_refresh_token(
+    services: &Services,
+    client: &Client,
+    token: &str,
+) -> Result<Presented, RedeemError> {
+    let credential = services
+        .credentials
+        .open(CredentialKind::RefreshToken, token)
+        .map_err(|_| {
+            RedeemError::InvalidGrant("refresh_token is not one that this server issued")
+        })?;
+    Ok(Presented {
+        grant_id: GrantId(uuid::Uuid::from_bytes(credential.grant_id)),
+        generation: credential.generation,
+        client_id: client.id.clone(),
+        code: None,
+        rotate: !client.keeps_refresh_token(),
+    })
+}
+
+async fn redeem(services: &Services, presented: Presented, now: Ts) -> Result<Grant, RedeemError> {
+    let id = presented.grant_id;
+    let client = presented.client_id.clone();
+    let is_code = presented.generation == 0;
+    match services
+        .store
+        .redeem(presented, now, services.grant_limits())
+        .await?
+    {
+        Redeemed::Advanced(grant) => {
+            metrics::grant_redeemed("advanced");
+            Ok(*grant)
+        }
+        Redeemed::Retry(grant) => {
+            metrics::grant_redeemed("retry");
+            Ok(*grant)
+        }
+        Redeemed::Refused(Refusal::Replayed) => {
+            metrics::grant_redeemed("replayed");
+            tracing::warn!(client.id = %client, grant.id = %id, "a used {} of client {client} came back: grant {id} is revoked", if is_code { "code" } else { "refresh token" });
+            revoke::grant(services, id, now).await?;
+            Err(RedeemError::InvalidGrant(sentence(Refusal::Replayed)))
+        }
+        Redeemed::Refused(refusal) => {
+            metrics::grant_redeemed("refused");
+            Err(RedeemError::InvalidGrant(sentence(refusal)))
+        }
+    }
+}
+
+const fn sentence(refusal: Refusal) -> &'static str {
+    match refusal {
+        Refusal::Unknown => "the code or refresh token is unknown",
+        Refusal::OtherClient => "the code or refresh token was issued to another client",
+        Refusal::RedirectUri => "redirect_uri is not the one of the authorization request",
+        Refusal::CodeVerifier => {
+            "code_verifier does not fit the code_challenge of the authorization request, or one of them is missing"
+        }
+        Refusal::Expired => "the code or refresh token has expired",
+        Refusal::Revoked => "the grant was revoked",
+        Refusal::Replayed => {
+            "the code or refresh token was used before; everything issued from it is revoked"
+        }
+    }
+}

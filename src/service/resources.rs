@@ -1,0 +1,71 @@
+//! Resource servers and the scopes that exist: read by discovery and by every authorization request, so kept in
+//! memory for a few seconds.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use moka::future::Cache;
+
+use crate::domain::client::DEFAULT_SCOPE;
+use crate::domain::resource::Resource;
+use crate::spec::scope::Scope;
+use crate::store::Store;
+use crate::store::error::StoreError;
+
+/// All resource servers.
+#[derive(Clone)]
+pub struct Resources {
+    store: Store,
+    cache: Cache<(), Arc<Vec<Resource>>>,
+}
+
+impl Resources {
+    pub(super) fn new(store: Store) -> Self {
+        Self {
+            store,
+            cache: Cache::builder()
+                .max_capacity(1)
+                .time_to_live(Duration::from_secs(2))
+                .build(),
+        }
+    }
+
+    /// Every resource server, at most two seconds old.
+    pub async fn all(&self) -> Result<Arc<Vec<Resource>>, StoreError> {
+        if let Some(all) = self.cache.get(&()).await {
+            return Ok(all);
+        }
+        let all = Arc::new(self.store.list_resources().await?);
+        self.cache.insert((), Arc::clone(&all)).await;
+        Ok(all)
+    }
+
+    /// Whether that identifier is a resource server's.
+    pub async fn contains(&self, identifier: &str) -> Result<bool, StoreError> {
+        if self
+            .all()
+            .await?
+            .iter()
+            .any(|resource| resource.identifier == identifier)
+        {
+            return Ok(true);
+        }
+        // It may have been created a moment ago.
+        self.cache.invalidate(&()).await;
+        Ok(self
+            .all()
+            .await?
+            .iter()
+            .any(|resource| resource.identifier == identifier))
+    }
+
+    /// Every scope that means something here: the standard ones and those of the resource servers.
+    pub async fn scopes(&self) -> Result<Scope, StoreError> {
+        let standard: Scope = DEFAULT_SCOPE.split(' ').collect();
+        Ok(self
+            .all()
+            .await?
+            .iter()
+            .fold(standard, |scopes, resource| scopes.union(&resource.scopes)))
+    }
+}

@@ -1,0 +1,187 @@
+//! Revoking: SQL is written first, in the transaction of the act; then every instance is made to know; only
+//! then may anybody say that it is done.
+
+use super::Services;
+use super::clients::TOPIC;
+use crate::domain::client::MAX_ACCESS_TOKEN_LIFETIME;
+use crate::domain::ids::{ClientId, GrantId, SessionId, UserId};
+use crate::spec::time::Ts;
+use crate::store::error::StoreError;
+use crate::store::revocations::{Key, bump_changes, record};
+use crate::telemetry::metrics;
+
+/// Revokes one access token, which expires at `expires_at` anyway.
+pub async fn access_token(
+    services: &Services,
+    jti: &[u8],
+    expires_at: Ts,
+) -> Result<(), StoreError> {
+    let key = Key::Jti(jti);
+    let mut tx = services.store.db().begin().await?;
+    record(&mut tx, &key, 1, expires_at).await?;
+    tx.commit().await?;
+    metrics::revoked("access_token");
+    services.revocations.publish(&[(key, 1, expires_at)]).await
+}
+
+/// Revokes a grant with every token made from it.
+pub async fn grant(services: &Services, id: GrantId, now: Ts) -> Result<(), StoreError> {
+    let until = now.plus(MAX_ACCESS_TOKEN_LIFETIME);
+    let key = Key::Grant(id.bytes());
+    let mut tx = services.store.db().begin().await?;
+    if tx.revoke_grant(id, now).await? {
+        record(&mut tx, &key, 1, until).await?;
+    }
+    tx.commit().await?;
+    metrics::revoked("grant");
+    // Also when it was revoked before: that may not have reached every instance yet.
+    services.revocations.publish(&[(key, 1, until)]).await
+}
+
+/// Revokes everything a person allowed a client, and forgets that they did.
+pub async fn consent(
+    services: &Services,
+    user: UserId,
+    client: &ClientId,
+    now: Ts,
+) -> Result<(), StoreError> {
+    let until = now.plus(MAX_ACCESS_TOKEN_LIFETIME);
+    let mut tx = services.store.db().begin().await?;
+    tx.delete_consent(user, client).await?;
+    let mut records = Vec::new();
+    for id in tx.revoke_grants_of(user, client, now).await? {
+        let key = Key::Grant(GrantId(id).bytes());
+        record(&mut tx, &key, 1, until).await?;
+        records.push((key, 1, until));
+    }
+    tx.commit().await?;
+    metrics::revoked("consent");
+    services.revocations.publish(&records).await
+}
+
+/// Ends a browser session with every token that lives in it.
+pub async fn session(services: &Services, id: SessionId, now: Ts) -> Result<(), StoreError> {
+    let until = now.plus(MAX_ACCESS_TOKEN_LIFETIME);
+    let key = Key::Session(id.bytes());
+    let mut tx = services.store.db().begin().await?;
+    tx.end_session(id, now).await?;
+    record(&mut tx, &key, 1, until).await?;
+    tx.commit().await?;
+    metrics::revoked("session");
+    services.revocations.publish(&[(key, 1, until)]).await
+}
+
+/// What happens to a person's account along with their tokens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Account {
+    /// It stays as it is.
+    Stays,
+    /// They cannot sign in any more.
+    Disabled,
+}
+
+/// Ends every session, grant and token of a person. Returns their new token version, or `None` when there is no
+/// such person.
+pub async fn user(
+    services: &Services,
+    id: UserId,
+    account: Account,
+    now: Ts,
+) -> Result<Option<i64>, StoreError> {
+    let mut tx = services.store.db().begin().await?;
+    let Some(version) = raise_version(&mut tx, id, now).await? else {
+        return Ok(None);
+    };
+    if account == Account::Disabled {
+        tx.set_user_disabled(id, Some(now)).await?;
+    }
+    tx.commit().await?;
+    publish_version(services, id, version, now).await?;
+    Ok(Some(version))
+}
+
+/// Raises a person's token version inside somebody's transaction; follow the commit with [`publish_version`].
+pub async fn raise_version(
+    tx: &mut crate::store::db::Tx,
+    id: UserId,
+    now: Ts,
+) -> Result<Option<i64>, StoreError> {
+    let Some(version) = tx.raise_token_version(id).await? else {
+        return Ok(None);
+    };
+    record(
+        tx,
+        &Key::User(id.bytes()),
+        version,
+        now.plus(MAX_ACCESS_TOKEN_LIFETIME),
+    )
+    .await?;
+    Ok(Some(version))
+}
+
+/// Makes a raised token version hold everywhere.
+pub async fn publish_version(
+    services: &Services,
+    id: UserId,
+    version: i64,
+    now: Ts,
+) -> Result<(), StoreError> {
+    metrics::revoked("user");
+    services
+        .revocations
+        .publish(&[(
+            Key::User(id.bytes()),
+            version,
+            now.plus(MAX_ACCESS_TOKEN_LIFETIME),
+        )])
+        .await
+}
+
+/// Disables a client and ends everything of its. `false` when there is no such client.
+pub async fn disable_client(
+    services: &Services,
+    id: &ClientId,
+    now: Ts,
+) -> Result<bool, StoreError> {
+    set_client_standing(services, id, Some(now), i64::MAX, now).await
+}
+
+/// Enables a client again. What was issued before stays dead, so tokens count from the next full second on.
+pub async fn enable_client(
+    services: &Services,
+    id: &ClientId,
+    now: Ts,
+) -> Result<bool, StoreError> {
+    let not_before = Ts::from_secs(now.secs() + 1);
+    set_client_standing(services, id, None, not_before.micros(), now).await
+}
+
+async fn set_client_standing(
+    services: &Services,
+    id: &ClientId,
+    disabled_at: Option<Ts>,
+    version: i64,
+    now: Ts,
+) -> Result<bool, StoreError> {
+    let until = now.plus(MAX_ACCESS_TOKEN_LIFETIME);
+    let key = Key::Client(id.as_str());
+    let mut tx = services.store.db().begin().await?;
+    let not_before = Ts(if disabled_at.is_some() {
+        now.micros()
+    } else {
+        version
+    });
+    if !tx.set_client_disabled(id, disabled_at, not_before).await? {
+        return Ok(false);
+    }
+    record(&mut tx, &key, version, until).await?;
+    bump_changes(&mut tx, TOPIC).await?;
+    tx.commit().await?;
+    metrics::revoked("client");
+    services
+        .revocations
+        .publish(&[(key, version, until)])
+        .await?;
+    services.revocations.publish_change(TOPIC).await?;
+    Ok(true)
+}

@@ -1,0 +1,82 @@
+//! Browser sessions: beginning, finding and ending them.
+
+use super::{Services, revoke};
+use crate::crypto::random;
+use crate::crypto::secret::PlainToken;
+use crate::domain::ids::SessionId;
+use crate::domain::session::{ACR_PASSWORD, Session};
+use crate::domain::user::User;
+use crate::spec::time::Ts;
+use crate::store::error::StoreError;
+
+/// How often the last use of a session is written down.
+const TOUCH_EVERY: std::time::Duration = std::time::Duration::from_secs(60);
+
+/// The living session of that cookie.
+pub async fn find(
+    services: &Services,
+    cookie: Option<&str>,
+    now: Ts,
+) -> Result<Option<Session>, StoreError> {
+    let Some(cookie) = cookie else {
+        return Ok(None);
+    };
+    let idle_since = now.minus(services.config.session_idle_lifetime);
+    let session = services
+        .store
+        .find_session(PlainToken::new(cookie).digest(), now, idle_since)
+        .await?;
+    if let Some(session) = &session
+        && now.since(session.last_seen_at) > TOUCH_EVERY
+    {
+        services.store.touch_session(session.id, now).await?;
+    }
+    Ok(session)
+}
+
+/// Begins a session for a person who has just proven who they are, in the browser whose session was `before`.
+/// Returns the session and the new cookie; the old cookie is worth nothing from now on. `None` when the person
+/// was disabled or signed out everywhere in this very moment.
+///
+/// The same person signing in again keeps their `sid`, so applications stay signed in; anybody else ends the
+/// session that was there.
+pub async fn begin(
+    services: &Services,
+    user: &User,
+    before: Option<Session>,
+    now: Ts,
+) -> Result<Option<(Session, PlainToken)>, StoreError> {
+    let cookie = random::token();
+    let mut session = Session {
+        id: SessionId::from_random(random::bytes()),
+        user_id: user.id,
+        username: user.username.clone(),
+        user_version: user.token_version,
+        auth_time: now,
+        amr: vec!["pwd".to_owned()],
+        acr: ACR_PASSWORD.to_owned(),
+        expires_at: now.plus(services.config.session_lifetime),
+        last_seen_at: now,
+    };
+    if let Some(before) = before {
+        if before.user_id == user.id {
+            session.id = before.id;
+            if services
+                .store
+                .renew_session(&session, cookie.digest())
+                .await?
+            {
+                return Ok(Some((session, cookie)));
+            }
+            session.id = SessionId::from_random(random::bytes());
+        } else {
+            revoke::session(services, before.id, now).await?;
+        }
+    }
+    let begun = services
+        .store
+        .insert_session(&session, cookie.digest())
+        .await?;
+    tracing::info!(user.id = %user.id, session.id = %session.id, "user {} signed in", user.id);
+    Ok(begun.then_some((session, cookie)))
+}

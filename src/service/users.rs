@@ -1,0 +1,131 @@
+//! People, as the command line and, later, the administration manage them.
+
+use thiserror::Error;
+
+use super::Services;
+use super::revoke::{self, Account};
+use crate::crypto::password::PasswordError;
+use crate::crypto::random;
+use crate::domain::ids::UserId;
+use crate::domain::user::username_key;
+use crate::spec::time::Ts;
+use crate::store::error::StoreError;
+use crate::store::users::UserFields;
+
+/// Shortest password that may be set, in characters (NIST SP 800-63B §3.1.1.2).
+pub const MIN_PASSWORD_CHARS: usize = 8;
+
+/// Why nothing was changed; each says what to do.
+#[derive(Debug, Error)]
+pub enum UserError {
+    /// No such person.
+    #[error("there is no user named {0:?}")]
+    Unknown(String),
+    /// The name is taken.
+    #[error("the user name {0:?} is taken")]
+    Taken(String),
+    /// The name cannot be one.
+    #[error("a user name has 1 to 255 bytes and no control characters")]
+    BadName,
+    /// The password is too short or too long.
+    #[error("a password has at least {MIN_PASSWORD_CHARS} characters and at most 1024 bytes")]
+    BadPassword,
+    /// Hashing.
+    #[error(transparent)]
+    Password(#[from] PasswordError),
+    /// The store.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Checks and hashes a password that is to be set.
+pub async fn hash_password(services: &Services, password: String) -> Result<String, UserError> {
+    if password.chars().count() < MIN_PASSWORD_CHARS {
+        return Err(UserError::BadPassword);
+    }
+    match services.passwords.hash(password).await {
+        Err(PasswordError::TooLong) => Err(UserError::BadPassword),
+        other => Ok(other?),
+    }
+}
+
+/// Creates a person, with roles that exist.
+pub async fn create(
+    services: &Services,
+    fields: UserFields,
+    password: Option<String>,
+    roles: &[String],
+    now: Ts,
+) -> Result<UserId, UserError> {
+    let hash = match password {
+        Some(password) => Some(hash_password(services, password).await?),
+        None => None,
+    };
+    let id = UserId::from_random(random::bytes());
+    let mut tx = services.store.db().begin().await?;
+    match tx.insert_user(id, &fields, hash, now).await {
+        Err(StoreError::Conflict { .. }) => return Err(UserError::Taken(fields.username)),
+        other => other?,
+    }
+    for role in roles {
+        tx.assign_role(id, role).await?;
+    }
+    tx.commit().await?;
+    tracing::info!(user.id = %id, "created user {id}");
+    Ok(id)
+}
+
+/// The id of the person of that name.
+pub async fn find_id(services: &Services, username: &str) -> Result<UserId, UserError> {
+    let key = username_key(username).ok_or(UserError::BadName)?;
+    let found = services.store.find_user_by_key(&key).await?;
+    found
+        .map(|known| known.user.id)
+        .ok_or_else(|| UserError::Unknown(username.to_owned()))
+}
+
+/// Sets a person's password and ends every session, grant and token of theirs: whoever knew the old one is out.
+pub async fn set_password(
+    services: &Services,
+    username: &str,
+    password: String,
+    now: Ts,
+) -> Result<(), UserError> {
+    let id = find_id(services, username).await?;
+    let hash = hash_password(services, password).await?;
+    let mut tx = services.store.db().begin().await?;
+    tx.set_password_hash(id, hash).await?;
+    let version = revoke::raise_version(&mut tx, id, now).await?;
+    tx.commit().await?;
+    if let Some(version) = version {
+        revoke::publish_version(services, id, version, now).await?;
+    }
+    tracing::info!(user.id = %id, "set the password of user {id}");
+    Ok(())
+}
+
+/// Ends every session, grant and token of a person; returns their new token version.
+pub async fn revoke_tokens(services: &Services, username: &str, now: Ts) -> Result<i64, UserError> {
+    let id = find_id(services, username).await?;
+    let version = revoke::user(services, id, Account::Stays, now).await?;
+    tracing::info!(user.id = %id, "revoked everything of user {id}");
+    version.ok_or_else(|| UserError::Unknown(username.to_owned()))
+}
+
+/// Disables a person and ends everything of theirs.
+pub async fn disable(services: &Services, username: &str, now: Ts) -> Result<(), UserError> {
+    let id = find_id(services, username).await?;
+    revoke::user(services, id, Account::Disabled, now).await?;
+    tracing::info!(user.id = %id, "disabled user {id}");
+    Ok(())
+}
+
+/// Lets a disabled person sign in again.
+pub async fn enable(services: &Services, username: &str) -> Result<(), UserError> {
+    let id = find_id(services, username).await?;
+    let mut tx = services.store.db().begin().await?;
+    tx.set_user_disabled(id, None).await?;
+    tx.commit().await?;
+    tracing::info!(user.id = %id, "enabled user {id}");
+    Ok(())
+}

@@ -1,0 +1,60 @@
+//! The `claims` parameter ([OpenID Connect Core §5.5](https://openid.net/specs/openid-connect-core-1_0.html#ClaimsParameter)).
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// Longest `claims` text that is read, in bytes.
+pub const MAX_BYTES: usize = 4096;
+
+/// Which claims a client asks for beside those of its scopes.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ClaimsRequest {
+    /// Claims wanted at `/userinfo`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub userinfo: BTreeMap<String, Option<ClaimWish>>,
+    /// Claims wanted in the ID token.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub id_token: BTreeMap<String, Option<ClaimWish>>,
+}
+
+/// How one claim is asked for.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ClaimWish {
+    /// Whether the client cannot do without it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub essential: bool,
+    /// The only value that serves.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub value: Option<Value>,
+    /// The values that serve, in order of preference.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub values: Option<Vec<Value>>,
+}
+
+impl ClaimsRequest {
+    /// Reads the parameter; the error is the sentence for `error_description`.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        if text.len() > MAX_BYTES {
+            return Err(format!("claims is longer than {MAX_BYTES} bytes"));
+        }
+        serde_json::from_str(text).map_err(|_| {
+            "claims is not a JSON object of the form OpenID Connect Core section 5.5 describes"
+                .to_owned()
+        })
+    }
+
+    /// Whether nothing is asked for.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.userinfo.is_empty() && self.id_token.is_empty()
+    }
+
+    /// The subject that must be signed in, if the client names one (OpenID Connect Core §5.5.1).
+    #[must_use]
+    pub fn wanted_subject(&self) -> Option<&str> {
+        let wish = self.id_token.get("sub")?.as_ref()?;
+        wish.value.as_ref()?.as_str()
+    }
+}

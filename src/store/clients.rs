@@ -1,0 +1,231 @@
+//! Clients and their secrets: the `clients` and `client_secrets` tables.
+
+use sqlx::types::Json;
+
+use super::Store;
+use super::db::Tx;
+use super::error::StoreError;
+use crate::crypto::secret::TokenDigest;
+use crate::domain::client::{Client, ClientSecret};
+use crate::domain::ids::ClientId;
+use crate::spec::client_metadata::ClientMetadata;
+use crate::spec::time::Ts;
+
+impl Store {
+    /// The client of that id, with its secrets.
+    pub async fn find_client(&self, id: &ClientId) -> Result<Option<Client>, StoreError> {
+        let Some(row) = self
+            .db
+            .q(FIND)
+            .bind(id.as_str().to_owned())
+            .opt::<ClientRow>()
+            .await?
+        else {
+            return Ok(None);
+        };
+        let secrets = self
+            .db
+            .q(SECRETS)
+            .bind(id.as_str().to_owned())
+            .all::<SecretRow>()
+            .await?;
+        row.into_client(secrets).map(Some)
+    }
+
+    /// Clients in the order of their ids, after `after`, at most `limit`; without their secrets.
+    pub async fn list_clients(&self, after: &str, limit: i64) -> Result<Vec<Client>, StoreError> {
+        let rows = self
+            .db
+            .q(LIST)
+            .bind(after.to_owned())
+            .bind(limit)
+            .all::<ClientRow>()
+            .await?;
+        rows.into_iter()
+            .map(|row| row.into_client(Vec::new()))
+            .collect()
+    }
+}
+
+impl Tx {
+    /// The client of that id, with its secrets.
+    pub async fn find_client(&mut self, id: &ClientId) -> Result<Option<Client>, StoreError> {
+        let Some(row) = self
+            .q(FIND)
+            .bind(id.as_str().to_owned())
+            .opt::<ClientRow>()
+            .await?
+        else {
+            return Ok(None);
+        };
+        let secrets = self
+            .q(SECRETS)
+            .bind(id.as_str().to_owned())
+            .all::<SecretRow>()
+            .await?;
+        row.into_client(secrets).map(Some)
+    }
+
+    /// Every client id there is.
+    pub async fn list_client_ids(&mut self) -> Result<Vec<String>, StoreError> {
+        Ok(self
+            .q(LIST_IDS)
+            .all::<(String,)>()
+            .await?
+            .into_iter()
+            .map(|(id,)| id)
+            .collect())
+    }
+
+    /// Creates a client. [`StoreError::Conflict`] when the id is taken.
+    pub async fn insert_client(&mut self, client: &Client, now: Ts) -> Result<(), StoreError> {
+        self.q(INSERT)
+            .bind(client.id.as_str().to_owned())
+            .bind(Json(client.metadata.clone()))
+            .bind(now.micros())
+            .exec()
+            .await?;
+        Ok(())
+    }
+
+    /// Replaces a client's metadata.
+    pub async fn update_client(&mut self, client: &Client, now: Ts) -> Result<(), StoreError> {
+        self.q(UPDATE)
+            .bind(client.id.as_str().to_owned())
+            .bind(Json(client.metadata.clone()))
+            .bind(now.micros())
+            .exec()
+            .await?;
+        Ok(())
+    }
+
+    /// Gives a client a further secret.
+    pub async fn insert_client_secret(
+        &mut self,
+        id: &ClientId,
+        digest: TokenDigest,
+        now: Ts,
+    ) -> Result<(), StoreError> {
+        self.q(INSERT_SECRET)
+            .bind(id.as_str().to_owned())
+            .bind(digest.as_bytes().to_vec())
+            .bind(now.micros())
+            .exec()
+            .await?;
+        Ok(())
+    }
+
+    /// Lets every secret of a client but `kept` end at `expires_at`, at the latest.
+    pub async fn expire_client_secrets(
+        &mut self,
+        id: &ClientId,
+        kept: TokenDigest,
+        expires_at: Ts,
+    ) -> Result<(), StoreError> {
+        self.q(EXPIRE_SECRETS)
+            .bind(id.as_str().to_owned())
+            .bind(kept.as_bytes().to_vec())
+            .bind(expires_at.micros())
+            .exec()
+            .await?;
+        Ok(())
+    }
+
+    /// Removes the secrets of a client that ended before `now`.
+    pub async fn delete_expired_client_secrets(
+        &mut self,
+        id: &ClientId,
+        now: Ts,
+    ) -> Result<(), StoreError> {
+        self.q(DELETE_EXPIRED_SECRETS)
+            .bind(id.as_str().to_owned())
+            .bind(now.micros())
+            .exec()
+            .await?;
+        Ok(())
+    }
+
+    /// Disables the client (`Some`) or enables it; what was made before `not_before` is dead either way.
+    /// Returns whether there is such a client.
+    pub async fn set_client_disabled(
+        &mut self,
+        id: &ClientId,
+        disabled_at: Option<Ts>,
+        not_before: Ts,
+    ) -> Result<bool, StoreError> {
+        let rows = self
+            .q(SET_DISABLED)
+            .bind(id.as_str().to_owned())
+            .bind(disabled_at.map(Ts::micros))
+            .bind(not_before.micros())
+            .exec()
+            .await?;
+        Ok(rows == 1)
+    }
+
+    /// Removes a client and what hangs on it.
+    pub async fn delete_client(&mut self, id: &ClientId) -> Result<(), StoreError> {
+        self.q(DELETE).bind(id.as_str().to_owned()).exec().await?;
+        Ok(())
+    }
+}
+
+#[derive(sqlx::FromRow)]
+struct ClientRow {
+    id: String,
+    metadata: Json<ClientMetadata>,
+    disabled_at: Option<i64>,
+    not_before: i64,
+}
+
+type SecretRow = (Vec<u8>, i64, Option<i64>);
+
+impl ClientRow {
+    fn into_client(self, secrets: Vec<SecretRow>) -> Result<Client, StoreError> {
+        let broken = |column| StoreError::Inconsistent {
+            table: "clients",
+            column,
+            id: self.id.clone(),
+        };
+        let id = ClientId::parse(&self.id).ok_or_else(|| broken("id"))?;
+        let mut client =
+            Client::register(id, self.metadata.0.clone()).map_err(|_| broken("metadata"))?;
+        client.disabled_at = self.disabled_at.map(Ts);
+        client.not_before = Ts(self.not_before);
+        for (digest, created_at, expires_at) in secrets {
+            let digest =
+                TokenDigest::from_slice(&digest).ok_or_else(|| broken("client_secrets.digest"))?;
+            client.secrets.push(ClientSecret {
+                digest,
+                created_at: Ts(created_at),
+                expires_at: expires_at.map(Ts),
+            });
+        }
+        Ok(client)
+    }
+}
+
+const FIND: &str = "SELECT id, metadata, disabled_at, not_before FROM clients WHERE id = $1";
+
+const SECRETS: &str = "SELECT digest, created_at, expires_at FROM client_secrets WHERE client_id = $1 ORDER BY created_at DESC LIMIT 16";
+
+const LIST: &str =
+    "SELECT id, metadata, disabled_at, not_before FROM clients WHERE id > $1 ORDER BY id LIMIT $2";
+
+const LIST_IDS: &str = "SELECT id FROM clients ORDER BY id";
+
+const INSERT: &str = "INSERT INTO clients (id, metadata, not_before, created_at, updated_at) VALUES ($1, $2, 0, $3, $3)";
+
+const UPDATE: &str = "UPDATE clients SET metadata = $2, updated_at = $3 WHERE id = $1";
+
+const INSERT_SECRET: &str = "INSERT INTO client_secrets (client_id, digest, created_at) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING";
+
+const EXPIRE_SECRETS: &str = "UPDATE client_secrets SET expires_at = $3 \
+    WHERE client_id = $1 AND digest <> $2 AND (expires_at IS NULL OR expires_at > $3)";
+
+const DELETE_EXPIRED_SECRETS: &str =
+    "DELETE FROM client_secrets WHERE client_id = $1 AND expires_at <= $2";
+
+const SET_DISABLED: &str = "UPDATE clients SET disabled_at = $2, not_before = $3 WHERE id = $1";
+
+const DELETE: &str = "DELETE FROM clients WHERE id = $1";

@@ -1,0 +1,349 @@
+//! Both engines, as far as they are at hand: PostgreSQL when `SIGNET_TEST_POSTGRES` names one.
+
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use super::super::migrate::{Migration, migrate, pending};
+use super::*;
+
+pub(crate) const MIGRATIONS: &[Migration] = &[Migration {
+    number: 2,
+    name: "0002_revocations",
+    sql: include_str!("../../../migrations/0002_revocations.sql"),
+}];
+
+/// An empty database of one engine; the directory goes with it.
+pub(crate) struct Fresh {
+    pub(crate) url: String,
+    _directory: Option<tempfile::TempDir>,
+}
+
+pub(crate) fn sqlite_fresh() -> Fresh {
+    let directory = tempfile::tempdir().unwrap();
+    Fresh {
+        url: format!("sqlite://{}/deep/er/signet.db", directory.path().display()),
+        _directory: Some(directory),
+    }
+}
+
+/// A database of its own on the server of `SIGNET_TEST_POSTGRES`.
+pub(crate) async fn postgres_fresh() -> Option<Fresh> {
+    static NUMBER: AtomicU32 = AtomicU32::new(0);
+    let server = std::env::var("SIGNET_TEST_POSTGRES").ok()?;
+    let name = format!(
+        "store_{}_{}",
+        std::process::id(),
+        NUMBER.fetch_add(1, Ordering::Relaxed)
+    );
+    let admin = PgPool::connect(&server).await.unwrap();
+    sqlx::query(sqlx::AssertSqlSafe(format!("CREATE DATABASE {name}")))
+        .execute(&admin)
+        .await
+        .unwrap();
+    admin.close().await;
+    let mut url = url::Url::parse(&server).unwrap();
+    url.set_path(&name);
+    Some(Fresh {
+        url: url.to_string(),
+        _directory: None,
+    })
+}
+
+pub(crate) async fn both() -> Vec<Fresh> {
+    let mut all = vec![sqlite_fresh()];
+    all.extend(postgres_fresh().await);
+    all
+}
+
+pub(crate) async fn migrated(fresh: &Fresh) -> Db {
+    let db = Db::open(&fresh.url, 16).await.unwrap();
+    migrate(&db, MIGRATIONS).await.unwrap();
+    db
+}
+
+const PUT: &str = "INSERT INTO replay (kind, id, expires_at) VALUES ($1, $2, $3)";
+const COUNT: &str = "SELECT COUNT(*) FROM replay WHERE kind = $1";
+const RETURNING: &str =
+    "UPDATE replay SET expires_at = expires_at + $2 WHERE kind = $1 RETURNING id, expires_at";
+
+async fn count(db: &Db, kind: i64) -> i64 {
+    db.q(COUNT).bind(kind).one::<(i64,)>().await.unwrap().0
+}
+
+fn assert_send<T: Send>(value: T) -> T {
+    value
+}
+
+#[tokio::test]
+async fn reads_writes_and_transactions_mean_the_same_on_both_engines() {
+    for fresh in both().await {
+        let db = migrated(&fresh).await;
+        db.ping().await.unwrap();
+        let put = |n: i64| {
+            db.w(PUT)
+                .bind(1i64)
+                .bind(n.to_be_bytes().to_vec())
+                .bind(n)
+                .exec()
+        };
+        assert_eq!(assert_send(put(1)).await.unwrap(), 1);
+        assert!(matches!(
+            put(1).await.unwrap_err(),
+            StoreError::Conflict { .. }
+        ));
+        let (id, at): (Vec<u8>, i64) = db.w(RETURNING).bind(1i64).bind(5i64).one().await.unwrap();
+        assert_eq!((id, at), (1i64.to_be_bytes().to_vec(), 6));
+        assert!(
+            db.w(RETURNING)
+                .bind(9i64)
+                .bind(5i64)
+                .opt::<(Vec<u8>, i64)>()
+                .await
+                .unwrap()
+                .is_none()
+        );
+
+        let mut tx = db.begin().await.unwrap();
+        tx.q(PUT)
+            .bind(1i64)
+            .bind(&b"x"[..])
+            .bind(0i64)
+            .exec()
+            .await
+            .unwrap();
+        assert_eq!(tx.q(COUNT).bind(1i64).one::<(i64,)>().await.unwrap().0, 2);
+        drop(tx);
+        assert_eq!(count(&db, 1).await, 1, "a dropped transaction rolls back");
+
+        let other = db.clone();
+        tokio::spawn(async move {
+            let mut tx = other.begin().await.unwrap();
+            tx.q(PUT)
+                .bind(1i64)
+                .bind(&b"x"[..])
+                .bind(0i64)
+                .exec()
+                .await
+                .unwrap();
+            tx.commit().await.unwrap();
+        })
+        .await
+        .unwrap();
+        assert_eq!(count(&db, 1).await, 2);
+        db.close().await;
+        assert!(db.begin().await.err().unwrap().is_unavailable());
+        assert!(db.ping().await.unwrap_err().is_unavailable());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_failing_statement_fails_its_own_caller_only() {
+    for fresh in both().await {
+        let db = migrated(&fresh).await;
+        let writers: Vec<_> = (0..400i64)
+            .map(|n| {
+                let db = db.clone();
+                tokio::spawn(async move {
+                    db.w(PUT)
+                        .bind(2i64)
+                        .bind((n / 2).to_be_bytes().to_vec())
+                        .bind(n)
+                        .exec()
+                        .await
+                })
+            })
+            .collect();
+        let mut won = 0;
+        for writer in writers {
+            match writer.await.unwrap() {
+                Ok(_) => won += 1,
+                Err(error) => assert!(matches!(error, StoreError::Conflict { .. }), "{error}"),
+            }
+        }
+        assert_eq!((won, count(&db, 2).await), (200, 200));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn transactions_dropped_in_the_middle_never_wedge_the_writer() {
+    for fresh in both().await {
+        let db = migrated(&fresh).await;
+        for n in 0..300u64 {
+            let other = db.clone();
+            let half = tokio::spawn(async move {
+                let mut tx = other.begin().await.unwrap();
+                for i in 0..50i64 {
+                    tx.q(PUT)
+                        .bind(3i64)
+                        .bind(i.to_be_bytes().to_vec())
+                        .bind(i)
+                        .exec()
+                        .await
+                        .unwrap();
+                }
+                std::future::pending::<()>().await;
+                tx.commit().await.unwrap();
+            });
+            tokio::time::sleep(Duration::from_micros(n * 23)).await;
+            half.abort();
+            if n % 10 == 0 {
+                let written = db
+                    .w(PUT)
+                    .bind(4i64)
+                    .bind(n.to_be_bytes().to_vec())
+                    .bind(0i64)
+                    .exec();
+                assert_eq!(written.await.unwrap(), 1);
+            }
+        }
+        assert_eq!(count(&db, 3).await, 0);
+        assert_eq!(count(&db, 4).await, 30);
+        let mut tx = db.begin().await.unwrap();
+        tx.q(PUT)
+            .bind(3i64)
+            .bind(&b"y"[..])
+            .bind(0i64)
+            .exec()
+            .await
+            .unwrap();
+        tx.commit().await.unwrap();
+        assert_eq!(count(&db, 3).await, 1);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn what_waits_for_a_transaction_is_written_after_it() {
+    let fresh = sqlite_fresh();
+    let db = migrated(&fresh).await;
+    let tx = db.begin().await.unwrap();
+    let waiting: Vec<_> = (0..200i64)
+        .map(|n| {
+            let db = db.clone();
+            tokio::spawn(async move {
+                db.w(PUT)
+                    .bind(5i64)
+                    .bind(n.to_be_bytes().to_vec())
+                    .bind(n)
+                    .exec()
+                    .await
+            })
+        })
+        .collect();
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    assert_eq!(count(&db, 5).await, 0);
+    drop(tx);
+    for writer in waiting {
+        assert_eq!(writer.await.unwrap().unwrap(), 1);
+    }
+    assert_eq!(count(&db, 5).await, 200);
+}
+
+#[tokio::test]
+async fn a_missing_table_is_an_error_and_the_batch_goes_on() {
+    let fresh = sqlite_fresh();
+    let db = migrated(&fresh).await;
+    let bad = db.w("INSERT INTO nowhere VALUES (1)").exec().await;
+    assert!(matches!(bad, Err(StoreError::Database(_))));
+    assert!(db.q("SELECT 1").bind_pg(vec![1i64]).exec().await.is_err());
+    db.w(PUT)
+        .bind(1i64)
+        .bind(&b"z"[..])
+        .bind(0i64)
+        .exec()
+        .await
+        .unwrap();
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn the_file_is_its_owners_alone() {
+    use std::os::unix::fs::PermissionsExt;
+    let fresh = sqlite_fresh();
+    let _db = migrated(&fresh).await;
+    let path = fresh.url.strip_prefix("sqlite://").unwrap();
+    for path in [
+        path.to_owned(),
+        format!("{path}-wal"),
+        format!("{path}-shm"),
+    ] {
+        let mode = std::fs::metadata(&path).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600, "{path}");
+    }
+}
+
+#[tokio::test]
+async fn a_bad_url_says_what_was_expected_and_no_password() {
+    for url in [
+        "mysql://u:hunter2@h/d",
+        "sqlite://",
+        "sqlite://a?mode=ro",
+        "postgres://u:hunter2@[bad/d",
+        "",
+    ] {
+        let error = Db::open(url, 1).await.err().unwrap();
+        assert!(matches!(error, StoreError::BadUrl(_)), "{url}: {error}");
+        assert!(!format!("{error} {error:?}").contains("hunter2"));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn eight_first_starts_race_and_all_succeed() {
+    for round in 0..3 {
+        for fresh in both().await {
+            let starts: Vec<_> = (0..8)
+                .map(|_| {
+                    let url = fresh.url.clone();
+                    tokio::spawn(async move {
+                        let db = Db::open(&url, 2).await?;
+                        let applied = migrate(&db, MIGRATIONS).await?;
+                        db.close().await;
+                        Ok::<_, StoreError>(applied.len())
+                    })
+                })
+                .collect();
+            let mut applied = 0;
+            for start in starts {
+                applied += start.await.unwrap().unwrap_or_else(|error| {
+                    panic!("round {round}, {}: {error}", fresh.url);
+                });
+            }
+            assert_eq!(applied, 1);
+        }
+    }
+}
+
+#[tokio::test]
+async fn migrations_are_pending_then_applied_and_newer_ones_are_left_alone() {
+    const NEXT: Migration = Migration {
+        number: 3,
+        name: "0003_next",
+        sql: "-- a comment;\nCREATE TABLE next (id {uuid} NOT NULL PRIMARY KEY, note TEXT DEFAULT 'a;b', \n  on_ {bool} NOT NULL, data {json}) {hot};\n",
+    };
+    for fresh in both().await {
+        let db = Db::open(&fresh.url, 4).await.unwrap();
+        let newer = [MIGRATIONS[0], NEXT];
+        assert_eq!(pending(&db, &newer).await.unwrap().len(), 2);
+        assert_eq!(
+            migrate(&db, &newer).await.unwrap(),
+            ["0002_revocations", "0003_next"]
+        );
+        // An older version beside it.
+        assert!(migrate(&db, MIGRATIONS).await.unwrap().is_empty());
+        assert!(pending(&db, &newer).await.unwrap().is_empty());
+        let changed = Migration {
+            sql: "SELECT 2;",
+            ..NEXT
+        };
+        let error = migrate(&db, &[changed]).await.unwrap_err();
+        assert!(error.to_string().contains("0003_next"), "{error}");
+        // A migration that fails leaves nothing behind.
+        let broken = Migration {
+            number: 4,
+            name: "0004_broken",
+            sql: "CREATE TABLE half (a BIGINT);\nCREATE TABLE half (a BIGINT);\n",
+        };
+        assert!(migrate(&db, &[broken]).await.is_err());
+        assert_eq!(pending(&db, &[broken]).await.unwrap(), ["0004_broken"]);
+        db.ping().await.unwrap();
+    }
+}

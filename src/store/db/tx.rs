@@ -1,0 +1,99 @@
+//! A transaction on either engine.
+
+use std::time::{Duration, Instant};
+
+use sqlx::postgres::PgArguments;
+use sqlx::sqlite::SqliteArguments;
+use sqlx::{AssertSqlSafe, Postgres, Transaction};
+
+use super::super::error::StoreError;
+use super::Engine;
+use super::query::{Ex, Q};
+use super::writer::Lease;
+
+/// How long a transaction may stay open. Whoever follows the numbers of a serial column may forget a gap
+/// after [`LONGEST_TX`] and some, because nothing can still be committed into it.
+pub(crate) const LONGEST_TX: Duration = Duration::from_secs(30);
+
+/// An open transaction; dropping it rolls it back.
+pub struct Tx {
+    kind: Kind,
+    began: Instant,
+}
+
+enum Kind {
+    Postgres(Transaction<'static, Postgres>),
+    Sqlite(Lease),
+}
+
+impl Tx {
+    pub(super) fn postgres(tx: Transaction<'static, Postgres>) -> Self {
+        Self {
+            kind: Kind::Postgres(tx),
+            began: Instant::now(),
+        }
+    }
+
+    pub(super) fn sqlite(lease: Lease) -> Self {
+        Self {
+            kind: Kind::Sqlite(lease),
+            began: Instant::now(),
+        }
+    }
+
+    /// Which engine this is.
+    pub fn engine(&self) -> Engine {
+        match self.kind {
+            Kind::Postgres(_) => Engine::Postgres,
+            Kind::Sqlite(_) => Engine::Sqlite,
+        }
+    }
+
+    /// A statement inside this transaction.
+    pub fn q(&mut self, sql: &'static str) -> Q<'_> {
+        let ex = match &mut self.kind {
+            _ if self.began.elapsed() > LONGEST_TX => Ex::Expired,
+            Kind::Postgres(tx) => Ex::PgTx(&mut *tx, PgArguments::default()),
+            Kind::Sqlite(lease) => match lease.connection() {
+                Some(connection) => Ex::LiteTx(connection, SqliteArguments::default()),
+                None => Ex::Expired,
+            },
+        };
+        Q::new(ex, sql)
+    }
+
+    /// Makes it durable. When this answers with an error the outcome is unknown only if the connection was
+    /// lost; otherwise nothing was written.
+    pub async fn commit(self) -> Result<(), StoreError> {
+        if self.began.elapsed() > LONGEST_TX {
+            return Err(StoreError::unavailable(
+                "the transaction was open for too long and was rolled back",
+            ));
+        }
+        match self.kind {
+            Kind::Postgres(tx) => Ok(tx.commit().await?),
+            Kind::Sqlite(lease) => lease.commit().await,
+        }
+    }
+
+    /// Runs text that is not a constant: an expanded migration, which was compiled in.
+    pub(crate) async fn run_ddl(&mut self, sql: String) -> Result<(), StoreError> {
+        match &mut self.kind {
+            Kind::Postgres(tx) => {
+                sqlx::query(AssertSqlSafe(sql))
+                    .persistent(false)
+                    .execute(&mut **tx)
+                    .await?;
+            }
+            Kind::Sqlite(lease) => {
+                if let Some(connection) = lease.connection() {
+                    sqlx::query(AssertSqlSafe(sql))
+                        .persistent(false)
+                        .execute(connection)
+                        .await?;
+                }
+            }
+        }
+        Ok(())
+    }
+}

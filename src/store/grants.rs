@@ -1,0 +1,182 @@
+//! Grants: the `grants` table, one row each.
+
+use sqlx::types::Json;
+use uuid::Uuid;
+
+use super::Store;
+use super::db::Tx;
+use super::error::StoreError;
+use crate::domain::grant::{CodeBinding, Grant};
+use crate::domain::ids::{ClientId, GrantId, SessionId, UserId};
+use crate::spec::claims_request::ClaimsRequest;
+use crate::spec::pkce::CodeChallenge;
+use crate::spec::scope::Scope;
+use crate::spec::time::Ts;
+
+/// A grant, and whether the user, the session and the client behind it still stand.
+#[derive(Clone, Debug)]
+pub struct StandingGrant {
+    /// The grant.
+    pub grant: Grant,
+    /// Whether what is behind it still stands.
+    pub alive: bool,
+}
+
+impl Store {
+    /// Stores a new grant. `false` when the session ended, the person was disabled or the client was disabled
+    /// meanwhile.
+    pub async fn insert_grant(&self, grant: &Grant) -> Result<bool, StoreError> {
+        let rows = self
+            .db
+            .w(INSERT)
+            .bind(grant.id.0)
+            .bind(grant.client_id.as_str().to_owned())
+            .bind(grant.user_id.0)
+            .bind(grant.user_version)
+            .bind(grant.session_id.0)
+            .bind(grant.offline)
+            .bind(grant.scope.to_string())
+            .bind(Json(grant.resources.clone()))
+            .bind(grant.nonce.clone())
+            .bind(Json(grant.claims.clone()))
+            .bind(grant.bound_to.redirect_uri.clone())
+            .bind(
+                grant
+                    .bound_to
+                    .code_challenge
+                    .as_ref()
+                    .map(|challenge| challenge.as_str().to_owned()),
+            )
+            .bind(grant.auth_time.micros())
+            .bind(grant.acr.clone())
+            .bind(Json(grant.amr.clone()))
+            .bind(grant.created_at.micros())
+            .bind(grant.code_expires_at.micros())
+            .bind(grant.expires_at.micros())
+            .exec()
+            .await?;
+        Ok(rows == 1)
+    }
+
+    /// The grant of that name, whatever became of it.
+    pub async fn find_grant(
+        &self,
+        id: GrantId,
+        now: Ts,
+    ) -> Result<Option<StandingGrant>, StoreError> {
+        let row = self
+            .db
+            .q(FIND)
+            .bind(id.0)
+            .bind(now.micros())
+            .opt::<StandingRow>()
+            .await?;
+        row.map(|row| {
+            Ok(StandingGrant {
+                alive: row.alive,
+                grant: row.grant.into_grant()?,
+            })
+        })
+        .transpose()
+    }
+}
+
+impl Tx {
+    /// Revokes a grant; `false` when it was revoked before or is unknown.
+    pub async fn revoke_grant(&mut self, id: GrantId, now: Ts) -> Result<bool, StoreError> {
+        Ok(self.q(REVOKE).bind(id.0).bind(now.micros()).exec().await? == 1)
+    }
+}
+
+#[derive(sqlx::FromRow)]
+struct StandingRow {
+    #[sqlx(flatten)]
+    grant: GrantRow,
+    alive: bool,
+}
+
+/// The columns of a grant, in the order of [`COLUMNS`].
+#[derive(sqlx::FromRow)]
+pub(super) struct GrantRow {
+    pub(super) id: Uuid,
+    client_id: String,
+    user_id: Uuid,
+    user_version: i64,
+    session_id: Uuid,
+    offline: bool,
+    scope: String,
+    resources: Json<Vec<String>>,
+    nonce: Option<String>,
+    claims: Json<ClaimsRequest>,
+    redirect_uri: String,
+    code_challenge: Option<String>,
+    auth_time: i64,
+    acr: String,
+    amr: Json<Vec<String>>,
+    generation: i64,
+    created_at: i64,
+    advanced_at: i64,
+    code_expires_at: i64,
+    expires_at: i64,
+    revoked_at: Option<i64>,
+}
+
+impl GrantRow {
+    pub(super) fn into_grant(self) -> Result<Grant, StoreError> {
+        let id = self.id;
+        let broken = |column| StoreError::Inconsistent {
+            table: "grants",
+            column,
+            id: id.to_string(),
+        };
+        let code_challenge = match self.code_challenge {
+            Some(text) => {
+                Some(CodeChallenge::parse(&text).ok_or_else(|| broken("code_challenge"))?)
+            }
+            None => None,
+        };
+        Ok(Grant {
+            id: GrantId(id),
+            client_id: ClientId::parse(&self.client_id).ok_or_else(|| broken("client_id"))?,
+            user_id: UserId(self.user_id),
+            user_version: self.user_version,
+            session_id: SessionId(self.session_id),
+            offline: self.offline,
+            scope: Scope::parse(&self.scope).map_err(|_| broken("scope"))?,
+            resources: self.resources.0,
+            nonce: self.nonce,
+            claims: self.claims.0,
+            bound_to: CodeBinding {
+                redirect_uri: self.redirect_uri,
+                code_challenge,
+            },
+            auth_time: Ts(self.auth_time),
+            acr: self.acr,
+            amr: self.amr.0,
+            generation: self.generation,
+            created_at: Ts(self.created_at),
+            advanced_at: Ts(self.advanced_at),
+            code_expires_at: Ts(self.code_expires_at),
+            expires_at: Ts(self.expires_at),
+            revoked_at: self.revoked_at.map(Ts),
+        })
+    }
+}
+
+const INSERT: &str = "INSERT INTO grants (id, client_id, user_id, user_version, session_id, offline, scope, resources, nonce, claims, \
+    redirect_uri, code_challenge, auth_time, acr, amr, generation, created_at, advanced_at, code_expires_at, expires_at) \
+    SELECT $1, c.id, u.id, u.token_version, s.id, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, 0, $16, $16, $17, $18 \
+    FROM users u, clients c, sessions s \
+    WHERE u.id = $3 AND u.token_version = $4 AND u.disabled_at IS NULL \
+    AND c.id = $2 AND c.disabled_at IS NULL \
+    AND s.id = $5 AND s.ended_at IS NULL AND s.expires_at > $16";
+
+const FIND: &str = "SELECT g.id, g.client_id, g.user_id, g.user_version, g.session_id, g.offline, g.scope, g.resources, g.nonce, g.claims, \
+    g.redirect_uri, g.code_challenge, g.auth_time, g.acr, g.amr, g.generation, g.created_at, g.advanced_at, g.code_expires_at, \
+    g.expires_at, g.revoked_at, \
+    (EXISTS (SELECT 1 FROM users u WHERE u.id = g.user_id AND u.token_version = g.user_version AND u.disabled_at IS NULL) \
+    AND EXISTS (SELECT 1 FROM clients c WHERE c.id = g.client_id AND c.disabled_at IS NULL AND c.not_before <= g.created_at) \
+    AND (g.offline OR EXISTS (SELECT 1 FROM sessions s WHERE s.id = g.session_id AND s.ended_at IS NULL AND s.expires_at > $2))) AS alive \
+    FROM grants g WHERE g.id = $1";
+
+const REVOKE: &str = "UPDATE grants SET revoked_at = $2 WHERE id = $1 AND revoked_at IS NULL";

@@ -1,0 +1,71 @@
+//! Everything durable: one store on two engines, one file per aggregate.
+//!
+//! Each SQL text is a `const` beside the one method that runs it. Reads are methods of [`Store`]; writes that
+//! belong together are methods of [`db::Tx`], which the services combine.
+
+pub mod batch;
+pub mod clients;
+pub mod consents;
+pub mod db;
+pub mod dialect;
+pub mod error;
+pub mod grants;
+mod janitor;
+pub mod migrate;
+mod redemptions;
+pub mod replay;
+pub mod resources;
+pub mod revocations;
+pub mod roles;
+pub mod sessions;
+pub mod settings;
+pub mod signing_keys;
+pub mod users;
+
+use db::Db;
+use error::StoreError;
+use migrate::Migration;
+
+/// The store; cheap to clone.
+#[derive(Clone)]
+pub struct Store {
+    db: Db,
+    redemptions: redemptions::Redemptions,
+}
+
+impl Store {
+    /// Connects to a database, without migrating it.
+    pub async fn open(database_url: &str, max_connections: u32) -> Result<Self, StoreError> {
+        let db = Db::open(database_url, max_connections).await?;
+        Ok(Self {
+            redemptions: redemptions::spawn(db.clone()),
+            db,
+        })
+    }
+
+    /// Brings the database to this version's shape; several starting instances may race for it. Returns the
+    /// names of what was applied.
+    pub async fn migrate(&self) -> Result<Vec<&'static str>, StoreError> {
+        migrate::migrate(&self.db, &MIGRATIONS).await
+    }
+
+    /// The engine underneath, for what combines several aggregates in one transaction.
+    #[must_use]
+    pub const fn db(&self) -> &Db {
+        &self.db
+    }
+}
+
+/// Every migration, in order; a new file is added here.
+pub const MIGRATIONS: [Migration; 2] = [
+    Migration {
+        number: 1,
+        name: "0001_foundation",
+        sql: include_str!("../../migrations/0001_foundation.sql"),
+    },
+    Migration {
+        number: 2,
+        name: "0002_revocations",
+        sql: include_str!("../../migrations/0002_revocations.sql"),
+    },
+];

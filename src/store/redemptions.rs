@@ -1,0 +1,236 @@
+//! Redeeming codes and refresh tokens: the one statement that decides (`grants.generation`).
+//!
+//! Redemptions that wait together are redeemed together. A batch never holds the same grant twice, so the row
+//! that comes back belongs to exactly one request; whatever does not come back is read and told apart singly.
+
+use std::collections::HashMap;
+
+use serde::Serialize;
+use uuid::Uuid;
+
+use super::Store;
+use super::batch::Batcher;
+use super::db::{Db, Engine};
+use super::error::StoreError;
+use super::grants::GrantRow;
+use crate::domain::grant::{Grant, GrantLimits, Presented, Redeemed, Refusal, Verdict};
+use crate::spec::time::Ts;
+
+/// A redemption on its way into a batch.
+pub(super) struct Redemption {
+    presented: Presented,
+    now: Ts,
+    idle_since: Ts,
+}
+
+type Outcome = Result<Option<Grant>, StoreError>;
+
+/// The queue of redemptions.
+pub(super) type Redemptions = Batcher<Redemption, Outcome>;
+
+/// At most this many redemptions in one statement.
+const MAX_BATCH: usize = 64;
+
+pub(super) fn spawn(db: Db) -> Redemptions {
+    let in_flight = match db.engine() {
+        Engine::Postgres => 2,
+        Engine::Sqlite => 1,
+    };
+    Batcher::spawn(
+        MAX_BATCH,
+        in_flight,
+        |redemption: &Redemption| redemption.presented.grant_id.bytes().to_vec(),
+        move |batch| {
+            let db = db.clone();
+            async move { advance(&db, batch).await }
+        },
+    )
+}
+
+impl Store {
+    /// Redeems a credential: exactly one of any number of racing requests is told `Advanced`.
+    ///
+    /// `Refused(Replayed)` means that the caller must revoke the grant.
+    pub async fn redeem(
+        &self,
+        presented: Presented,
+        now: Ts,
+        limits: GrantLimits,
+    ) -> Result<Redeemed, StoreError> {
+        let request = Redemption {
+            presented: presented.clone(),
+            now,
+            idle_since: now.minus(limits.idle),
+        };
+        if let Some(grant) = self.redemptions.submit(request).await?? {
+            return Ok(Redeemed::Advanced(Box::new(grant)));
+        }
+        let Some(standing) = self.find_grant(presented.grant_id, now).await? else {
+            return Ok(Redeemed::Refused(Refusal::Unknown));
+        };
+        Ok(
+            match standing
+                .grant
+                .classify(&presented, standing.alive, now, limits)
+            {
+                Verdict::Retry => Redeemed::Retry(Box::new(standing.grant)),
+                Verdict::Refused(refusal) => Redeemed::Refused(refusal),
+                // The guard said no and the row says yes: the user, session or client was restored in between.
+                // The client may simply ask again.
+                Verdict::Advance => {
+                    return Err(StoreError::Unavailable(
+                        "the grant changed while it was redeemed".to_owned(),
+                    ));
+                }
+            },
+        )
+    }
+}
+
+/// Runs one batch; the answers are in the order of the requests. A broken row fails only its own request.
+async fn advance(db: &Db, batch: Vec<Redemption>) -> Result<Vec<Outcome>, StoreError> {
+    let rows = match db.engine() {
+        Engine::Postgres => advance_postgres(db, &batch).await?,
+        Engine::Sqlite => advance_sqlite(db, &batch).await?,
+    };
+    let mut rows: HashMap<Uuid, GrantRow> = rows.into_iter().map(|row| (row.id, row)).collect();
+    let mut answer = |redemption: &Redemption| {
+        rows.remove(&redemption.presented.grant_id.0)
+            .map(GrantRow::into_grant)
+            .transpose()
+    };
+    Ok(batch.iter().map(&mut answer).collect())
+}
+
+async fn advance_postgres(db: &Db, batch: &[Redemption]) -> Result<Vec<GrantRow>, StoreError> {
+    let columns = Columns::of(batch);
+    db.w(ADVANCE_POSTGRES)
+        .bind_pg(columns.id)
+        .bind_pg(columns.generation)
+        .bind_pg(columns.client_id)
+        .bind_pg(columns.redirect_uri)
+        .bind_pg(columns.code_challenge)
+        .bind_pg(columns.step)
+        .bind_pg(columns.now)
+        .bind_pg(columns.idle_since)
+        .all::<GrantRow>()
+        .await
+}
+
+async fn advance_sqlite(db: &Db, batch: &[Redemption]) -> Result<Vec<GrantRow>, StoreError> {
+    let rows: Vec<SqliteRedemption<'_>> = batch.iter().map(SqliteRedemption::of).collect();
+    let json =
+        serde_json::to_string(&rows).map_err(|error| StoreError::Unavailable(error.to_string()))?;
+    db.w(ADVANCE_SQLITE).bind(json).all::<GrantRow>().await
+}
+
+/// The batch as one JSON array, for `json_each`.
+#[derive(Serialize)]
+struct SqliteRedemption<'a> {
+    id: String,
+    generation: i64,
+    client_id: &'a str,
+    redirect_uri: Option<&'a str>,
+    code_challenge: Option<&'a str>,
+    step: i64,
+    now: i64,
+    idle_since: i64,
+}
+
+impl<'a> SqliteRedemption<'a> {
+    fn of(redemption: &'a Redemption) -> Self {
+        let presented = &redemption.presented;
+        let code = presented.code.as_ref();
+        Self {
+            id: presented.grant_id.0.simple().to_string(),
+            generation: presented.generation,
+            client_id: presented.client_id.as_str(),
+            redirect_uri: code.map(|code| code.redirect_uri.as_str()),
+            code_challenge: code
+                .and_then(|code| code.code_challenge.as_ref())
+                .map(|challenge| challenge.as_str()),
+            step: i64::from(presented.rotate),
+            now: redemption.now.micros(),
+            idle_since: redemption.idle_since.micros(),
+        }
+    }
+}
+
+/// The batch as columns, for `UNNEST`.
+#[derive(Default)]
+struct Columns {
+    id: Vec<Uuid>,
+    generation: Vec<i64>,
+    client_id: Vec<String>,
+    redirect_uri: Vec<Option<String>>,
+    code_challenge: Vec<Option<String>>,
+    step: Vec<i64>,
+    now: Vec<i64>,
+    idle_since: Vec<i64>,
+}
+
+impl Columns {
+    fn of(batch: &[Redemption]) -> Self {
+        let mut columns = Self::default();
+        for Redemption {
+            presented,
+            now,
+            idle_since,
+        } in batch
+        {
+            columns.id.push(presented.grant_id.0);
+            columns.generation.push(presented.generation);
+            columns
+                .client_id
+                .push(presented.client_id.as_str().to_owned());
+            columns.redirect_uri.push(
+                presented
+                    .code
+                    .as_ref()
+                    .map(|code| code.redirect_uri.clone()),
+            );
+            let challenge = presented
+                .code
+                .as_ref()
+                .and_then(|code| code.code_challenge.as_ref());
+            columns
+                .code_challenge
+                .push(challenge.map(|challenge| challenge.as_str().to_owned()));
+            columns.step.push(i64::from(presented.rotate));
+            columns.now.push(now.micros());
+            columns.idle_since.push(idle_since.micros());
+        }
+        columns
+    }
+}
+
+// The two texts differ only in how the batch is read. Rows are locked in key order, so that batches of
+// different instances cannot deadlock.
+const ADVANCE_POSTGRES: &str = "WITH locked AS MATERIALIZED (SELECT id FROM grants WHERE id = ANY($1::uuid[]) ORDER BY id FOR UPDATE) UPDATE grants \
+    SET generation = grants.generation + b.step, advanced_at = b.now FROM locked JOIN UNNEST($1::uuid[], $2::bigint[], \
+    $3::text[], $4::text[], $5::text[], $6::bigint[], $7::bigint[], $8::bigint[]) AS b (id, generation, client_id, \
+    redirect_uri, code_challenge, step, now, idle_since) ON b.id = locked.id WHERE grants.id = b.id AND grants.generation \
+    = b.generation AND grants.client_id = b.client_id AND (b.generation > 0 OR (grants.redirect_uri = b.redirect_uri AND \
+    grants.code_challenge IS NOT DISTINCT FROM b.code_challenge AND grants.code_expires_at > b.now)) AND (b.generation = 0 \
+    OR grants.advanced_at > b.idle_since) AND grants.revoked_at IS NULL AND grants.expires_at > b.now AND EXISTS (SELECT 1 \
+    FROM users u WHERE u.id = grants.user_id AND u.token_version = grants.user_version AND u.disabled_at IS NULL) AND \
+    EXISTS (SELECT 1 FROM clients c WHERE c.id = grants.client_id AND c.disabled_at IS NULL AND c.not_before <= \
+    grants.created_at) AND (grants.offline OR EXISTS (SELECT 1 FROM sessions s WHERE s.id = grants.session_id AND \
+    s.ended_at IS NULL AND s.expires_at > b.now)) RETURNING grants.id, grants.client_id, grants.user_id, \
+    grants.user_version, grants.session_id, grants.offline, grants.scope, grants.resources, grants.nonce, grants.claims, \
+    grants.redirect_uri, grants.code_challenge, grants.auth_time, grants.acr, grants.amr, grants.generation, \
+    grants.created_at, grants.advanced_at, grants.code_expires_at, grants.expires_at, grants.revoked_at";
+
+const ADVANCE_SQLITE: &str = "UPDATE grants SET generation = grants.generation + b.step, advanced_at = b.now FROM (SELECT unhex(value ->> '$.id') AS \
+    id, value ->> '$.generation' AS generation, value ->> '$.client_id' AS client_id, value ->> '$.redirect_uri' AS \
+    redirect_uri, value ->> '$.code_challenge' AS code_challenge, value ->> '$.step' AS step, value ->> '$.now' AS now, \
+    value ->> '$.idle_since' AS idle_since FROM json_each($1)) AS b WHERE grants.id = b.id AND grants.generation = \
+    b.generation AND grants.client_id = b.client_id AND (b.generation > 0 OR (grants.redirect_uri = b.redirect_uri AND \
+    grants.code_challenge IS NOT DISTINCT FROM b.code_challenge AND grants.code_expires_at > b.now)) AND (b.generation = 0 \
+    OR grants.advanced_at > b.idle_since) AND grants.revoked_at IS NULL AND grants.expires_at > b.now AND EXISTS (SELECT 1 \
+    FROM users u WHERE u.id = grants.user_id AND u.token_version = grants.user_version AND u.disabled_at IS NULL) AND \
+    EXISTS (SELECT 1 FROM clients c WHERE c.id = grants.client_id AND c.disabled_at IS NULL AND c.not_before <= \
+    grants.created_at) AND (grants.offline OR EXISTS (SELECT 1 FROM sessions s WHERE s.id = grants.session_id AND \
+    s.ended_at IS NULL AND s.expires_at > b.now)) RETURNING id, client_id, user_id, user_version, session_id, offline, \
+    scope, resources, nonce, claims, redirect_uri, code_challenge, auth_time, acr, amr, generation, created_at, \
+    advanced_at, code_expires_at, expires_at, revoked_at";

@@ -1,0 +1,71 @@
+//! Resource servers: the `resources` table.
+
+use super::Store;
+use super::db::Tx;
+use super::error::StoreError;
+use crate::domain::resource::Resource;
+use crate::spec::scope::Scope;
+
+impl Store {
+    /// Every resource server.
+    pub async fn list_resources(&self) -> Result<Vec<Resource>, StoreError> {
+        self.db
+            .q(LIST)
+            .all::<Row>()
+            .await?
+            .into_iter()
+            .map(into_resource)
+            .collect()
+    }
+}
+
+impl Tx {
+    /// Every resource server.
+    pub async fn list_resources(&mut self) -> Result<Vec<Resource>, StoreError> {
+        self.q(LIST)
+            .all::<Row>()
+            .await?
+            .into_iter()
+            .map(into_resource)
+            .collect()
+    }
+
+    /// Creates a resource server or replaces what is known of it.
+    pub async fn save_resource(&mut self, resource: &Resource) -> Result<(), StoreError> {
+        self.q(SAVE)
+            .bind(resource.identifier.clone())
+            .bind(resource.name.clone())
+            .bind(resource.scopes.to_string())
+            .exec()
+            .await?;
+        Ok(())
+    }
+
+    /// Removes a resource server.
+    pub async fn delete_resource(&mut self, identifier: &str) -> Result<(), StoreError> {
+        self.q(DELETE).bind(identifier.to_owned()).exec().await?;
+        Ok(())
+    }
+}
+
+type Row = (String, Option<String>, String);
+
+fn into_resource((identifier, name, scope): Row) -> Result<Resource, StoreError> {
+    let scopes = Scope::parse(&scope).map_err(|_| StoreError::Inconsistent {
+        table: "resources",
+        column: "scope",
+        id: identifier.clone(),
+    })?;
+    Ok(Resource {
+        identifier,
+        name,
+        scopes,
+    })
+}
+
+const LIST: &str = "SELECT identifier, name, scope FROM resources ORDER BY identifier";
+
+const SAVE: &str = "INSERT INTO resources (identifier, name, scope) VALUES ($1, $2, $3) \
+    ON CONFLICT (identifier) DO UPDATE SET name = excluded.name, scope = excluded.scope";
+
+const DELETE: &str = "DELETE FROM resources WHERE identifier = $1";

@@ -1,0 +1,237 @@
+//! Roles, who has them, and policies as text: the `roles`, `role_*` and `policies` tables.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::Store;
+use super::db::Tx;
+use super::error::StoreError;
+use crate::domain::ids::UserId;
+
+/// A role with everything that hangs on it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RoleRecord {
+    /// What it is for.
+    pub description: Option<String>,
+    /// Roles whose permissions it has too.
+    pub parents: BTreeSet<String>,
+    /// `resource_type:action`.
+    pub permissions: BTreeSet<String>,
+}
+
+/// A Cedar policy as text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PolicyRecord {
+    /// The Cedar text.
+    pub cedar: String,
+    /// What it is for.
+    pub description: Option<String>,
+    /// Whether it counts.
+    pub enabled: bool,
+}
+
+impl Store {
+    /// How many people hold the role and can sign in.
+    pub async fn count_active_holders(&self, role: &str) -> Result<i64, StoreError> {
+        Ok(self
+            .db
+            .q(COUNT_HOLDERS)
+            .bind(role.to_owned())
+            .one::<(i64,)>()
+            .await?
+            .0)
+    }
+
+    /// The roles a person was given directly.
+    pub async fn list_roles_of(&self, user: UserId) -> Result<BTreeSet<String>, StoreError> {
+        Ok(self
+            .db
+            .q(ROLES_OF)
+            .bind(user.0)
+            .all::<(String,)>()
+            .await?
+            .into_iter()
+            .map(|(role,)| role)
+            .collect())
+    }
+}
+
+impl Tx {
+    /// Every role there is.
+    pub async fn list_roles(&mut self) -> Result<BTreeMap<String, RoleRecord>, StoreError> {
+        let mut roles: BTreeMap<String, RoleRecord> = BTreeMap::new();
+        for (name, description) in self.q(LIST).all::<(String, Option<String>)>().await? {
+            roles.insert(
+                name,
+                RoleRecord {
+                    description,
+                    ..RoleRecord::default()
+                },
+            );
+        }
+        for (role, parent) in self.q(LIST_PARENTS).all::<(String, String)>().await? {
+            roles.entry(role).or_default().parents.insert(parent);
+        }
+        for (role, permission) in self.q(LIST_PERMISSIONS).all::<(String, String)>().await? {
+            roles
+                .entry(role)
+                .or_default()
+                .permissions
+                .insert(permission);
+        }
+        Ok(roles)
+    }
+
+    /// Creates a role, or gives it another description.
+    pub async fn save_role(
+        &mut self,
+        name: &str,
+        description: Option<&str>,
+    ) -> Result<(), StoreError> {
+        self.q(SAVE)
+            .bind(name.to_owned())
+            .bind(description.map(str::to_owned))
+            .exec()
+            .await?;
+        Ok(())
+    }
+
+    /// Replaces a role's parents and permissions; every parent must exist.
+    pub async fn replace_role_contents(
+        &mut self,
+        name: &str,
+        role: &RoleRecord,
+    ) -> Result<(), StoreError> {
+        self.q(CLEAR_PARENTS).bind(name.to_owned()).exec().await?;
+        self.q(CLEAR_PERMISSIONS)
+            .bind(name.to_owned())
+            .exec()
+            .await?;
+        for parent in &role.parents {
+            self.q(ADD_PARENT)
+                .bind(name.to_owned())
+                .bind(parent.clone())
+                .exec()
+                .await?;
+        }
+        for permission in &role.permissions {
+            self.q(ADD_PERMISSION)
+                .bind(name.to_owned())
+                .bind(permission.clone())
+                .exec()
+                .await?;
+        }
+        Ok(())
+    }
+
+    /// Removes a role.
+    pub async fn delete_role(&mut self, name: &str) -> Result<(), StoreError> {
+        self.q(DELETE).bind(name.to_owned()).exec().await?;
+        Ok(())
+    }
+
+    /// The roles a person was given directly.
+    pub async fn list_roles_of(&mut self, user: UserId) -> Result<BTreeSet<String>, StoreError> {
+        Ok(self
+            .q(ROLES_OF)
+            .bind(user.0)
+            .all::<(String,)>()
+            .await?
+            .into_iter()
+            .map(|(role,)| role)
+            .collect())
+    }
+
+    /// Gives a person a role.
+    pub async fn assign_role(&mut self, user: UserId, role: &str) -> Result<(), StoreError> {
+        self.q(ASSIGN)
+            .bind(user.0)
+            .bind(role.to_owned())
+            .exec()
+            .await?;
+        Ok(())
+    }
+
+    /// Takes a role from a person.
+    pub async fn unassign_role(&mut self, user: UserId, role: &str) -> Result<(), StoreError> {
+        self.q(UNASSIGN)
+            .bind(user.0)
+            .bind(role.to_owned())
+            .exec()
+            .await?;
+        Ok(())
+    }
+
+    /// Every policy there is.
+    pub async fn list_policies(&mut self) -> Result<BTreeMap<String, PolicyRecord>, StoreError> {
+        let rows = self
+            .q(LIST_POLICIES)
+            .all::<(String, String, Option<String>, bool)>()
+            .await?;
+        Ok(rows
+            .into_iter()
+            .map(|(id, cedar, description, enabled)| {
+                (
+                    id,
+                    PolicyRecord {
+                        cedar,
+                        description,
+                        enabled,
+                    },
+                )
+            })
+            .collect())
+    }
+
+    /// Creates or replaces a policy.
+    pub async fn save_policy(&mut self, id: &str, policy: &PolicyRecord) -> Result<(), StoreError> {
+        self.q(SAVE_POLICY)
+            .bind(id.to_owned())
+            .bind(policy.cedar.clone())
+            .bind(policy.description.clone())
+            .bind(policy.enabled)
+            .exec()
+            .await?;
+        Ok(())
+    }
+
+    /// Removes a policy.
+    pub async fn delete_policy(&mut self, id: &str) -> Result<(), StoreError> {
+        self.q(DELETE_POLICY).bind(id.to_owned()).exec().await?;
+        Ok(())
+    }
+}
+
+const COUNT_HOLDERS: &str = "SELECT COUNT(*) FROM role_assignments a JOIN users u ON u.id = a.user_id WHERE a.role = $1 AND u.disabled_at IS NULL";
+
+const ROLES_OF: &str = "SELECT role FROM role_assignments WHERE user_id = $1 ORDER BY role";
+
+const LIST: &str = "SELECT name, description FROM roles ORDER BY name";
+
+const LIST_PARENTS: &str = "SELECT role, parent FROM role_parents ORDER BY role, parent";
+
+const LIST_PERMISSIONS: &str =
+    "SELECT role, permission FROM role_permissions ORDER BY role, permission";
+
+const SAVE: &str = "INSERT INTO roles (name, description) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET description = excluded.description";
+
+const CLEAR_PARENTS: &str = "DELETE FROM role_parents WHERE role = $1";
+
+const CLEAR_PERMISSIONS: &str = "DELETE FROM role_permissions WHERE role = $1";
+
+const ADD_PARENT: &str = "INSERT INTO role_parents (role, parent) VALUES ($1, $2)";
+
+const ADD_PERMISSION: &str = "INSERT INTO role_permissions (role, permission) VALUES ($1, $2)";
+
+const DELETE: &str = "DELETE FROM roles WHERE name = $1";
+
+const ASSIGN: &str =
+    "INSERT INTO role_assignments (user_id, role) VALUES ($1, $2) ON CONFLICT DO NOTHING";
+
+const UNASSIGN: &str = "DELETE FROM role_assignments WHERE user_id = $1 AND role = $2";
+
+const LIST_POLICIES: &str = "SELECT id, cedar, description, enabled FROM policies ORDER BY id";
+
+const SAVE_POLICY: &str = "INSERT INTO policies (id, cedar, description, enabled) VALUES ($1, $2, $3, $4) \
+    ON CONFLICT (id) DO UPDATE SET cedar = excluded.cedar, description = excluded.description, enabled = excluded.enabled";
+
+const DELETE_POLICY: &str = "DELETE FROM policies WHERE id = $1";

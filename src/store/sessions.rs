@@ -1,0 +1,141 @@
+//! Browser sessions: the `sessions` table.
+
+use sqlx::types::Json;
+use uuid::Uuid;
+
+use super::Store;
+use super::db::Tx;
+use super::error::StoreError;
+use crate::crypto::secret::TokenDigest;
+use crate::domain::ids::{SessionId, UserId};
+use crate::domain::session::Session;
+use crate::spec::time::Ts;
+
+impl Store {
+    /// The living session whose cookie has that digest: not ended, not expired, used since `idle_since`, and
+    /// of a person who is neither disabled nor was signed out everywhere.
+    pub async fn find_session(
+        &self,
+        token: TokenDigest,
+        now: Ts,
+        idle_since: Ts,
+    ) -> Result<Option<Session>, StoreError> {
+        let row = self
+            .db
+            .q(FIND)
+            .bind(token.as_bytes().to_vec())
+            .bind(now.micros())
+            .bind(idle_since.micros())
+            .opt::<SessionRow>()
+            .await?;
+        Ok(row.map(SessionRow::into_session))
+    }
+
+    /// Begins a session. `false` when the person was disabled or signed out everywhere meanwhile.
+    pub async fn insert_session(
+        &self,
+        session: &Session,
+        token: TokenDigest,
+    ) -> Result<bool, StoreError> {
+        let rows = self
+            .db
+            .w(INSERT)
+            .bind(session.id.0)
+            .bind(token.as_bytes().to_vec())
+            .bind(session.user_id.0)
+            .bind(session.user_version)
+            .bind(session.auth_time.micros())
+            .bind(session.acr.clone())
+            .bind(Json(session.amr.clone()))
+            .bind(session.expires_at.micros())
+            .exec()
+            .await?;
+        Ok(rows == 1)
+    }
+
+    /// The same person signed in again in the same browser: the session keeps its `sid`, so what was issued
+    /// in it lives on, and gets a new cookie and a new `auth_time`. `false` when it has ended meanwhile.
+    pub async fn renew_session(
+        &self,
+        session: &Session,
+        token: TokenDigest,
+    ) -> Result<bool, StoreError> {
+        let rows = self
+            .db
+            .w(RENEW)
+            .bind(session.id.0)
+            .bind(token.as_bytes().to_vec())
+            .bind(session.auth_time.micros())
+            .bind(session.acr.clone())
+            .bind(Json(session.amr.clone()))
+            .bind(session.expires_at.micros())
+            .bind(session.user_version)
+            .exec()
+            .await?;
+        Ok(rows == 1)
+    }
+
+    /// Notes that the session was used.
+    pub async fn touch_session(&self, id: SessionId, now: Ts) -> Result<(), StoreError> {
+        self.db
+            .w(TOUCH)
+            .bind(id.0)
+            .bind(now.micros())
+            .exec()
+            .await?;
+        Ok(())
+    }
+}
+
+impl Tx {
+    /// Ends a session.
+    pub async fn end_session(&mut self, id: SessionId, now: Ts) -> Result<(), StoreError> {
+        self.q(END).bind(id.0).bind(now.micros()).exec().await?;
+        Ok(())
+    }
+}
+
+#[derive(sqlx::FromRow)]
+struct SessionRow {
+    id: Uuid,
+    user_id: Uuid,
+    username: String,
+    user_version: i64,
+    auth_time: i64,
+    amr: Json<Vec<String>>,
+    acr: String,
+    expires_at: i64,
+    last_seen_at: i64,
+}
+
+impl SessionRow {
+    fn into_session(self) -> Session {
+        Session {
+            id: SessionId(self.id),
+            user_id: UserId(self.user_id),
+            username: self.username,
+            user_version: self.user_version,
+            auth_time: Ts(self.auth_time),
+            amr: self.amr.0,
+            acr: self.acr,
+            expires_at: Ts(self.expires_at),
+            last_seen_at: Ts(self.last_seen_at),
+        }
+    }
+}
+
+const FIND: &str = "SELECT s.id, s.user_id, u.username, s.user_version, s.auth_time, s.amr, s.acr, s.expires_at, s.last_seen_at \
+    FROM sessions s JOIN users u ON u.id = s.user_id \
+    WHERE s.token_digest = $1 AND s.ended_at IS NULL AND s.expires_at > $2 AND s.last_seen_at > $3 \
+    AND u.disabled_at IS NULL AND u.token_version = s.user_version";
+
+const INSERT: &str = "INSERT INTO sessions (id, token_digest, user_id, user_version, auth_time, acr, amr, created_at, last_seen_at, expires_at) \
+    SELECT $1, $2, u.id, u.token_version, $5, $6, $7, $5, $5, $8 FROM users u \
+    WHERE u.id = $3 AND u.token_version = $4 AND u.disabled_at IS NULL";
+
+const RENEW: &str = "UPDATE sessions SET token_digest = $2, auth_time = $3, acr = $4, amr = $5, last_seen_at = $3, expires_at = $6 \
+    WHERE id = $1 AND ended_at IS NULL AND user_version = $7";
+
+const TOUCH: &str = "UPDATE sessions SET last_seen_at = $2 WHERE id = $1 AND last_seen_at < $2";
+
+const END: &str = "UPDATE sessions SET ended_at = $2 WHERE id = $1 AND ended_at IS NULL";

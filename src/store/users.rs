@@ -1,0 +1,246 @@
+//! People: the `users` table.
+
+use serde_json::{Map, Value};
+use sqlx::types::Json;
+use uuid::Uuid;
+
+use super::Store;
+use super::db::Tx;
+use super::error::StoreError;
+use crate::domain::ids::UserId;
+use crate::domain::user::User;
+use crate::spec::standard_claims::StandardClaims;
+use crate::spec::time::Ts;
+
+/// What a person is made of, apart from their password.
+#[derive(Clone, Debug)]
+pub struct UserFields {
+    /// The name as it is shown.
+    pub username: String,
+    /// The name as it is found: [`crate::domain::user::username_key`].
+    pub username_key: String,
+    /// E-mail address.
+    pub email: Option<String>,
+    /// Whether it is known to be theirs.
+    pub email_verified: bool,
+    /// Standard claims.
+    pub claims: StandardClaims,
+    /// What policies may ask.
+    pub attributes: Map<String, Value>,
+}
+
+/// A person and the hash of their password.
+#[derive(Clone, Debug)]
+pub struct UserWithPassword {
+    /// The person.
+    pub user: User,
+    /// The PHC string; none when they have no password.
+    pub password_hash: Option<String>,
+}
+
+impl Store {
+    /// The person of that id.
+    pub async fn find_user(&self, id: UserId) -> Result<Option<User>, StoreError> {
+        let row = self.db.q(FIND).bind(id.0).opt::<UserRow>().await?;
+        Ok(row.map(UserRow::into_user))
+    }
+
+    /// The person who signs in under that name, with the hash of their password. `key` comes from
+    /// [`crate::domain::user::username_key`].
+    pub async fn find_user_by_key(
+        &self,
+        key: &str,
+    ) -> Result<Option<UserWithPassword>, StoreError> {
+        let row = self
+            .db
+            .q(FIND_BY_KEY)
+            .bind(key.to_owned())
+            .opt::<UserRow>()
+            .await?;
+        Ok(row.map(UserRow::with_password))
+    }
+
+    /// People in the order of their names, after `after`, at most `limit`.
+    pub async fn list_users(&self, after: &str, limit: i64) -> Result<Vec<User>, StoreError> {
+        let rows = self
+            .db
+            .q(LIST)
+            .bind(after.to_owned())
+            .bind(limit)
+            .all::<UserRow>()
+            .await?;
+        Ok(rows.into_iter().map(UserRow::into_user).collect())
+    }
+
+    /// Replaces a hash made with weaker settings; does nothing if the password was changed meanwhile.
+    pub async fn rehash_password(
+        &self,
+        id: UserId,
+        old: &str,
+        new: &str,
+    ) -> Result<(), StoreError> {
+        self.db
+            .w(REHASH)
+            .bind(id.0)
+            .bind(old.to_owned())
+            .bind(new.to_owned())
+            .exec()
+            .await?;
+        Ok(())
+    }
+}
+
+impl Tx {
+    /// The person who signs in under that name.
+    pub async fn find_user_by_key(
+        &mut self,
+        key: &str,
+    ) -> Result<Option<UserWithPassword>, StoreError> {
+        let row = self
+            .q(FIND_BY_KEY)
+            .bind(key.to_owned())
+            .opt::<UserRow>()
+            .await?;
+        Ok(row.map(UserRow::with_password))
+    }
+
+    /// Creates a person. [`StoreError::Conflict`] when the name is taken.
+    pub async fn insert_user(
+        &mut self,
+        id: UserId,
+        fields: &UserFields,
+        password_hash: Option<String>,
+        now: Ts,
+    ) -> Result<(), StoreError> {
+        self.q(INSERT)
+            .bind(id.0)
+            .bind(fields.username.clone())
+            .bind(fields.username_key.clone())
+            .bind(password_hash)
+            .bind(fields.email.clone())
+            .bind(fields.email_verified)
+            .bind(Json(fields.claims.clone()))
+            .bind(Json(fields.attributes.clone()))
+            .bind(now.micros())
+            .exec()
+            .await?;
+        Ok(())
+    }
+
+    /// Changes what a person is made of.
+    pub async fn update_user(
+        &mut self,
+        id: UserId,
+        fields: &UserFields,
+        now: Ts,
+    ) -> Result<(), StoreError> {
+        self.q(UPDATE)
+            .bind(id.0)
+            .bind(fields.username.clone())
+            .bind(fields.email.clone())
+            .bind(fields.email_verified)
+            .bind(Json(fields.claims.clone()))
+            .bind(Json(fields.attributes.clone()))
+            .bind(now.micros())
+            .exec()
+            .await?;
+        Ok(())
+    }
+
+    /// Sets the hash of a person's password.
+    pub async fn set_password_hash(&mut self, id: UserId, hash: String) -> Result<(), StoreError> {
+        self.q(SET_PASSWORD).bind(id.0).bind(hash).exec().await?;
+        Ok(())
+    }
+
+    /// Raises the token version, which ends every session, grant and token of the person; returns it.
+    pub async fn raise_token_version(&mut self, id: UserId) -> Result<Option<i64>, StoreError> {
+        let row = self.q(RAISE_VERSION).bind(id.0).opt::<(i64,)>().await?;
+        Ok(row.map(|(version,)| version))
+    }
+
+    /// Disables (`Some`) or enables (`None`) the person.
+    pub async fn set_user_disabled(
+        &mut self,
+        id: UserId,
+        disabled_at: Option<Ts>,
+    ) -> Result<(), StoreError> {
+        self.q(SET_DISABLED)
+            .bind(id.0)
+            .bind(disabled_at.map(Ts::micros))
+            .exec()
+            .await?;
+        Ok(())
+    }
+
+    /// Removes a person and what hangs on them.
+    pub async fn delete_user(&mut self, id: UserId) -> Result<(), StoreError> {
+        self.q(DELETE).bind(id.0).exec().await?;
+        Ok(())
+    }
+}
+
+#[derive(sqlx::FromRow)]
+struct UserRow {
+    id: Uuid,
+    username: String,
+    password_hash: Option<String>,
+    email: Option<String>,
+    email_verified: bool,
+    claims: Json<StandardClaims>,
+    attributes: Json<Map<String, Value>>,
+    token_version: i64,
+    disabled_at: Option<i64>,
+    created_at: i64,
+    updated_at: i64,
+}
+
+impl UserRow {
+    fn into_user(self) -> User {
+        self.with_password().user
+    }
+
+    fn with_password(self) -> UserWithPassword {
+        UserWithPassword {
+            user: User {
+                id: UserId(self.id),
+                username: self.username,
+                email: self.email,
+                email_verified: self.email_verified,
+                claims: self.claims.0,
+                attributes: self.attributes.0,
+                token_version: self.token_version,
+                disabled_at: self.disabled_at.map(Ts),
+                created_at: Ts(self.created_at),
+                updated_at: Ts(self.updated_at),
+            },
+            password_hash: self.password_hash,
+        }
+    }
+}
+
+const FIND: &str = "SELECT id, username, password_hash, email, email_verified, claims, attributes, token_version, disabled_at, \
+    created_at, updated_at FROM users WHERE id = $1";
+
+const FIND_BY_KEY: &str = "SELECT id, username, password_hash, email, email_verified, claims, attributes, token_version, disabled_at, \
+    created_at, updated_at FROM users WHERE username_key = $1";
+
+const LIST: &str = "SELECT id, username, password_hash, email, email_verified, claims, attributes, token_version, disabled_at, \
+    created_at, updated_at FROM users WHERE username_key > $1 ORDER BY username_key LIMIT $2";
+
+const REHASH: &str = "UPDATE users SET password_hash = $3 WHERE id = $1 AND password_hash = $2";
+
+const INSERT: &str = "INSERT INTO users (id, username, username_key, password_hash, email, email_verified, claims, attributes, \
+    token_version, created_at, updated_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 0, $9, $9)";
+
+const UPDATE: &str = "UPDATE users SET username = $2, email = $3, email_verified = $4, claims = $5, attributes = $6, updated_at = $7 \
+    WHERE id = $1";
+
+const SET_PASSWORD: &str = "UPDATE users SET password_hash = $2 WHERE id = $1";
+
+const RAISE_VERSION: &str =
+    "UPDATE users SET token_version = token_version + 1 WHERE id = $1 RETURNING token_version";
+
+const SET_DISABLED: &str = "UPDATE users SET disabled_at = $2 WHERE id = $1";
+
+const DELETE: &str = "DELETE FROM users WHERE id = $1";

@@ -1,0 +1,286 @@
+//! Metrics in Prometheus' text format.
+//!
+//! Call sites hold handles (`metrics::Counter` and friends are one atomic behind an `Arc`), so that
+//! counting costs nanoseconds: labels are looked up once, when a handle is made. Every label has a
+//! bounded set of values: routes are templates (`/v1/users/{id}`), never paths.
+
+use std::collections::HashMap;
+use std::sync::{Arc, LazyLock, OnceLock, PoisonError, RwLock};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use metrics::{
+    Counter, Gauge, Histogram, counter, describe_counter, describe_gauge, describe_histogram,
+    gauge, histogram,
+};
+use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
+
+/// Seconds. A static document takes microseconds and a password hash a few hundred milliseconds.
+const BUCKETS: [f64; 14] = [
+    0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0,
+];
+
+static RECORDER: OnceLock<PrometheusHandle> = OnceLock::new();
+
+/// Starts collecting, once for the process; later calls do nothing.
+///
+/// Handles made before this call count into nothing, so call it before the router is built.
+pub fn install() -> Result<(), BuildError> {
+    if RECORDER.get().is_some() {
+        return Ok(());
+    }
+    let builder = PrometheusBuilder::new().set_buckets_for_metric(
+        Matcher::Full("signet_http_request_seconds".to_owned()),
+        &BUCKETS,
+    )?;
+    match builder.install_recorder() {
+        Ok(handle) => {
+            // Losing this race would mean that another recorder was installed, which is an error.
+            let _ = RECORDER.set(handle);
+            describe();
+            gauge!("process_start_time_seconds").set(start_time());
+            Ok(())
+        }
+        Err(_) if RECORDER.get().is_some() => Ok(()),
+        Err(error) => Err(error),
+    }
+}
+
+/// Everything collected so far; empty when [`install`] was not called.
+pub fn render() -> String {
+    let Some(handle) = RECORDER.get() else {
+        return String::new();
+    };
+    if let Some(bytes) = resident_memory() {
+        #[expect(
+            clippy::cast_precision_loss,
+            reason = "Prometheus counts in f64; 2^53 bytes are enough"
+        )]
+        gauge!("process_resident_memory_bytes").set(bytes as f64);
+    }
+    handle.render()
+}
+
+/// Folds recorded samples into their buckets. [`render`] does it too: call this every few seconds
+/// so that memory stays bounded when nobody scrapes.
+pub fn upkeep() {
+    if let Some(handle) = RECORDER.get() {
+        handle.run_upkeep();
+    }
+}
+
+/// Counts one issued access token.
+pub fn token_issued(grant_type: &str) {
+    static HANDLES: LazyLock<Labelled> =
+        LazyLock::new(|| Labelled::new("signet_tokens_issued_total", "grant_type"));
+    HANDLES.of(grant_type).increment(1);
+}
+
+/// Counts one redemption of a code or refresh token: `advanced`, `retry`, `replayed`, …
+pub fn grant_redeemed(outcome: &str) {
+    static HANDLES: LazyLock<Labelled> =
+        LazyLock::new(|| Labelled::new("signet_grant_redemptions_total", "outcome"));
+    HANDLES.of(outcome).increment(1);
+}
+
+/// Counts one revocation: `token`, `grant`, `session`, `user`, `client`.
+pub fn revoked(kind: &str) {
+    static HANDLES: LazyLock<Labelled> =
+        LazyLock::new(|| Labelled::new("signet_revocations_total", "kind"));
+    HANDLES.of(kind).increment(1);
+}
+
+/// Counts one attempt to sign in: `success`, `wrong_password`, `disabled`, `overloaded`, …
+pub fn login(outcome: &str) {
+    static HANDLES: LazyLock<Labelled> =
+        LazyLock::new(|| Labelled::new("signet_logins_total", "outcome"));
+    HANDLES.of(outcome).increment(1);
+}
+
+/// The number of passwords that wait to be hashed.
+pub fn password_hash_queue() -> &'static Gauge {
+    static HANDLE: LazyLock<Gauge> = LazyLock::new(|| gauge!("signet_password_hash_queue"));
+    &HANDLE
+}
+
+/// The number of open connections of the public listener.
+pub fn open_connections() -> &'static Gauge {
+    static HANDLE: LazyLock<Gauge> = LazyLock::new(|| gauge!("signet_http_connections"));
+    &HANDLE
+}
+
+/// Counts one answered request. `route` is a template, never a path: it must come from a bounded set.
+pub fn http_request(route: &str, method: &'static str, status: u16, took: Duration) {
+    static ROUTES: LazyLock<RwLock<HashMap<Box<str>, Arc<Route>>>> = LazyLock::new(RwLock::default);
+    let known = ROUTES
+        .read()
+        .unwrap_or_else(PoisonError::into_inner)
+        .get(route)
+        .cloned();
+    let route = known.unwrap_or_else(|| {
+        let mut routes = ROUTES.write().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(
+            routes
+                .entry(route.into())
+                .or_insert_with(|| Arc::new(Route::new(route))),
+        )
+    });
+    route.record(method, status, took);
+}
+
+struct Route {
+    name: Box<str>,
+    seconds: Histogram,
+    requests: RwLock<HashMap<(&'static str, u16), Counter>>,
+}
+
+impl Route {
+    fn new(name: &str) -> Self {
+        Self {
+            name: name.into(),
+            seconds: histogram!("signet_http_request_seconds", "route" => name.to_owned()),
+            requests: RwLock::default(),
+        }
+    }
+
+    fn record(&self, method: &'static str, status: u16, took: Duration) {
+        self.seconds.record(took.as_secs_f64());
+        {
+            let requests = self.requests.read().unwrap_or_else(PoisonError::into_inner);
+            if let Some(counter) = requests.get(&(method, status)) {
+                counter.increment(1);
+                return;
+            }
+        }
+        let counter = counter!(
+            "signet_http_requests_total",
+            "route" => self.name.to_string(), "method" => method, "status" => status.to_string()
+        );
+        counter.increment(1);
+        self.requests
+            .write()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert((method, status), counter);
+    }
+}
+
+/// Counters of one metric with one label.
+struct Labelled {
+    metric: &'static str,
+    label: &'static str,
+    handles: RwLock<HashMap<Box<str>, Counter>>,
+}
+
+impl Labelled {
+    fn new(metric: &'static str, label: &'static str) -> Self {
+        Self {
+            metric,
+            label,
+            handles: RwLock::default(),
+        }
+    }
+
+    fn of(&self, value: &str) -> Counter {
+        let known = self
+            .handles
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(value)
+            .cloned();
+        known.unwrap_or_else(|| {
+            let counter = counter!(self.metric, self.label => value.to_owned());
+            let mut handles = self.handles.write().unwrap_or_else(PoisonError::into_inner);
+            handles.entry(value.into()).or_insert(counter).clone()
+        })
+    }
+}
+
+fn describe() {
+    describe_counter!(
+        "signet_http_requests_total",
+        "Answered requests by route, method and status"
+    );
+    describe_histogram!(
+        "signet_http_request_seconds",
+        "Seconds from a request's header to its answer"
+    );
+    describe_gauge!(
+        "signet_http_connections",
+        "Open connections of the public listener"
+    );
+    describe_counter!(
+        "signet_tokens_issued_total",
+        "Access tokens issued by grant type"
+    );
+    describe_counter!(
+        "signet_grant_redemptions_total",
+        "Codes and refresh tokens presented, by outcome"
+    );
+    describe_counter!(
+        "signet_revocations_total",
+        "Revocations by what was revoked"
+    );
+    describe_gauge!(
+        "signet_password_hash_queue",
+        "Passwords waiting to be hashed"
+    );
+    describe_counter!("signet_logins_total", "Attempts to sign in by outcome");
+    describe_gauge!(
+        "process_resident_memory_bytes",
+        "Resident memory of this process in bytes"
+    );
+    describe_gauge!(
+        "process_start_time_seconds",
+        "When this process started, in seconds since 1970"
+    );
+}
+
+fn start_time() -> f64 {
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default()
+        .as_secs_f64()
+}
+
+/// Linux tells resident memory in `/proc/self/status`, in KiB; elsewhere there is no figure.
+fn resident_memory() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmRSS:"))?;
+    line.trim()
+        .trim_end_matches(" kB")
+        .parse::<u64>()
+        .ok()?
+        .checked_mul(1024)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_counted_is_rendered() {
+        install().unwrap();
+        install().unwrap();
+        http_request("/token", "POST", 200, Duration::from_millis(3));
+        http_request("/token", "POST", 400, Duration::from_millis(3));
+        token_issued("client_credentials");
+        token_issued("client_credentials");
+        login("success");
+        password_hash_queue().set(3.0);
+        upkeep();
+        let text = render();
+        for line in [
+            r#"signet_http_requests_total{route="/token",method="POST",status="200"} 1"#,
+            r#"signet_http_request_seconds_bucket{route="/token",le="0.0025"} 0"#,
+            r#"signet_http_request_seconds_count{route="/token"} 2"#,
+            r#"signet_tokens_issued_total{grant_type="client_credentials"} 2"#,
+            "signet_password_hash_queue 3",
+            "# TYPE signet_logins_total counter",
+            "process_resident_memory_bytes ",
+            "process_start_time_seconds 1",
+        ] {
+            assert!(text.contains(line), "{line} is not in\n{text}");
+        }
+    }
+}

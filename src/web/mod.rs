@@ -1,0 +1,4 @@
+//! What people see: pages and their assets.
+
+pub mod assets;
+pub mod pages;

@@ -1,0 +1,314 @@
+//! The pages as people usually see them, and as they look at their worst.
+
+use super::*;
+
+const LOGO: &str = "data:image/svg+xml;base64,PHN2ZyB4bWxucz0iaHR0cDovL3d3dy53My5vcmcvMjAwMC9zdmciIHZpZXdCb3g9IjAgMCA0MCA0MCI+PHJlY3Qgd2lkdGg9IjQwIiBoZWlnaHQ9IjQwIiBmaWxsPSIjZjU5ZTBiIi8+PHBhdGggZD0iTTEyIDE2aDE2bC0yIDE0SDE0eiIgZmlsbD0iI2ZmZiIvPjwvc3ZnPg==";
+const LONG: &str =
+    "Donaudampfschifffahrtselektrizitaetenhauptbetriebswerkbauunterbeamtengesellschaft";
+
+fn layout(title: &str) -> Layout {
+    Layout {
+        request_id: Some("01JD8Q4T9X7M".to_owned()),
+        ..Layout::new("Signet", title)
+    }
+}
+
+fn some(text: &str) -> Option<String> {
+    Some(text.to_owned())
+}
+
+fn pairs(list: &[(&str, &str)]) -> Vec<(String, String)> {
+    list.iter()
+        .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+        .collect()
+}
+
+pub(super) fn login(error: Option<&str>, cancel: bool) -> String {
+    html(&LoginPage {
+        layout: layout("Sign in"),
+        flow: some("sealed"),
+        csrf: "csrf".to_owned(),
+        client_name: some("Web shop"),
+        client_logo: some(LOGO),
+        username: error.map_or(String::new(), |_| "alice".to_owned()),
+        error: error.map(str::to_owned),
+        reauthenticate: false,
+        cancel,
+        policy_uri: some("https://shop.example/privacy"),
+        tos_uri: some("https://shop.example/terms"),
+    })
+}
+
+/// Every page under the name of its file.
+pub(super) fn pages() -> Vec<(&'static str, String)> {
+    vec![
+        ("login", login(None, true)),
+        (
+            "login-error",
+            login(Some("The username or the password is not right."), true),
+        ),
+        ("login-again", login_plain(true)),
+        ("login-plain", login_plain(false)),
+        (
+            "select-account",
+            html(&SelectAccountPage {
+                layout: layout("Choose an account"),
+                flow: "sealed".to_owned(),
+                csrf: "csrf".to_owned(),
+                client_name: some("Web shop"),
+                client_logo: None,
+                account: "alice".to_owned(),
+            }),
+        ),
+        (
+            "consent",
+            consent(
+                "Web shop",
+                "alice",
+                "shop.example",
+                &[
+                    "openid",
+                    "profile",
+                    "email",
+                    "offline_access",
+                    "orders:read",
+                ],
+            ),
+        ),
+        (
+            "consent-long",
+            consent(LONG, LONG, LONG, &[LONG, "address", "phone"]),
+        ),
+        (
+            "consent-rtl",
+            consent(
+                "\u{202e}متجر الويب",
+                "مرحبا",
+                "shop.example:8443",
+                &["openid"],
+            ),
+        ),
+        (
+            "logout",
+            html(&LogoutPage {
+                layout: layout("Sign out"),
+                csrf: "csrf".to_owned(),
+                client_name: some("Web shop"),
+                account: "alice".to_owned(),
+                hidden: pairs(&[("client_id", "web"), ("state", "x")]),
+            }),
+        ),
+        (
+            "signed-out",
+            html(&SignedOutPage {
+                layout: layout("Signed out"),
+                return_to: Some(("https://shop.example/".to_owned(), "Web shop".to_owned())),
+            }),
+        ),
+        (
+            "error",
+            html(&ErrorPage {
+                layout: Layout::new("Signet", "This sign-in has expired"),
+                status: 400,
+                heading: "This sign-in has expired".to_owned(),
+                message: "It was begun more than an hour ago, or in another browser.".to_owned(),
+                hint: some("Go back to the application and start again."),
+                request_id: "01JD8Q4T9X7M".to_owned(),
+                code: some("invalid_request"),
+            }),
+        ),
+        (
+            "form-post",
+            html(&FormPostPage {
+                layout: layout("Returning"),
+                action: "https://shop.example/callback".to_owned(),
+                fields: pairs(&[
+                    ("code", "sgc_abc"),
+                    ("state", "x"),
+                    ("iss", "http://localhost:8080"),
+                ]),
+                client_name: some("Web shop"),
+            }),
+        ),
+        ("setup", first_administrator("", None, false)),
+        (
+            "setup-error",
+            first_administrator("admin", some("The two passwords are not the same."), false),
+        ),
+        ("setup-done", first_administrator("admin", None, true)),
+        ("account", account(some("Alice Example"), apps())),
+        ("account-empty", account(None, Vec::new())),
+        ("playground-intro", playground_page(None, Vec::new())),
+        ("playground", playground_page(some("sealed"), steps())),
+        (
+            "playground-refused",
+            playground_page(None, steps().into_iter().skip(1).take(1).collect()),
+        ),
+    ]
+}
+
+fn login_plain(reauthenticate: bool) -> String {
+    html(&LoginPage {
+        layout: layout("Sign in"),
+        flow: None,
+        csrf: "csrf".to_owned(),
+        client_name: reauthenticate.then(|| "Web shop".to_owned()),
+        client_logo: None,
+        username: if reauthenticate {
+            "alice".to_owned()
+        } else {
+            String::new()
+        },
+        error: None,
+        reauthenticate,
+        cancel: reauthenticate,
+        policy_uri: None,
+        tos_uri: None,
+    })
+}
+
+fn consent(client: &str, account: &str, host: &str, scopes: &[&str]) -> String {
+    html(&ConsentPage {
+        layout: layout("Allow access"),
+        flow: "sealed".to_owned(),
+        csrf: "csrf".to_owned(),
+        client_name: client.to_owned(),
+        client_logo: (client == "Web shop").then(|| LOGO.to_owned()),
+        client_uri: some("https://shop.example/"),
+        policy_uri: some("https://shop.example/privacy"),
+        tos_uri: some("https://shop.example/terms"),
+        account: account.to_owned(),
+        scopes: scopes.iter().map(|scope| ScopeLine::of(scope)).collect(),
+        redirect_host: host.to_owned(),
+    })
+}
+
+fn first_administrator(username: &str, error: Option<String>, done: bool) -> String {
+    html(&SetupPage {
+        layout: layout("Set up"),
+        token: "token".to_owned(),
+        csrf: "csrf".to_owned(),
+        username: username.to_owned(),
+        error,
+        done,
+    })
+}
+
+fn account(name: Option<String>, apps: Vec<AppLine>) -> String {
+    html(&AccountPage {
+        layout: layout("Your account"),
+        csrf: "csrf".to_owned(),
+        username: "alice".to_owned(),
+        email: name.as_ref().map(|_| "alice@example.test".to_owned()),
+        name,
+        signed_in_at: "today at 14:02 UTC".to_owned(),
+        apps,
+    })
+}
+
+fn apps() -> Vec<AppLine> {
+    [
+        (
+            "web",
+            "Web shop",
+            "Your profile, email address; access while you are away",
+        ),
+        ("cal", "Team calendar", "Your profile"),
+        ("long", LONG, LONG),
+    ]
+    .into_iter()
+    .map(|(client_id, name, scopes_text)| AppLine {
+        client_id: client_id.to_owned(),
+        name: name.to_owned(),
+        scopes_text: scopes_text.to_owned(),
+        since: "21 November 2025".to_owned(),
+        csrf: "csrf".to_owned(),
+    })
+    .collect()
+}
+
+fn playground_page(state: Option<String>, steps: Vec<Step>) -> String {
+    html(&PlaygroundPage {
+        layout: Layout::new("Signet", "Playground"),
+        csrf: "csrf".to_owned(),
+        issuer: "http://localhost:8080".to_owned(),
+        client_id: "playground".to_owned(),
+        demo_username: "demo".to_owned(),
+        demo_password: "correct horse battery staple".to_owned(),
+        error: (state.is_none() && !steps.is_empty())
+            .then(|| "The provider refused: you pressed Cancel.".to_owned()),
+        state,
+        steps,
+    })
+}
+
+const TOKEN: &str = "eyJhbGciOiJFUzI1NiIsImtpZCI6ImsxIiwidHlwIjoiYXQrand0In0.eyJpc3MiOiJodHRwOi8vbG9jYWxob3N0OjgwODAiLCJzdWIiOiIwMTkzNGMyZi03YTQxLTdkMDEtOWM0NSJ9.MEUCIQDf3p0Zl7nO2c0b8u8G5fTz1w3v5iG1yq0r8QmVYwIgYx";
+
+fn steps() -> Vec<Step> {
+    let json = format!(
+        "{{\n  \"access_token\": \"{TOKEN}\",\n  \"token_type\": \"Bearer\",\n  \"expires_in\": 300,\n  \"refresh_token\": \"sgr_AQIDBAUGBwgJCgsMDQ4PEBESExQVFhcYGRobHB0eHyAhIiMkJSYnKCkqKywtLi8w\",\n  \"id_token\": \"{TOKEN}\",\n  \"scope\": \"openid profile email offline_access\"\n}}"
+    );
+    let explained = [
+        ("iss", "http://localhost:8080"),
+        ("sub", "01934c2f-7a41-7d01-9c45-5b1f0ec5a1b2"),
+        ("aud", "playground"),
+        ("exp", "2025-11-22 14:07:41 UTC (in 5 minutes)"),
+        ("nonce", "n-0S6_WzA2Mj"),
+        ("amr", "pwd"),
+    ]
+    .map(|(claim, value)| {
+        (
+            claim.to_owned(),
+            value.to_owned(),
+            meaning_of_claim(claim).to_owned(),
+        )
+    })
+    .to_vec();
+    vec![
+        Step {
+            title: "The application sends your browser to the provider".to_owned(),
+            request: Some(Exchange {
+                method: "GET".to_owned(),
+                url: "http://localhost:8080/authorize?response_type=code&client_id=playground&redirect_uri=http%3A%2F%2Flocalhost%3A8080%2Fplayground&scope=openid%20profile%20email%20offline_access&state=pT9vYc0&nonce=n-0S6_WzA2Mj&code_challenge=E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM&code_challenge_method=S256".to_owned(),
+                ..Exchange::default()
+            }),
+            note: "Only the hash of the code_verifier travels through the browser.".to_owned(),
+            ..Step::default()
+        },
+        Step {
+            title: "Your browser returns with a code".to_owned(),
+            request: Some(Exchange {
+                method: "GET".to_owned(),
+                url: "http://localhost:8080/playground?code=sgc_AQIDBAUGBwgJCgsMDQ4PEBESExQVFhcYGRobHB0e&state=pT9vYc0&iss=http%3A%2F%2Flocalhost%3A8080".to_owned(),
+                ..Exchange::default()
+            }),
+            response: Some(Reply { status: 400, body: "{\n  \"error\": \"invalid_grant\"\n}".to_owned(), ..Reply::default() }),
+            note: "The application checks that state is its own and iss is the provider it asked (RFC 9207).".to_owned(),
+            ..Step::default()
+        },
+        Step {
+            title: "The application exchanges the code for tokens".to_owned(),
+            request: Some(Exchange {
+                method: "POST".to_owned(),
+                url: "http://localhost:8080/token".to_owned(),
+                headers: pairs(&[("content-type", "application/x-www-form-urlencoded")]),
+                body: "grant_type=authorization_code&code=sgc_AQIDBAUGBwgJCgsMDQ4PEBESExQVFhcYGRobHB0e&redirect_uri=http%3A%2F%2Flocalhost%3A8080%2Fplayground&client_id=playground&code_verifier=dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk".to_owned(),
+            }),
+            response: Some(Reply {
+                status: 200,
+                headers: pairs(&[("content-type", "application/json"), ("cache-control", "no-store")]),
+                body: json,
+            }),
+            note: "This goes directly from the application to the provider; the browser sees none of it.".to_owned(),
+            decoded: ["ID token", "Access token"]
+                .map(|name| Decoded {
+                    name: name.to_owned(),
+                    header_json: "{\n  \"alg\": \"ES256\",\n  \"kid\": \"k1\",\n  \"typ\": \"at+jwt\"\n}".to_owned(),
+                    payload_json: "{\n  \"iss\": \"http://localhost:8080\",\n  \"exp\": 1763820461,\n  \"email_verified\": true\n}".to_owned(),
+                    explained: explained.clone(),
+                })
+                .into_iter()
+                .collect(),
+        },
+    ]
+}
