@@ -85,7 +85,7 @@ on_every_engine! {
     }
 
     async fn an_idle_refresh_token_expires(server: Server) {
-        let server = server.with_settings(&[("SIGNET_REFRESH_TOKEN_IDLE_LIFETIME", "1s")]);
+        let server = server.with_settings(&[("SIGNET_REFRESH_TOKEN_IDLE_LIFETIME", "1s"), ("SIGNET_REFRESH_RETRY_WINDOW", "0")]);
         let signed_in = server.signed_in(&WEB, "openid offline_access").await;
         tokio::time::sleep(std::time::Duration::from_millis(1500)).await;
         server.refresh(&WEB, &signed_in.refresh_token()).await.failed(400, "invalid_grant");

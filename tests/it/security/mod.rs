@@ -1,6 +1,7 @@
 //! Attacks and faults, each test named by what is tried.
 
 mod browser_state;
+mod http;
 mod login;
 mod pages;
 mod races;

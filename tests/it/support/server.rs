@@ -321,9 +321,9 @@ impl Server {
             .env("SIGNET_DATABASE_URL", self.site.database_url())
             .env("SIGNET_DATABASE_MAX_CONNECTIONS", "8")
             .env("SIGNET_KEYS_DIR", directory.join("keys"))
-            // The strength of the hash is not under test, and two thousand sign-ins take a while.
-            .env("SIGNET_PASSWORD_HASH_MEMORY_KIB", "8192")
-            .env("SIGNET_PASSWORD_HASH_ITERATIONS", "1")
+            // The cheapest that the configuration allows.
+            .env("SIGNET_PASSWORD_HASH_MEMORY_KIB", "7168")
+            .env("SIGNET_PASSWORD_HASH_ITERATIONS", "5")
             .env("SIGNET_SHUTDOWN_TIMEOUT", "5s");
         if let Some(redis) = &self.site.redis {
             command.env("SIGNET_REDIS_URL", redis.url());
