@@ -5,7 +5,7 @@ use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
-use std::sync::{Arc, Mutex, OnceLock};
+use std::sync::{Arc, LazyLock, Mutex};
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
@@ -369,13 +369,13 @@ impl Site {
 
     /// A copy of a store to which `fixture.toml` was applied and which was served once, so that its keys exist.
     fn prepared(engine: Engine) -> Arc<Self> {
-        static SQLITE: OnceLock<Arc<Site>> = OnceLock::new();
-        static POSTGRES: OnceLock<Arc<Site>> = OnceLock::new();
-        let original = match engine {
-            Engine::Sqlite => SQLITE.get_or_init(|| Self::with_fixture(Engine::Sqlite)),
-            Engine::Postgres | Engine::PostgresRedis => {
-                POSTGRES.get_or_init(|| Self::with_fixture(Engine::Postgres))
-            }
+        // Poisoned when it fails: the other tests fail at once instead of trying again.
+        static SQLITE: LazyLock<Arc<Site>> = LazyLock::new(|| Site::with_fixture(Engine::Sqlite));
+        static POSTGRES: LazyLock<Arc<Site>> =
+            LazyLock::new(|| Site::with_fixture(Engine::Postgres));
+        let original: &Arc<Site> = match engine {
+            Engine::Sqlite => &SQLITE,
+            Engine::Postgres | Engine::PostgresRedis => &POSTGRES,
         };
         let directory = Self::directory();
         copy_directory(
