@@ -223,9 +223,9 @@ impl Document {
     pub fn parse(text: &str, file_name: &str) -> Result<Self, DocumentError> {
         let mut form = Form::new(text, file_name);
         let lines = form.check();
-        if !form.problems.is_empty() {
+        if form.has_problems() {
             return Err(DocumentError {
-                problems: form.problems,
+                problems: form.into_problems(),
             });
         }
         match toml::from_str::<Self>(text) {

@@ -4,8 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use serde::Deserialize;
 use serde::de::{Deserializer, Error as _, Visitor, value::Error as Stop};
-use toml::Spanned;
-use toml::de::{DeTable, DeValue};
+use toml::de::DeTable;
 
 use super::{
     AddressEntry, ClientEntry, Document, PolicyEntry, ResourceEntry, RoleEntry, UserEntry,
@@ -54,7 +53,8 @@ fn kinds() -> [Kind; 5] {
 pub(super) struct Form<'a> {
     text: &'a str,
     file_name: &'a str,
-    pub(super) problems: Vec<String>,
+    /// Byte offsets and messages.
+    problems: Vec<(usize, String)>,
 }
 
 impl<'a> Form<'a> {
@@ -73,6 +73,20 @@ impl<'a> Form<'a> {
             self.file_name,
             line_of(self.text, offset)
         )
+    }
+
+    /// All problems that were noted, from top to bottom.
+    pub(super) fn into_problems(mut self) -> Vec<String> {
+        self.problems.sort_by_key(|(offset, _)| *offset);
+        self.problems
+            .into_iter()
+            .map(|(_, problem)| problem)
+            .collect()
+    }
+
+    /// Whether anything was noted.
+    pub(super) fn has_problems(&self) -> bool {
+        !self.problems.is_empty()
     }
 
     /// Looks at every key and every name, and notes all problems.
@@ -96,7 +110,7 @@ impl<'a> Form<'a> {
                 continue;
             };
             let mut named = HashMap::new();
-            for entry in entries.iter() {
+            for entry in entries {
                 lines
                     .entry(kind.list)
                     .or_default()
@@ -166,13 +180,10 @@ impl<'a> Form<'a> {
     }
 
     fn known(&mut self, table: &DeTable<'_>, fields: &[&'static str], place: &str) {
-        // By position, so that problems read from top to bottom.
-        let mut unknown: Vec<_> = table
+        for key in table
             .keys()
             .filter(|key| !fields.contains(&key.get_ref().as_ref()))
-            .collect();
-        unknown.sort_by_key(|key| key.span().start);
-        for key in unknown {
+        {
             let name = key.get_ref();
             let hint = nearest(name, fields.iter().copied())
                 .map_or(String::new(), |near| format!("; did you mean `{near}`?"));
@@ -185,7 +196,7 @@ impl<'a> Form<'a> {
 
     fn problem(&mut self, offset: usize, message: &str) {
         let problem = self.at(offset, message);
-        self.problems.push(problem);
+        self.problems.push((offset, problem));
     }
 }
 
@@ -218,22 +229,5 @@ impl<'de> Deserializer<'de> for Fields<'_> {
     serde::forward_to_deserialize_any! {
         bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf option
         unit unit_struct newtype_struct seq tuple tuple_struct map enum identifier ignored_any
-    }
-}
-
-/// Lookup by a plain string in tables whose keys carry their place.
-trait Lookup<'i> {
-    fn get_key_value(
-        &self,
-        name: &str,
-    ) -> Option<(&Spanned<toml::de::DeString<'i>>, &Spanned<DeValue<'i>>)>;
-}
-
-impl<'i> Lookup<'i> for DeTable<'i> {
-    fn get_key_value(
-        &self,
-        name: &str,
-    ) -> Option<(&Spanned<toml::de::DeString<'i>>, &Spanned<DeValue<'i>>)> {
-        self.iter().find(|(key, _)| key.get_ref() == name)
     }
 }

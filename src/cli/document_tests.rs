@@ -53,7 +53,7 @@ fn the_documented_example_is_read() {
         client.client_secret.as_ref().unwrap().expose(),
         "a-long-random-secret-of-the-operator"
     );
-    assert_eq!(client.access_token_lifetime, Some(Duration::from_secs(600)));
+    assert_eq!(client.access_token_lifetime, Some(Duration::from_mins(10)));
     assert_eq!(
         client.refresh_token_rotation,
         Some(RefreshTokenRotation::None)
@@ -84,9 +84,9 @@ fn unknown_keys_name_the_nearest_and_the_line_all_at_once() {
     assert_eq!(
         problems(text),
         [
-            "site.toml line 5: unknown key `user`; did you mean `users`?",
             "site.toml line 3: unknown key `redirect_uri` in [[clients]]; did you mean `redirect_uris`?",
             "site.toml line 4: unknown key `zzzz` in [[clients]]",
+            "site.toml line 5: unknown key `user`; did you mean `users`?",
             "site.toml line 9: unknown key `town` in address",
             "site.toml line 9: unknown key `contry` in address; did you mean `country`?",
         ]
@@ -99,8 +99,8 @@ fn two_entries_of_one_name_are_refused() {
     assert_eq!(
         problems(twice),
         [
-            "site.toml line 10: `client_id` \"a\" is there twice, first in line 6",
             "site.toml line 4: `username` \"alice\" is there twice, first in line 2",
+            "site.toml line 10: `client_id` \"a\" is there twice, first in line 6",
         ]
     );
 }
@@ -111,9 +111,9 @@ fn an_entry_needs_its_name_and_no_contradiction() {
     assert_eq!(
         problems(text),
         [
-            "site.toml line 8: only one of `password` and `password_hash` may be set",
             "site.toml line 1: an entry of [[roles]] has no `name`",
             "site.toml line 3: `id` is empty",
+            "site.toml line 8: only one of `password` and `password_hash` may be set",
         ]
     );
 }

@@ -27,6 +27,27 @@ impl KeyDoc {
     }
 }
 
+/// The table of the README.
+pub fn markdown() -> String {
+    let head = "| key | default | value | what it does |\n|---|---|---|---|\n".to_owned();
+    KEYS.iter().fold(head, |table, key| {
+        let default = if key.default.is_empty() {
+            String::new()
+        } else {
+            format!("`{}`", key.default)
+        };
+        let file = if key.secret {
+            format!(" Also `{}_FILE`.", key.variable())
+        } else {
+            String::new()
+        };
+        format!(
+            "{table}| `{}` | {default} | {} | {}{file} |\n",
+            key.name, key.unit, key.doc
+        )
+    })
+}
+
 const fn key(
     name: &'static str,
     default: &'static str,
@@ -285,6 +306,17 @@ mod tests {
                 row.name
             );
         }
+    }
+
+    #[test]
+    fn the_readme_table_has_a_row_per_key() {
+        let table = markdown();
+        assert_eq!(table.lines().count(), KEYS.len() + 2);
+        assert!(
+            table.contains("| `redis_url` |  | URL |")
+                && table.contains("`SIGNET_MASTER_KEY_FILE`"),
+            "{table}"
+        );
     }
 
     #[test]

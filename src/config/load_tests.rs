@@ -20,7 +20,7 @@ fn problems(file: &str, env: &[(&str, &str)]) -> String {
 fn the_defaults_are_valid() {
     let config = load("", &[], &[]).unwrap();
     assert_eq!(config.issuer.as_str(), "http://localhost:8080");
-    assert_eq!(config.code_lifetime, Duration::from_secs(60));
+    assert_eq!(config.code_lifetime, Duration::from_mins(1));
     assert_eq!(config.redis_url, None);
     assert!(config.password_hash_threads >= 1);
     assert!(config.trusted_proxies.is_empty());

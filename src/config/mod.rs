@@ -10,6 +10,7 @@ pub mod load;
 pub mod parse;
 pub mod secret;
 pub mod source;
+mod values;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;

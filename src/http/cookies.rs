@@ -213,7 +213,7 @@ mod tests {
     fn set_cookie_has_the_attributes_of_its_prefix() {
         let https = Cookies::new(true);
         assert_eq!(
-            https.set(Cookie::Session, "v", Some(Duration::from_secs(60))),
+            https.set(Cookie::Session, "v", Some(Duration::from_mins(1))),
             "__Host-signet-session=v; Max-Age=60; Path=/; HttpOnly; SameSite=Lax; Secure"
         );
         assert_eq!(

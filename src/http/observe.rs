@@ -27,6 +27,7 @@ use super::headers::{Page, PageHeaders, json_no_store};
 use super::limits::BodyLimit;
 use super::request_id::{self, RequestId};
 use super::server::Peer;
+use crate::config::Config;
 use crate::telemetry::metrics;
 
 /// How requests are observed and bounded.
@@ -38,6 +39,16 @@ pub struct Observe {
     pub request_timeout: Duration,
     /// Bytes of a body.
     pub body_limit: usize,
+}
+
+impl From<&Config> for Observe {
+    fn from(config: &Config) -> Self {
+        Self {
+            trusted_proxies: TrustedProxies::new(&config.trusted_proxies),
+            request_timeout: config.request_timeout,
+            body_limit: config.request_body_limit,
+        }
+    }
 }
 
 /// Wraps every route of `router`, its fallbacks included. Routes added afterwards are not wrapped,
@@ -112,7 +123,7 @@ where
         // Never the path or the query: they carry codes, tokens and names.
         let span = info_span!(
             "request",
-            id = about.id.as_str(),
+            request_id = about.id.as_str(),
             method = about.method,
             route = about.route()
         );

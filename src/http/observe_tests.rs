@@ -11,7 +11,7 @@ fn app() -> Router {
         .route("/id", get(|id: RequestId| async move { id.to_string() }))
         .route("/ip", get(|ip: ClientIp| async move { ip.0.to_string() }))
         .route("/panic", get(|| async { panic!("secret cause") as () }))
-        .route("/slow", get(|| tokio::time::sleep(Duration::from_secs(60))))
+        .route("/slow", get(|| tokio::time::sleep(Duration::from_mins(1))))
         .route("/form", post(|form: FormBody| async move { form.0 }));
     observe(
         router,

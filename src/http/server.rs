@@ -25,6 +25,7 @@ use tower::ServiceExt as _;
 use tracing::{debug, warn};
 
 use super::activity::{Activity, Watched};
+use crate::config::Config;
 use crate::telemetry::metrics;
 
 /// The address a request's connection came from; a request extension.
@@ -57,6 +58,16 @@ impl Default for ServerLimits {
             // Sealed values travel in the query: a long login flow is a few KiB.
             max_header_bytes: 64 * 1024,
             max_streams: 200,
+        }
+    }
+}
+
+impl From<&Config> for ServerLimits {
+    fn from(config: &Config) -> Self {
+        Self {
+            max_connections: config.max_connections,
+            header_timeout: config.header_timeout,
+            ..Self::default()
         }
     }
 }
@@ -201,7 +212,7 @@ async fn connection(
         })
     };
     let io = TokioIo::new(Watched::new(stream, Arc::clone(&activity)));
-    let mut served = pin!(server.builder.serve_connection(io, service));
+    let mut serving = pin!(server.builder.serve_connection(io, service));
     let mut watchdog =
         pin!(activity.watch(server.limits.header_timeout, server.limits.idle_timeout));
     let mut stopping = pin!(server.shutdown.cancelled());
@@ -209,7 +220,7 @@ async fn connection(
     loop {
         tokio::select! {
             biased;
-            result = served.as_mut() => {
+            result = serving.as_mut() => {
                 if let Err(error) = result {
                     debug!(%peer, "a connection ended early: {error}");
                 }
@@ -217,7 +228,7 @@ async fn connection(
             }
             () = stopping.as_mut(), if !closing => {
                 closing = true;
-                served.as_mut().graceful_shutdown();
+                serving.as_mut().graceful_shutdown();
             }
             silence = watchdog.as_mut() => {
                 debug!(%peer, "a connection was closed: {silence}");

@@ -29,7 +29,7 @@ async fn start(limits: ServerLimits, grace: Duration) -> Running {
                 "done"
             }),
         )
-        .route("/stuck", get(|| sleep(Duration::from_secs(60))))
+        .route("/stuck", get(|| sleep(Duration::from_mins(1))))
         .route("/echo", post(|body: axum::body::Bytes| async move { body }))
         .route(
             "/peer",
@@ -252,7 +252,7 @@ async fn connections_beyond_the_limit_wait() {
 async fn shutting_down_finishes_what_is_in_flight_and_closes_what_is_idle() {
     let server = start(
         ServerLimits {
-            idle_timeout: Duration::from_secs(60),
+            idle_timeout: Duration::from_mins(1),
             ..quick()
         },
         Duration::from_secs(5),

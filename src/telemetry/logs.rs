@@ -70,12 +70,13 @@ pub fn init(log: &str, format: LogFormat) -> Result<(), TryInitError> {
     let registry = tracing_subscriber::registry().with(filter);
     let layer = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
     if json {
-        // `flatten_event` puts our fields at the top, where log stores index them.
+        // `flatten_event` puts our fields at the top, where log stores index them; all spans are
+        // listed, as the request id is in the outermost one.
         let layer = layer
             .json()
             .flatten_event(true)
-            .with_current_span(true)
-            .with_span_list(false);
+            .with_current_span(false)
+            .with_span_list(true);
         registry.with(layer).try_init()
     } else {
         registry
