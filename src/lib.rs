@@ -5,6 +5,7 @@
 pub mod config;
 pub mod crypto;
 pub mod domain;
+pub mod http;
 pub mod service;
 pub mod spec;
 pub mod store;

@@ -77,6 +77,9 @@ pub struct Pending {
     /// The session in which the person allowed exactly this request.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub consented: Option<SessionId>,
+    /// The person turned away: they cancelled or said no.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub denied: bool,
 }
 
 /// What happens next with a request.
@@ -90,21 +93,22 @@ pub enum Step {
     Consent,
     /// The response is sent.
     Respond,
-    /// An error is sent: with `prompt=none` nothing may be shown.
+    /// An error is sent: the person said no, or with `prompt=none` nothing may be shown.
     Refuse(Unmet),
 }
 
-/// What `prompt=none` would have needed (OpenID Connect Core §3.1.2.6).
+/// Why a request ends with an error (OpenID Connect Core §3.1.2.6).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unmet {
     /// Nobody suitable is signed in.
     Login,
     /// Consent is missing.
     Consent,
+    /// The person said no.
+    Denied,
 }
 
-/// Decides what happens next. `consent` is what this person allowed this client before, `resources` included
-/// in the scope's meaning.
+/// Decides what happens next. `consent` is what this person allowed this client before.
 #[must_use]
 pub fn next_step(
     request: &AuthorizationRequest,
@@ -120,10 +124,26 @@ pub fn next_step(
             step
         }
     };
-    let Some(session) = session.filter(|session| suits(request, pending, session)) else {
+    if pending.denied {
+        return Step::Refuse(Unmet::Denied);
+    }
+    let Some(session) = session else {
         return refuse_or(Unmet::Login, Step::Login);
     };
+    // A sign-in that happened after the request began always is recent enough, so no request can loop.
     let fresh = session.auth_time >= pending.started_at;
+    if let Some(expected) = &request.expected_user
+        && *expected != ExpectedUser::Known(session.user_id)
+    {
+        return if fresh {
+            Step::Refuse(Unmet::Login)
+        } else {
+            refuse_or(Unmet::Login, Step::Login)
+        };
+    }
+    if !fresh && wants_new_sign_in(request, pending, session) {
+        return refuse_or(Unmet::Login, Step::Login);
+    }
     if request.prompt.select_account && !fresh && pending.selected != Some(session.id) {
         return Step::SelectAccount;
     }
@@ -133,23 +153,10 @@ pub fn next_step(
     Step::Respond
 }
 
-/// Whether the session answers for the person that the request wants, recently enough. A sign-in that happened
-/// after the request began always is recent enough, so no request can loop.
-fn suits(request: &AuthorizationRequest, pending: &Pending, session: &Session) -> bool {
-    if let Some(expected) = &request.expected_user
-        && *expected != ExpectedUser::Known(session.user_id)
-    {
-        return false;
-    }
-    if session.auth_time >= pending.started_at {
-        return true;
-    }
-    if request.prompt.login {
-        return false;
-    }
-    request
-        .max_age
-        .is_none_or(|max_age| pending.started_at.since(session.auth_time).as_secs() < max_age)
+/// Whether the request is not content with a sign-in from before it began.
+fn wants_new_sign_in(request: &AuthorizationRequest, pending: &Pending, session: &Session) -> bool {
+    let age = pending.started_at.since(session.auth_time).as_secs();
+    request.prompt.login || request.max_age.is_some_and(|max_age| age >= max_age)
 }
 
 /// Whether the person must be asked. The operator's own applications ask nobody, unless they ask to ask.

@@ -1,9 +1,16 @@
-//! Stub of the room `http`.
+//! What every surface shares: cookies, form tokens, client addresses, request ids, limits, headers, errors and
+//! the accept loop.
+
 mod activity;
+pub mod browser;
 pub mod client_ip;
 pub mod cookies;
+pub mod error;
+pub mod form_post;
 pub mod headers;
 pub mod limits;
 pub mod observe;
+pub mod page_error;
 pub mod request_id;
 pub mod server;
+pub mod site;

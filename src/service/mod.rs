@@ -2,6 +2,7 @@
 //! endpoint, page or command needs has its one implementation here.
 
 pub mod access_token;
+pub mod authorization;
 pub mod client_keys;
 pub mod clients;
 pub mod consent;

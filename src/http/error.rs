@@ -1,0 +1,169 @@
+//! What clients are told when something is wrong: the RFC's code, and a sentence that names the parameter.
+
+use std::borrow::Cow;
+
+use axum::http::StatusCode;
+use axum::http::header::{HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
+use axum::response::{IntoResponse, Response};
+use serde_json::json;
+
+use super::headers::json_no_store;
+use crate::service::keys::KeyError;
+use crate::service::redeem::RedeemError;
+use crate::spec::error_code::ErrorCode;
+use crate::spec::params::ParamsError;
+use crate::store::error::StoreError;
+
+/// How long a client should wait before it tries again, in seconds.
+const RETRY_SECONDS: HeaderValue = HeaderValue::from_static("1");
+
+/// An error for a client (RFC 6749 §5.2).
+#[derive(Clone, Debug)]
+pub struct OAuthError {
+    code: ErrorCode,
+    description: Cow<'static, str>,
+    challenge: bool,
+}
+
+impl OAuthError {
+    /// An error with its sentence.
+    pub fn new(code: ErrorCode, description: impl Into<Cow<'static, str>>) -> Self {
+        Self {
+            code,
+            description: description.into(),
+            challenge: false,
+        }
+    }
+
+    /// `invalid_request`.
+    pub fn invalid_request(description: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(ErrorCode::InvalidRequest, description)
+    }
+
+    /// `invalid_grant`.
+    pub fn invalid_grant(description: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(ErrorCode::InvalidGrant, description)
+    }
+
+    /// `invalid_client`: 401; with a challenge when the client tried HTTP authentication (RFC 6749 §5.2).
+    pub fn invalid_client(description: impl Into<Cow<'static, str>>, used_basic: bool) -> Self {
+        Self {
+            challenge: used_basic,
+            ..Self::new(ErrorCode::InvalidClient, description)
+        }
+    }
+
+    /// The RFC's code.
+    #[must_use]
+    pub const fn code(&self) -> ErrorCode {
+        self.code
+    }
+
+    fn status(&self) -> StatusCode {
+        match self.code {
+            ErrorCode::InvalidClient | ErrorCode::InvalidToken => StatusCode::UNAUTHORIZED,
+            ErrorCode::InsufficientScope => StatusCode::FORBIDDEN,
+            ErrorCode::ServerError => StatusCode::INTERNAL_SERVER_ERROR,
+            ErrorCode::TemporarilyUnavailable => StatusCode::SERVICE_UNAVAILABLE,
+            ErrorCode::InvalidRequest
+            | ErrorCode::InvalidGrant
+            | ErrorCode::UnauthorizedClient
+            | ErrorCode::UnsupportedGrantType
+            | ErrorCode::UnsupportedResponseType
+            | ErrorCode::InvalidScope
+            | ErrorCode::AccessDenied
+            | ErrorCode::UnsupportedTokenType
+            | ErrorCode::InvalidTarget
+            | ErrorCode::LoginRequired
+            | ErrorCode::ConsentRequired
+            | ErrorCode::InteractionRequired
+            | ErrorCode::AccountSelectionRequired
+            | ErrorCode::RequestNotSupported
+            | ErrorCode::RequestUriNotSupported
+            | ErrorCode::RegistrationNotSupported => StatusCode::BAD_REQUEST,
+        }
+    }
+}
+
+impl IntoResponse for OAuthError {
+    fn into_response(self) -> Response {
+        let body =
+            json!({ "error": self.code.as_str(), "error_description": plain(&self.description) });
+        let mut response = (self.status(), json_no_store(), body.to_string()).into_response();
+        if self.challenge {
+            response.headers_mut().insert(
+                WWW_AUTHENTICATE,
+                HeaderValue::from_static("Basic realm=\"signet\", charset=\"UTF-8\""),
+            );
+        }
+        if self.code == ErrorCode::TemporarilyUnavailable {
+            response.headers_mut().insert(RETRY_AFTER, RETRY_SECONDS);
+        }
+        response
+    }
+}
+
+impl From<StoreError> for OAuthError {
+    fn from(error: StoreError) -> Self {
+        if error.is_unavailable() {
+            tracing::warn!(%error, "answered 503");
+            return Self::new(
+                ErrorCode::TemporarilyUnavailable,
+                "the server cannot do this right now; try again in a moment",
+            );
+        }
+        tracing::error!(%error, "answered 500");
+        Self::new(
+            ErrorCode::ServerError,
+            "the server failed; its log has the cause under the request id",
+        )
+    }
+}
+
+impl From<KeyError> for OAuthError {
+    fn from(error: KeyError) -> Self {
+        match error {
+            KeyError::Store(error) => error.into(),
+            KeyError::NoActiveKey(_) => Self::new(
+                ErrorCode::TemporarilyUnavailable,
+                "the server is still making its signing keys; try again in a moment",
+            ),
+            KeyError::Jose(_) | KeyError::Sealed { .. } | KeyError::Generation(_) => {
+                tracing::error!(%error, "answered 500");
+                Self::new(
+                    ErrorCode::ServerError,
+                    "the server failed; its log has the cause under the request id",
+                )
+            }
+        }
+    }
+}
+
+impl From<RedeemError> for OAuthError {
+    fn from(error: RedeemError) -> Self {
+        match error {
+            RedeemError::InvalidGrant(sentence) => Self::invalid_grant(sentence),
+            RedeemError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<ParamsError> for OAuthError {
+    fn from(error: ParamsError) -> Self {
+        Self::invalid_request(error.to_string())
+    }
+}
+
+/// `error_description` may hold printable ASCII without quotes and backslashes (RFC 6749 §5.2).
+#[must_use]
+pub fn plain(description: &str) -> String {
+    description
+        .chars()
+        .take(400)
+        .map(|c| match c {
+            '"' => '\'',
+            ' '..='~' if c != '\\' => c,
+            _ => '?',
+        })
+        .collect()
+}

@@ -1,0 +1,174 @@
+//! Authorization requests: from parameters to something that can be decided, the same way whether they have just
+//! come in or have travelled through a page.
+
+mod request;
+
+use std::sync::Arc;
+
+use super::Services;
+use super::keys::KeyError;
+use crate::crypto::credential::CredentialKind;
+use crate::crypto::random;
+use crate::crypto::secret::PlainToken;
+use crate::domain::authorization::{AuthorizationRequest, Pending, ResponseTarget};
+use crate::domain::client::Client;
+use crate::domain::grant::{CodeBinding, Grant};
+use crate::domain::ids::{ClientId, GrantId};
+use crate::domain::session::Session;
+use crate::spec::error_code::ErrorCode;
+use crate::spec::grant_type::GrantType;
+use crate::spec::params::Params;
+use crate::spec::response_mode::ResponseMode;
+use crate::spec::scope::Scope;
+use crate::spec::time::Ts;
+use crate::store::error::StoreError;
+
+/// A request and who made it.
+pub struct Resolved {
+    /// The client.
+    pub client: Arc<Client>,
+    /// What it asks for.
+    pub request: AuthorizationRequest,
+}
+
+/// Why a request is not answered as it wishes.
+#[derive(Debug)]
+pub enum Refused {
+    /// A person is told, because the redirect is not proven; the sentence names the parameter.
+    Page(String),
+    /// The client is told.
+    Client {
+        /// Where.
+        target: Box<ResponseTarget>,
+        /// The RFC's code.
+        code: ErrorCode,
+        /// The sentence.
+        description: String,
+    },
+    /// The store.
+    Store(StoreError),
+}
+
+impl From<StoreError> for Refused {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
+}
+
+impl From<KeyError> for Refused {
+    fn from(error: KeyError) -> Self {
+        match error {
+            KeyError::Store(error) => Self::Store(error),
+            other => Self::Store(StoreError::Unavailable(other.to_string())),
+        }
+    }
+}
+
+/// Checks a request in the order of the specification: who asks, where the answer goes, what is asked.
+pub async fn resolve(services: &Services, pending: &Pending, now: Ts) -> Result<Resolved, Refused> {
+    let params = Params::from_pairs(pending.params.clone());
+    let client = identify_client(services, &params).await?;
+    let target = prove_target(&client, &params)?;
+    let request = request::check(services, &client, &params, &target, now).await;
+    let request = request.map_err(|refusal| refusal.at(target))?;
+    Ok(Resolved { client, request })
+}
+
+/// `client_id` (RFC 6749 §4.1.1).
+async fn identify_client(services: &Services, params: &Params) -> Result<Arc<Client>, Refused> {
+    let page = |sentence: &str| Refused::Page(sentence.to_owned());
+    if params.count("client_id") > 1 {
+        return Err(page("client_id was sent more than once."));
+    }
+    let id = params
+        .find("client_id")
+        .ok_or_else(|| page("client_id is missing."))?;
+    let unknown = || page("client_id is not that of an application registered here.");
+    let id = ClientId::parse(id).ok_or_else(unknown)?;
+    services.clients.find(&id).await?.ok_or_else(unknown)
+}
+
+/// `redirect_uri`, `response_mode` and `state`: from here on errors may be redirected.
+fn prove_target(client: &Client, params: &Params) -> Result<ResponseTarget, Refused> {
+    let page = |sentence: &str| Err(Refused::Page(sentence.to_owned()));
+    if params.count("redirect_uri") > 1 {
+        return page("redirect_uri was sent more than once.");
+    }
+    let Some(presented) = params.find("redirect_uri") else {
+        return page("redirect_uri is missing.");
+    };
+    let Some(redirect) = client.trust(presented) else {
+        return page(
+            "redirect_uri is not one that this application has registered. It must be the same, character by character.",
+        );
+    };
+    let once = |name| {
+        (params.count(name) == 1)
+            .then(|| params.find(name))
+            .flatten()
+    };
+    let mode = once("response_mode")
+        .and_then(ResponseMode::parse)
+        .unwrap_or_default();
+    Ok(ResponseTarget {
+        redirect,
+        mode,
+        state: once("state").map(str::to_owned),
+    })
+}
+
+/// What is left of a request that ends with a code.
+pub struct Code {
+    /// The code.
+    pub code: PlainToken,
+}
+
+/// Stores the grant and makes its code; `None` when the session, the person or the client was ended meanwhile.
+pub async fn grant(
+    services: &Services,
+    resolved: &Resolved,
+    session: &Session,
+    now: Ts,
+) -> Result<Option<Code>, StoreError> {
+    let Resolved { client, request } = resolved;
+    let config = &services.config;
+    let code_expires_at = now.plus(config.code_lifetime);
+    let expires_at = if client.may_use(GrantType::RefreshToken) {
+        now.plus(config.refresh_token_lifetime)
+    } else {
+        // Nothing but its one access token comes of it.
+        code_expires_at.plus(client.access_token_lifetime(config.access_token_lifetime))
+    };
+    let grant = Grant {
+        id: GrantId::from_random(random::bytes()),
+        client_id: client.id.clone(),
+        user_id: session.user_id,
+        user_version: session.user_version,
+        session_id: session.id,
+        offline: request.scope.contains(Scope::OFFLINE_ACCESS),
+        scope: request.scope.clone(),
+        resources: request.resources.clone(),
+        nonce: request.nonce.clone(),
+        claims: request.claims.clone(),
+        bound_to: CodeBinding {
+            redirect_uri: request.target.redirect.as_str().to_owned(),
+            code_challenge: request.code_challenge.clone(),
+        },
+        auth_time: session.auth_time,
+        acr: session.acr.clone(),
+        amr: session.amr.clone(),
+        generation: 0,
+        created_at: now,
+        advanced_at: now,
+        code_expires_at,
+        expires_at,
+        revoked_at: None,
+    };
+    if !services.store.insert_grant(&grant).await? {
+        return Ok(None);
+    }
+    let code = services
+        .credentials
+        .mint(CredentialKind::AuthorizationCode, grant.id.bytes(), 0);
+    Ok(Some(Code { code }))
+}

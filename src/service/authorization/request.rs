@@ -1,0 +1,272 @@
+//! The parameters of an authorization request, one check each, in the order of OpenID Connect Core §3.1.2.2.
+
+use super::Refused;
+use crate::crypto::jose::JoseError;
+use crate::domain::authorization::{AuthorizationRequest, ExpectedUser, ResponseTarget};
+use crate::domain::client::Client;
+use crate::domain::ids::UserId;
+use crate::service::Services;
+use crate::service::keys::KeyError;
+use crate::spec::claims_request::ClaimsRequest;
+use crate::spec::error_code::ErrorCode;
+use crate::spec::grant_type::GrantType;
+use crate::spec::params::Params;
+use crate::spec::pkce::CodeChallenge;
+use crate::spec::prompt::Prompt;
+use crate::spec::response_mode::ResponseMode;
+use crate::spec::scope::Scope;
+use crate::spec::time::Ts;
+
+/// Longest value of any parameter, in bytes.
+const MAX_VALUE: usize = 4096;
+
+/// An error that has a proven target, which the caller knows.
+pub(super) struct Refusal {
+    cause: Cause,
+}
+
+enum Cause {
+    Client(ErrorCode, String),
+    Other(Refused),
+}
+
+impl Refusal {
+    pub(super) fn at(self, target: ResponseTarget) -> Refused {
+        match self.cause {
+            Cause::Client(code, description) => Refused::Client {
+                target: Box::new(target),
+                code,
+                description,
+            },
+            Cause::Other(refused) => refused,
+        }
+    }
+}
+
+fn refuse(code: ErrorCode, description: impl Into<String>) -> Refusal {
+    Refusal {
+        cause: Cause::Client(code, description.into()),
+    }
+}
+
+fn invalid(description: impl Into<String>) -> Refusal {
+    refuse(ErrorCode::InvalidRequest, description)
+}
+
+impl<E: Into<Refused>> From<E> for Refusal {
+    fn from(error: E) -> Self {
+        Self {
+            cause: Cause::Other(error.into()),
+        }
+    }
+}
+
+/// Checks everything that needs no session.
+pub(super) async fn check(
+    services: &Services,
+    client: &Client,
+    params: &Params,
+    target: &ResponseTarget,
+    now: Ts,
+) -> Result<AuthorizationRequest, Refusal> {
+    check_form(params)?;
+    check_unsupported(params)?;
+    check_response_type(client, params)?;
+    check_response_mode(params)?;
+    let prompt = params
+        .find("prompt")
+        .map_or(Ok(Prompt::default()), Prompt::parse)
+        .map_err(invalid)?;
+    let claims = params
+        .find("claims")
+        .map_or(Ok(ClaimsRequest::default()), ClaimsRequest::parse)
+        .map_err(invalid)?;
+    let scope = granted_scope(client, params)?;
+    Ok(AuthorizationRequest {
+        target: target.clone(),
+        resources: resources(services, params).await?,
+        nonce: params.find("nonce").map(str::to_owned),
+        code_challenge: code_challenge(client, params)?,
+        max_age: max_age(client, params)?,
+        login_hint: params.find("login_hint").map(str::to_owned),
+        expected_user: expected_user(services, params, &claims, prompt, now).await?,
+        prompt,
+        claims,
+        scope,
+    })
+}
+
+/// No parameter twice (RFC 6749 §3.1), none longer than anybody needs.
+fn check_form(params: &Params) -> Result<(), Refusal> {
+    if let Some(name) = params.repeated() {
+        return Err(invalid(format!("{name} was sent more than once")));
+    }
+    match params
+        .pairs()
+        .iter()
+        .find(|(_, value)| value.len() > MAX_VALUE)
+    {
+        Some((name, _)) => Err(invalid(format!("{name} is longer than {MAX_VALUE} bytes"))),
+        None => Ok(()),
+    }
+}
+
+/// Request objects and registration by value are not supported, and discovery says so (OpenID Connect Core §6, §7.2).
+fn check_unsupported(params: &Params) -> Result<(), Refusal> {
+    let unsupported = [
+        ("request", ErrorCode::RequestNotSupported),
+        ("request_uri", ErrorCode::RequestUriNotSupported),
+        ("registration", ErrorCode::RegistrationNotSupported),
+    ];
+    match unsupported
+        .into_iter()
+        .find(|(name, _)| params.find(name).is_some())
+    {
+        Some((name, code)) => Err(refuse(
+            code,
+            format!("{name} is not supported; send the parameters themselves"),
+        )),
+        None => Ok(()),
+    }
+}
+
+/// `response_type`: only `code`, so no token ever travels through a browser (RFC 9700 §2.1.2).
+fn check_response_type(client: &Client, params: &Params) -> Result<(), Refusal> {
+    match params.find("response_type") {
+        Some("code") if client.may_use(GrantType::AuthorizationCode) => Ok(()),
+        Some("code") => Err(refuse(
+            ErrorCode::UnauthorizedClient,
+            "this client is not registered for grant_type authorization_code",
+        )),
+        Some(_) => Err(refuse(
+            ErrorCode::UnsupportedResponseType,
+            "response_type must be code",
+        )),
+        None => Err(invalid("response_type is missing; send response_type=code")),
+    }
+}
+
+fn check_response_mode(params: &Params) -> Result<(), Refusal> {
+    match params.find("response_mode").map(ResponseMode::parse) {
+        Some(None) => Err(invalid("response_mode must be query or form_post")),
+        Some(Some(_)) | None => Ok(()),
+    }
+}
+
+/// `scope`, cut down to what the client may have; unknown scopes are ignored (OpenID Connect Core §3.1.2.1).
+/// A request without `scope` gets the client's own scopes, short of those that are about the person.
+fn granted_scope(client: &Client, params: &Params) -> Result<Scope, Refusal> {
+    let mut scope = match params.find("scope") {
+        Some(text) => Scope::parse(text)
+            .map_err(|error| refuse(ErrorCode::InvalidScope, error.to_string()))?
+            .intersection(&client.scope),
+        None => client
+            .scope
+            .clone()
+            .without(Scope::OPENID)
+            .without(Scope::OFFLINE_ACCESS),
+    };
+    if !client.may_use(GrantType::RefreshToken) {
+        scope = scope.without(Scope::OFFLINE_ACCESS);
+    }
+    if scope.is_empty() && params.find("scope").is_some() {
+        return Err(refuse(
+            ErrorCode::InvalidScope,
+            "scope names nothing that this client may have",
+        ));
+    }
+    Ok(scope)
+}
+
+/// `resource` (RFC 8707 §2).
+async fn resources(services: &Services, params: &Params) -> Result<Vec<String>, Refusal> {
+    let mut resources = Vec::new();
+    for resource in params.all("resource") {
+        if !services.resources.contains(resource).await? {
+            return Err(refuse(
+                ErrorCode::InvalidTarget,
+                "resource is not a resource server known here",
+            ));
+        }
+        if !resources.iter().any(|known| known == resource) {
+            resources.push(resource.to_owned());
+        }
+    }
+    Ok(resources)
+}
+
+/// `code_challenge` (RFC 7636 §4.3), required of public clients always (RFC 9700 §2.1.1).
+fn code_challenge(client: &Client, params: &Params) -> Result<Option<CodeChallenge>, Refusal> {
+    match (
+        params.find("code_challenge"),
+        params.find("code_challenge_method"),
+    ) {
+        (Some(challenge), Some("S256")) => match CodeChallenge::parse(challenge) {
+            Some(challenge) => Ok(Some(challenge)),
+            None => Err(invalid(
+                "code_challenge must be the base64url SHA-256 of the code_verifier: 43 characters",
+            )),
+        },
+        (Some(_), Some(_)) => Err(invalid("code_challenge_method must be S256")),
+        (Some(_), None) => Err(invalid(
+            "code_challenge_method is missing; send S256 (without it, it would be plain)",
+        )),
+        (None, Some(_)) => Err(invalid(
+            "code_challenge is missing, but code_challenge_method was sent",
+        )),
+        (None, None) if client.require_pkce || client.is_public() => Err(invalid(
+            "code_challenge is missing; this client must use PKCE (RFC 7636) with code_challenge_method=S256",
+        )),
+        (None, None) => Ok(None),
+    }
+}
+
+fn max_age(client: &Client, params: &Params) -> Result<Option<u64>, Refusal> {
+    match params.find("max_age") {
+        Some(text) => text
+            .parse()
+            .map(Some)
+            .map_err(|_| invalid("max_age must be a whole number of seconds")),
+        None => Ok(client.metadata.default_max_age.map(u64::from)),
+    }
+}
+
+/// Who must be signed in: `id_token_hint`, or `sub` in the `claims` parameter (OpenID Connect Core §3.1.2.1, §5.5.1).
+async fn expected_user(
+    services: &Services,
+    params: &Params,
+    claims: &ClaimsRequest,
+    prompt: Prompt,
+    now: Ts,
+) -> Result<Option<ExpectedUser>, Refusal> {
+    let named = |sub: &str| UserId::parse(sub).map_or(ExpectedUser::Unknown, ExpectedUser::Known);
+    if let Some(sub) = claims.wanted_subject() {
+        return Ok(Some(named(sub)));
+    }
+    let Some(hint) = params.find("id_token_hint") else {
+        return Ok(None);
+    };
+    let foreign = || invalid("id_token_hint is not an ID token that this server issued");
+    match services.keys.verify(hint, now).await {
+        // An expired hint still says who it was about; its expiry is not looked at.
+        Ok(token) if token.is_typ("JWT") && is_ours(services, &token.claims) => {
+            let sub = token
+                .claims
+                .get("sub")
+                .and_then(serde_json::Value::as_str)
+                .ok_or_else(foreign)?;
+            Ok(Some(named(sub)))
+        }
+        // It may be so old that its key is gone. Nobody can be shown to be that person, which matters only if
+        // nobody can be asked.
+        Err(KeyError::Jose(JoseError::UnknownKid)) => {
+            Ok(prompt.none.then_some(ExpectedUser::Unknown))
+        }
+        Err(KeyError::Store(error)) => Err(error.into()),
+        Ok(_) | Err(_) => Err(foreign()),
+    }
+}
+
+fn is_ours(services: &Services, claims: &serde_json::Map<String, serde_json::Value>) -> bool {
+    claims.get("iss").and_then(serde_json::Value::as_str) == Some(services.config.issuer.as_str())
+}
