@@ -103,8 +103,13 @@ pub enum ApplyError {
     #[error(transparent)]
     Store(#[from] StoreError),
     /// Everything is written, but not every running server may know yet.
-    #[error("everything is written, but running servers may not know yet; apply again: {0}")]
-    NotPublished(#[source] StoreError),
+    #[error("everything is written, but running servers may not know yet; apply again: {source}")]
+    NotPublished {
+        /// What was written, with the secrets that were made.
+        report: Box<Report>,
+        /// Why.
+        source: StoreError,
+    },
 }
 
 impl ApplyError {
@@ -118,7 +123,7 @@ impl ApplyError {
             | Self::Exists { .. }
             | Self::LastAdministrator
             | Self::Password(_)
-            | Self::NotPublished(_) => false,
+            | Self::NotPublished { .. } => false,
         }
     }
 }
@@ -268,32 +273,32 @@ impl Work {
         }
         let until = self.until();
         self.tx.commit().await?;
-        let records: Vec<(Key<'_>, i64, Ts)> = self
-            .revoked
+        if !self.report.is_unchanged() {
+            tracing::info!("applied a document");
+        }
+        match publish(services, &self.revoked, until).await {
+            Ok(()) => Ok(self.report),
+            Err(source) => Err(ApplyError::NotPublished {
+                report: Box::new(self.report),
+                source,
+            }),
+        }
+    }
+}
+
+/// Also when nothing was changed: an apply before this one may have failed just here.
+async fn publish(services: &Services, revoked: &[Revoked], until: Ts) -> Result<(), StoreError> {
+    for some in revoked.chunks(500) {
+        let records: Vec<(Key<'_>, i64, Ts)> = some
             .iter()
             .map(|revoked| {
                 let (key, version) = revoked.key();
                 (key, version, until)
             })
             .collect();
-        // Also when nothing was changed: an apply before this one may have failed just here.
-        for part in records.chunks(500) {
-            services
-                .revocations
-                .publish(part)
-                .await
-                .map_err(ApplyError::NotPublished)?;
-        }
-        services
-            .revocations
-            .publish_change(TOPIC)
-            .await
-            .map_err(ApplyError::NotPublished)?;
-        if !self.report.is_unchanged() {
-            tracing::info!("applied a document");
-        }
-        Ok(self.report)
+        services.revocations.publish(&records).await?;
     }
+    services.revocations.publish_change(TOPIC).await
 }
 
 /// The names of the members in which two objects differ.
