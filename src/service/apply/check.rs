@@ -3,17 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
-    ADMIN_ROLE, ApplyError, Desired, DesiredClient, DesiredPassword, DesiredPolicy, DesiredUser,
-    Kind, Known, Options, Problem,
+    ADMIN_ROLE, ApplyError, Desired, DesiredPolicy, DesiredUser, Kind, Known, Options, Problem,
 };
-use crate::crypto::password::{MAX_PASSWORD_BYTES, is_valid_phc};
-use crate::crypto::secret::{PlainToken, TokenDigest};
-use crate::domain::client::{Client, MAX_ACCESS_TOKEN_LIFETIME};
-use crate::domain::ids::ClientId;
+use crate::crypto::secret::TokenDigest;
+use crate::domain::client::Client;
 use crate::domain::resource::{self, Resource};
 use crate::domain::user::username_key;
-use crate::service::client_secrets;
-use crate::service::users::MIN_PASSWORD_CHARS;
 use crate::store::roles::RoleRecord;
 
 /// What may be written.
@@ -81,16 +76,22 @@ pub(super) fn check<'a>(
     })
 }
 
-struct Check<'a, 'k> {
+pub(super) struct Check<'a, 'k> {
     desired: &'a Desired,
-    known: &'k Known,
+    pub(super) known: &'k Known,
     options: Options,
     problems: Vec<Problem>,
-    warnings: Vec<String>,
+    pub(super) warnings: Vec<String>,
 }
 
-impl<'a> Check<'a, '_> {
-    fn refuse(&mut self, kind: Kind, name: &str, field: &str, problem: impl Into<String>) {
+impl Check<'_, '_> {
+    pub(super) fn refuse(
+        &mut self,
+        kind: Kind,
+        name: &str,
+        field: &str,
+        problem: impl Into<String>,
+    ) {
         self.problems.push(Problem {
             kind,
             name: name.to_owned(),
@@ -209,145 +210,10 @@ impl<'a> Check<'a, '_> {
         }
     }
 
-    fn client(&mut self, desired: &'a DesiredClient) -> Option<CheckedClient> {
-        let name = &desired.id;
-        let Some(id) = ClientId::parse(name) else {
-            self.refuse(
-                Kind::Client,
-                name,
-                "client_id",
-                "expected 1 to 255 visible ASCII characters (RFC 6749 appendix A.1)",
-            );
-            return None;
-        };
-        let metadata = &desired.metadata;
-        let longest = MAX_ACCESS_TOKEN_LIFETIME.as_secs();
-        if metadata
-            .access_token_lifetime
-            .is_some_and(|secs| secs == 0 || u64::from(secs) > longest)
-        {
-            self.refuse(
-                Kind::Client,
-                name,
-                "access_token_lifetime",
-                format!("expected 1 second to {longest} seconds"),
-            );
-        }
-        if let Some(resource) = &metadata.default_resource
-            && !self.has_resource(resource)
-        {
-            self.refuse(
-                Kind::Client,
-                name,
-                "default_resource",
-                format!("there is no resource {resource:?}"),
-            );
-        }
-        self.text(
-            Kind::Client,
-            name,
-            "metadata",
-            &serde_json::to_string(metadata).unwrap_or_default(),
-        );
-        let client = match Client::register(id, metadata.clone()) {
-            Ok(client) => client,
-            Err(error) => {
-                self.refuse(Kind::Client, name, error.field, error.problem);
-                return None;
-            }
-        };
-        let secret = desired.secret.as_ref().map(|secret| {
-            self.secret(&client, secret.expose());
-            PlainToken::new(secret.expose()).digest()
-        });
-        Some(CheckedClient { client, secret })
-    }
-
-    fn secret(&mut self, client: &Client, secret: &str) {
-        let name = client.id.as_str();
-        let mut refuse =
-            |problem: String| self.refuse(Kind::Client, name, "client_secret", problem);
-        if !client.auth_method.uses_secret() {
-            refuse(format!(
-                "token_endpoint_auth_method = {:?} uses no secret",
-                client.auth_method.as_str()
-            ));
-        }
-        if !secret.bytes().all(|byte| (0x20..=0x7e).contains(&byte)) {
-            refuse("expected visible ASCII characters (RFC 6749 appendix A.2)".to_owned());
-        }
-        if secret.len() < client_secrets::MIN_BYTES {
-            refuse(format!(
-                "expected at least {} random characters",
-                client_secrets::MIN_BYTES
-            ));
-        } else if secret.len() < client_secrets::SHORT_BYTES {
-            self.warnings.push(format!(
-                "the secret of client {name:?} is short; {} random characters cannot be guessed",
-                client_secrets::SHORT_BYTES
-            ));
-        }
-    }
-
-    fn has_resource(&self, identifier: &str) -> bool {
+    pub(super) fn has_resource(&self, identifier: &str) -> bool {
         let mut desired = self.desired.resources.iter();
         desired.any(|resource| resource.identifier == identifier)
             || (!self.options.prune && self.known.resources.contains_key(identifier))
-    }
-
-    fn user(
-        &mut self,
-        desired: &'a DesiredUser,
-        roles: &BTreeMap<String, RoleRecord>,
-    ) -> Option<CheckedUser<'a>> {
-        let name = &desired.username;
-        match &desired.password {
-            Some(DesiredPassword::Plain(password)) => {
-                let password = password.expose();
-                if password.chars().count() < MIN_PASSWORD_CHARS {
-                    let problem = format!("expected at least {MIN_PASSWORD_CHARS} characters");
-                    self.refuse(Kind::User, name, "password", problem);
-                }
-                if password.len() > MAX_PASSWORD_BYTES {
-                    let problem = format!("expected at most {MAX_PASSWORD_BYTES} bytes");
-                    self.refuse(Kind::User, name, "password", problem);
-                }
-            }
-            Some(DesiredPassword::Hash(phc)) if !is_valid_phc(phc.expose()) => {
-                let problem = "expected a PHC string of Argon2id: $argon2id$v=19$m=…,t=…,p=…$…$…";
-                self.refuse(Kind::User, name, "password_hash", problem);
-            }
-            Some(DesiredPassword::Hash(_)) | None => {}
-        }
-        if desired
-            .email
-            .as_ref()
-            .is_some_and(|email| !email.is_empty() && !is_address(email))
-        {
-            self.refuse(Kind::User, name, "email", "expected an e-mail address");
-        }
-        self.text(
-            Kind::User,
-            name,
-            "claims",
-            &serde_json::to_string(&(&desired.claims, &desired.attributes)).unwrap_or_default(),
-        );
-        for role in desired.roles.iter().flatten() {
-            if !roles.contains_key(role) && !self.known.roles.contains_key(role) {
-                self.refuse(
-                    Kind::User,
-                    name,
-                    "roles",
-                    format!("there is no role {role:?}"),
-                );
-            }
-        }
-        let Some(key) = username_key(name) else {
-            let problem = "expected 1 to 255 bytes without control characters";
-            self.refuse(Kind::User, name, "username", problem);
-            return None;
-        };
-        Some(CheckedUser { key, desired })
     }
 
     fn policies(&mut self) {
@@ -401,7 +267,7 @@ impl<'a> Check<'a, '_> {
     }
 
     /// No text column of PostgreSQL takes a NUL, nor does its JSON.
-    fn text(&mut self, kind: Kind, name: &str, field: &str, text: &str) {
+    pub(super) fn text(&mut self, kind: Kind, name: &str, field: &str, text: &str) {
         if text.contains('\0') || text.contains("\\u0000") {
             self.refuse(kind, name, field, "a NUL character cannot be stored");
         }
@@ -412,12 +278,4 @@ const NAME: &str = "expected 1 to 255 bytes without spaces and control character
 
 fn is_name(text: &str) -> bool {
     (1..=255).contains(&text.len()) && !text.chars().any(|c| c.is_control() || c.is_whitespace())
-}
-
-fn is_address(text: &str) -> bool {
-    text.len() <= 320
-        && !text.chars().any(|c| c.is_control() || c.is_whitespace())
-        && text
-            .rsplit_once('@')
-            .is_some_and(|(local, domain)| !local.is_empty() && !domain.is_empty())
 }

@@ -4,6 +4,8 @@
 //! and all of them are reported at once. Nothing is deleted unless asked for.
 
 mod check;
+mod check_client;
+mod check_user;
 mod clients;
 mod desired;
 mod passwords;
@@ -29,6 +31,7 @@ use super::setup::ADMIN_ROLE;
 use crate::crypto::password::PasswordError;
 use crate::domain::client::MAX_ACCESS_TOKEN_LIFETIME;
 use crate::domain::ids::{ClientId, UserId};
+use crate::domain::resource::Resource;
 use crate::spec::time::Ts;
 use crate::store::db::Tx;
 use crate::store::error::StoreError;
@@ -194,7 +197,7 @@ const APPLIED: &str = "applied";
 
 /// What is in the store already and may be referred to.
 struct Known {
-    resources: BTreeMap<String, crate::domain::resource::Resource>,
+    resources: BTreeMap<String, Resource>,
     roles: BTreeMap<String, RoleRecord>,
 }
 
