@@ -1,4 +1,139 @@
-//! Stub of the room `app`.
+//! The running server: routes, listeners, health, shutdown.
+
 pub mod health;
 pub mod management;
+pub mod router;
 pub mod shutdown;
+
+use std::sync::Arc;
+
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+use crate::http::observe::{Observe, observe};
+use crate::http::server::{ServerLimits, raise_open_files, serve};
+use crate::http::site::Site;
+use crate::service::Services;
+use health::{Readiness, check};
+
+/// What goes wrong before anything is served.
+#[derive(Debug, thiserror::Error)]
+pub enum AppError {
+    /// An address that cannot be listened on.
+    #[error("cannot listen on {address} ({key}): {source}")]
+    Listen {
+        /// The address.
+        address: std::net::SocketAddr,
+        /// The configuration key.
+        key: &'static str,
+        /// Why.
+        source: std::io::Error,
+    },
+}
+
+/// Serves until `stop`, then finishes what is in flight. `on_ready` is called once both listeners accept.
+pub async fn run(
+    services: Arc<Services>,
+    options: router::Options,
+    stop: CancellationToken,
+    on_ready: impl FnOnce(),
+) -> Result<(), AppError> {
+    let config = &services.config;
+    raise_open_files();
+    let public = listen(config.listen, "listen").await?;
+    let management = listen(config.management_listen, "management_listen").await?;
+    let limits = ServerLimits::from(config);
+    services.spawn_background(&stop);
+    tokio::spawn(make_keys(Arc::clone(&services), stop.clone()));
+    tokio::spawn(upkeep(Arc::clone(&services), stop.clone()));
+
+    let management_stop = CancellationToken::new();
+    let readiness = Readiness::new(readiness(&services), stop.clone());
+    let operations = tokio::spawn(serve(
+        management,
+        management::router(readiness),
+        limits.clone(),
+        management_stop.clone(),
+        config.shutdown_timeout,
+    ));
+
+    let routes = observe(
+        router::routes(Site::new(Arc::clone(&services)), options),
+        Observe::from(config),
+    );
+    on_ready();
+    serve(public, routes, limits, stop, config.shutdown_timeout).await;
+    management_stop.cancel();
+    let _ = operations.await;
+    services.store.db().close().await;
+    Ok(())
+}
+
+async fn listen(address: std::net::SocketAddr, key: &'static str) -> Result<TcpListener, AppError> {
+    TcpListener::bind(address)
+        .await
+        .map_err(|source| AppError::Listen {
+            address,
+            key,
+            source,
+        })
+}
+
+/// Makes the first signing keys beside the requests: RSA takes a good part of a second.
+async fn make_keys(services: Arc<Services>, stop: CancellationToken) {
+    while let Err(error) = services.keys.ensure(services.clock.now()).await {
+        tracing::error!(%error, "the signing keys cannot be made or read; trying again");
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = tokio::time::sleep(std::time::Duration::from_secs(1)) => {}
+        }
+    }
+}
+
+/// Keeps gauges and histograms current.
+async fn upkeep(services: Arc<Services>, stop: CancellationToken) {
+    loop {
+        #[expect(clippy::cast_precision_loss, reason = "a queue is short")]
+        crate::telemetry::metrics::password_hash_queue()
+            .set(services.passwords.queue_depth() as f64);
+        crate::telemetry::metrics::upkeep();
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = tokio::time::sleep(std::time::Duration::from_secs(5)) => {}
+        }
+    }
+}
+
+fn readiness(services: &Arc<Services>) -> Vec<(&'static str, health::Check)> {
+    let database = Arc::clone(services);
+    let keys = Arc::clone(services);
+    vec![
+        (
+            "database",
+            check(move || {
+                let services = Arc::clone(&database);
+                async move {
+                    services
+                        .store
+                        .db()
+                        .ping()
+                        .await
+                        .map_err(|error| error.to_string())
+                }
+            }),
+        ),
+        (
+            "signing_keys",
+            check(move || {
+                let services = Arc::clone(&keys);
+                async move {
+                    if services.keys.is_ready(services.clock.now()) {
+                        Ok(())
+                    } else {
+                        Err("the signing keys are still being made".to_owned())
+                    }
+                }
+            }),
+        ),
+    ]
+}

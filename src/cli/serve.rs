@@ -1,14 +1,12 @@
 //! `signet serve`.
 
-use std::sync::Arc;
-
 use anyhow::Context as _;
 use clap::Args;
 use serde_json::json;
-use tokio_util::sync::CancellationToken;
 
 use super::answer;
 use crate::app;
+use crate::app::router::Options;
 use crate::config::Config;
 use crate::service::demo::{self, DemoCredentials};
 use crate::service::{Services, setup};
@@ -28,8 +26,6 @@ pub async fn run(config: Config, dev: bool, json: bool) -> anyhow::Result<()> {
     let shutdown = app::shutdown::on_signals().context("signals cannot be handled")?;
     metrics::install().context("metrics cannot be collected")?;
     let services = Services::start(config).await?;
-    let now = services.clock.now();
-    services.keys.ensure(now).await?;
     let demo = if dev {
         Some(
             demo::seed(&services)
@@ -40,20 +36,11 @@ pub async fn run(config: Config, dev: bool, json: bool) -> anyhow::Result<()> {
         None
     };
     let greeting = greeting(&services, demo.as_ref(), json).await?;
-    listen(services, demo, shutdown, move || {
+    let ready = || {
         let _ = answer::print(&greeting);
-    })
-    .await
-}
-
-/// Binds the listeners, calls `listening`, and serves until `shutdown`.
-async fn listen(
-    _services: Arc<Services>,
-    _demo: Option<DemoCredentials>,
-    _shutdown: CancellationToken,
-    _listening: impl FnOnce() + Send,
-) -> anyhow::Result<()> {
-    anyhow::bail!("the application is not connected")
+    };
+    app::run(services, Options::default(), shutdown, ready).await?;
+    Ok(())
 }
 
 /// What somebody who started a server should do next.

@@ -147,6 +147,13 @@ impl Client {
                 "public clients always use PKCE (RFC 9700 section 2.1.1)",
             );
         }
+        let longest = MAX_ACCESS_TOKEN_LIFETIME.as_secs();
+        if metadata
+            .access_token_lifetime
+            .is_some_and(|secs| secs == 0 || u64::from(secs) > longest)
+        {
+            return refuse("access_token_lifetime", "must be 1 to 3600 seconds");
+        }
         if metadata.may_introspect && self.is_public() {
             return refuse("may_introspect", "a public client cannot prove who asks");
         }
@@ -260,13 +267,13 @@ impl Client {
     pub fn secret_matches(&self, presented: TokenDigest, now: Ts) -> bool {
         self.secrets.iter().fold(false, |known, secret| {
             let valid = secret.expires_at.is_none_or(|expires_at| expires_at > now);
-            known | (valid & (secret.digest == presented))
+            known | valid && (secret.digest == presented)
         })
     }
 }
 
 /// The longest lifetime an access token may have.
-pub const MAX_ACCESS_TOKEN_LIFETIME: Duration = Duration::from_secs(3600);
+pub const MAX_ACCESS_TOKEN_LIFETIME: Duration = Duration::from_hours(1);
 
 fn is_web_link(uri: &str) -> bool {
     redirect::check_registration(uri.split('#').next().unwrap_or_default(), false).is_ok()

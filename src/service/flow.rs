@@ -28,6 +28,20 @@ pub enum FlowError {
     OtherBrowser,
 }
 
+impl FlowError {
+    /// What a person is told.
+    #[must_use]
+    pub const fn sentence(self) -> &'static str {
+        match self {
+            Self::Forged => "The address is incomplete or was changed on its way.",
+            Self::Expired => "It was begun too long ago.",
+            Self::OtherBrowser => {
+                "It was begun in another browser, or this browser does not send its cookies."
+            }
+        }
+    }
+}
+
 impl Flows {
     pub(super) fn new(master: &MasterKey, lifetime: Duration) -> Self {
         Self {

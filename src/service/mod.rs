@@ -14,6 +14,7 @@ pub mod flow;
 pub mod issue;
 pub mod keys;
 pub mod login;
+pub mod logout;
 pub mod redeem;
 pub mod resources;
 pub mod revoke;
@@ -113,9 +114,7 @@ impl Services {
             config.database_max_connections,
         )
         .await?;
-        for name in store.migrate().await? {
-            tracing::info!(migration = %name, "applied migration {name}");
-        }
+        store.migrate().await?;
         let given = master.fingerprint();
         let stored = store.settle("master_key_fingerprint", &given).await?;
         if stored != given {
@@ -123,7 +122,10 @@ impl Services {
         }
         let revocations = Revocations::start(
             store.db().clone(),
-            config.redis_url.as_ref().map(|url| url.expose()),
+            config
+                .redis_url
+                .as_ref()
+                .map(super::config::secret::Secret::expose),
         )
         .await?;
         let passwords = Passwords::new(PasswordParams {
@@ -186,7 +188,7 @@ async fn sweep(services: Arc<Services>, stop: CancellationToken) {
         let swept = async {
             let mut gone = services
                 .store
-                .sweep(now.minus(std::time::Duration::from_secs(3600)))
+                .sweep(now.minus(std::time::Duration::from_hours(1)))
                 .await?;
             gone += services.revocations.purge_expired(now, 500).await?;
             gone += services.replay.purge_expired(now, 500).await?;

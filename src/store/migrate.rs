@@ -13,7 +13,7 @@ use std::time::Duration;
 use sha2::{Digest, Sha256};
 use tracing::info;
 
-use super::db::{Db, Engine, Tx};
+use super::db::{Db, Tx};
 use super::dialect;
 use super::error::StoreError;
 use crate::spec::time::Clock;
@@ -94,11 +94,7 @@ async fn apply(db: &Db, migrations: &[Migration]) -> Result<Vec<&'static str>, S
     let mut tx = db.begin().await?;
     // SQLite holds the write lock since BEGIN IMMEDIATE. On PostgreSQL whoever writes row 0 first makes the
     // others wait until it has committed, and READ COMMITTED then shows them what it did.
-    if tx.engine() == Engine::Postgres {
-        // Waiting for another instance's long migration is no reason to fail.
-        tx.run_ddl("SET LOCAL statement_timeout = '300s'".to_owned())
-            .await?;
-    }
+    tx.take_your_time().await?;
     let now = Clock::system().now().micros();
     tx.q(LOCK).bind(now).exec().await?;
     let applied: BTreeMap<i64, String> = tx
@@ -212,3 +208,71 @@ const EXISTS_POSTGRES: &str = "SELECT CAST(COUNT(*) AS BIGINT) FROM (SELECT to_r
 
 const EXISTS_SQLITE: &str =
     "SELECT COUNT(*) FROM sqlite_master WHERE type = 'table' AND name = 'schema_migrations'";
+
+#[cfg(test)]
+mod tests {
+    use super::super::db::tests::{MIGRATIONS, both};
+    use super::*;
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+    async fn eight_first_starts_race_and_all_succeed() {
+        for round in 0..3 {
+            for fresh in both().await {
+                let starts: Vec<_> = (0..8)
+                    .map(|_| {
+                        let url = fresh.url.clone();
+                        tokio::spawn(async move {
+                            let db = Db::open(&url, 2).await?;
+                            let applied = migrate(&db, MIGRATIONS).await?;
+                            db.close().await;
+                            Ok::<_, StoreError>(applied.len())
+                        })
+                    })
+                    .collect();
+                let mut applied = 0;
+                for start in starts {
+                    applied += start.await.unwrap().unwrap_or_else(|error| {
+                        panic!("round {round}, {}: {error}", fresh.url);
+                    });
+                }
+                assert_eq!(applied, 1);
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn migrations_are_pending_then_applied_and_newer_ones_are_left_alone() {
+        const NEXT: Migration = Migration {
+            number: 3,
+            name: "0003_next",
+            sql: "-- a comment;\nCREATE TABLE next (id {uuid} NOT NULL PRIMARY KEY, note TEXT DEFAULT 'a;b', \n  on_ {bool} NOT NULL, data {json}) {hot};\n",
+        };
+        for fresh in both().await {
+            let db = Db::open(&fresh.url, 4).await.unwrap();
+            let newer = [MIGRATIONS[0], NEXT];
+            assert_eq!(pending(&db, &newer).await.unwrap().len(), 2);
+            assert_eq!(
+                migrate(&db, &newer).await.unwrap(),
+                ["0002_revocations", "0003_next"]
+            );
+            // An older version beside it.
+            assert!(migrate(&db, MIGRATIONS).await.unwrap().is_empty());
+            assert!(pending(&db, &newer).await.unwrap().is_empty());
+            let changed = Migration {
+                sql: "SELECT 2;",
+                ..NEXT
+            };
+            let error = migrate(&db, &[changed]).await.unwrap_err();
+            assert!(error.to_string().contains("0003_next"), "{error}");
+            // A migration that fails leaves nothing behind.
+            let broken = Migration {
+                number: 4,
+                name: "0004_broken",
+                sql: "CREATE TABLE half (a BIGINT);\nCREATE TABLE half (a BIGINT);\n",
+            };
+            assert!(migrate(&db, &[broken]).await.is_err());
+            assert_eq!(pending(&db, &[broken]).await.unwrap(), ["0004_broken"]);
+            db.ping().await.unwrap();
+        }
+    }
+}

@@ -39,13 +39,9 @@ static CATALOGUE: LazyLock<Vec<(String, Cow<'static, str>)>> = LazyLock::new(|| 
     Asset::iter()
         .filter_map(|name| {
             let sha256 = Asset::get(&name)?.metadata.sha256_hash();
-            let hash: String = sha256
-                .iter()
-                .take(8)
-                .map(|byte| format!("{byte:02x}"))
-                .collect();
+            let hash = u64::from_be_bytes(*sha256.first_chunk()?);
             let (stem, extension) = name.rsplit_once('.')?;
-            Some((format!("{stem}-{hash}.{extension}"), name))
+            Some((format!("{stem}-{hash:016x}.{extension}"), name))
         })
         .collect()
 });

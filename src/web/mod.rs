@@ -1,4 +1,13 @@
-//! What people see: pages and their assets.
+//! What people see: pages, their handlers and their assets. Every page goes out through [`visit::Visit::html`],
+//! with one set of headers.
 
+pub mod account;
 pub mod assets;
+pub mod consent;
+pub mod drawn;
+pub mod login;
+pub mod logout;
 pub mod pages;
+pub mod setup;
+pub mod static_files;
+pub mod visit;

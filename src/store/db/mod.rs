@@ -128,7 +128,7 @@ impl Db {
     /// Begins a transaction. Dropping it without [`Tx::commit`] rolls it back.
     pub async fn begin(&self) -> Result<Tx, StoreError> {
         match &self.kind {
-            Kind::Postgres(pool) => Ok(Tx::postgres(pool.begin().await?)),
+            Kind::Postgres(pool) => Ok(Tx::postgres(postgres::begin(pool).await?)),
             Kind::Sqlite { writer, .. } => Ok(Tx::sqlite(writer.lease().await?)),
         }
     }

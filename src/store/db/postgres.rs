@@ -3,8 +3,9 @@
 use std::str::FromStr;
 use std::time::Duration;
 
+use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
-use sqlx::{ConnectOptions, Connection, PgPool};
+use sqlx::{ConnectOptions, Connection, PgPool, Postgres, Transaction};
 
 use super::super::error::StoreError;
 use super::ACQUIRE_TIMEOUT;
@@ -41,4 +42,34 @@ pub(super) async fn open(url: &str, max_connections: u32) -> Result<PgPool, Stor
         .connect_with(options)
         .await?;
     Ok(pool)
+}
+
+/// Begins a transaction, and not half: sqlx 0.9 forgets to roll back when `BEGIN` itself is cancelled and
+/// returns the connection to the pool inside an open transaction, where the next single write would seem to
+/// succeed and be lost. So `BEGIN` runs in a task of its own that nobody cancels; when the caller has gone,
+/// the finished transaction is dropped properly.
+pub(super) async fn begin(pool: &PgPool) -> Result<Transaction<'static, Postgres>, StoreError> {
+    match begin_on(pool.acquire().await?).await {
+        Err(StoreError::Unavailable(_)) => begin_on(live(pool).await?).await,
+        begun => begun,
+    }
+}
+
+async fn begin_on(
+    connection: PoolConnection<Postgres>,
+) -> Result<Transaction<'static, Postgres>, StoreError> {
+    let begun = tokio::spawn(Transaction::begin(connection, None)).await;
+    Ok(begun.map_err(|_| StoreError::unavailable("BEGIN was abandoned"))??)
+}
+
+/// A connection that has just answered: after one was found dead the others of the pool may be, too.
+pub(super) async fn live(pool: &PgPool) -> Result<PoolConnection<Postgres>, sqlx::Error> {
+    for _ in 0..=pool.size() {
+        let mut connection = pool.acquire().await?;
+        if connection.ping().await.is_ok() {
+            return Ok(connection);
+        }
+        connection.close_on_drop();
+    }
+    Err(sqlx::Error::PoolTimedOut)
 }

@@ -10,6 +10,7 @@ use sqlx::{
 };
 
 use super::super::error::StoreError;
+use super::postgres::live;
 use super::writer::{Answer, Want, Writer};
 
 /// A value both engines can be given.
@@ -90,9 +91,9 @@ impl<'c> Q<'c> {
                 let again = args.clone();
                 let first = sqlx::query_as_with(sql, args).fetch_optional(pool).await;
                 match first {
-                    Err(error) if is_lost(&error) => {
-                        Ok(sqlx::query_as_with(sql, again).fetch_optional(pool).await?)
-                    }
+                    Err(error) if is_lost(&error) => Ok(sqlx::query_as_with(sql, again)
+                        .fetch_optional(&mut *live(pool).await?)
+                        .await?),
                     first => Ok(first?),
                 }
             }
@@ -141,9 +142,9 @@ impl<'c> Q<'c> {
                 let again = args.clone();
                 let first = sqlx::query_as_with(sql, args).fetch_all(pool).await;
                 match first {
-                    Err(error) if is_lost(&error) => {
-                        Ok(sqlx::query_as_with(sql, again).fetch_all(pool).await?)
-                    }
+                    Err(error) if is_lost(&error) => Ok(sqlx::query_as_with(sql, again)
+                        .fetch_all(&mut *live(pool).await?)
+                        .await?),
                     first => Ok(first?),
                 }
             }

@@ -19,6 +19,7 @@ pub(crate) const LONGEST_TX: Duration = Duration::from_secs(30);
 pub struct Tx {
     kind: Kind,
     began: Instant,
+    unhurried: bool,
 }
 
 enum Kind {
@@ -31,6 +32,7 @@ impl Tx {
         Self {
             kind: Kind::Postgres(tx),
             began: Instant::now(),
+            unhurried: false,
         }
     }
 
@@ -38,6 +40,24 @@ impl Tx {
         Self {
             kind: Kind::Sqlite(lease),
             began: Instant::now(),
+            unhurried: false,
+        }
+    }
+
+    fn is_overdue(&self) -> bool {
+        !self.unhurried && self.began.elapsed() > LONGEST_TX
+    }
+
+    /// Lets this transaction, and each of its statements, take minutes: it waits for another instance's
+    /// migration or runs one itself. It must not write revocations.
+    pub(crate) async fn take_your_time(&mut self) -> Result<(), StoreError> {
+        self.unhurried = true;
+        match self.engine() {
+            Engine::Postgres => {
+                self.run_ddl("SET LOCAL statement_timeout = '600s'".to_owned())
+                    .await
+            }
+            Engine::Sqlite => Ok(()),
         }
     }
 
@@ -51,8 +71,9 @@ impl Tx {
 
     /// A statement inside this transaction.
     pub fn q(&mut self, sql: &'static str) -> Q<'_> {
+        let overdue = self.is_overdue();
         let ex = match &mut self.kind {
-            _ if self.began.elapsed() > LONGEST_TX => Ex::Expired,
+            _ if overdue => Ex::Expired,
             Kind::Postgres(tx) => Ex::PgTx(&mut *tx, PgArguments::default()),
             Kind::Sqlite(lease) => match lease.connection() {
                 Some(connection) => Ex::LiteTx(connection, SqliteArguments::default()),
@@ -65,7 +86,7 @@ impl Tx {
     /// Makes it durable. When this answers with an error the outcome is unknown only if the connection was
     /// lost; otherwise nothing was written.
     pub async fn commit(self) -> Result<(), StoreError> {
-        if self.began.elapsed() > LONGEST_TX {
+        if self.is_overdue() {
             return Err(StoreError::unavailable(
                 "the transaction was open for too long and was rolled back",
             ));

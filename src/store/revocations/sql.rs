@@ -9,6 +9,7 @@ use super::{Key, Standing};
 
 const WAITING_CHECKS: usize = 128;
 const IN_FLIGHT: usize = 4;
+const FEWEST: usize = 12;
 
 /// Checks that wait together are one statement; none joins a statement that has begun.
 pub(super) struct Sql {
@@ -52,12 +53,15 @@ impl Sql {
 
 async fn answer(db: &Db, asks: Vec<Ask>) -> Result<Vec<Standing>, StoreError> {
     let lengths: Vec<usize> = asks.iter().map(|ask| ask.keys.len()).collect();
-    // Kind 0 is never recorded; its line brings the version even when nobody asks for a key.
-    let (kinds, keys): (Vec<i64>, Vec<Vec<u8>>) = asks
-        .into_iter()
-        .flat_map(|ask| ask.keys)
-        .chain([(0, Vec::new())])
-        .unzip();
+    // Kind 0 is never recorded; its line brings the version even when nobody asks for a key. PostgreSQL
+    // expects ten elements of an array it has not seen and plans anew, which costs more than the check, as
+    // long as there are fewer.
+    let (mut kinds, mut keys): (Vec<i64>, Vec<Vec<u8>>) =
+        asks.into_iter().flat_map(|ask| ask.keys).unzip();
+    let asked = kinds.len();
+    kinds.resize((asked + 1).max(FEWEST), 0);
+    keys.resize((asked + 1).max(FEWEST), Vec::new());
+    let padding = kinds.len() - asked;
     let mut lines = db
         .q(CHECK)
         .bind_pg(kinds)
@@ -73,8 +77,8 @@ async fn answer(db: &Db, asks: Vec<Ask>) -> Result<Vec<Standing>, StoreError> {
             clients_version,
         })
         .collect();
-    // One line, that of kind 0, is left; otherwise the answers would belong to other questions.
-    if lines.len() == 1 {
+    // Otherwise the answers would belong to other questions.
+    if lines.len() == padding {
         Ok(standings)
     } else {
         Err(StoreError::unavailable(
@@ -84,7 +88,7 @@ async fn answer(db: &Db, asks: Vec<Ask>) -> Result<Vec<Standing>, StoreError> {
 }
 
 /// 5 is [`super::key::CLIENT`], whose latest record counts.
-const CHECK: &str = "SELECT CASE WHEN asked.kind = 5 THEN
+const CHECK: &str = "SELECT CASE WHEN asked.kind = 0 THEN NULL WHEN asked.kind = 5 THEN
   (SELECT r.version FROM revocations r WHERE r.kind = 5 AND r.key = asked.key ORDER BY r.seq DESC LIMIT 1)
 ELSE
   (SELECT MAX(r.version) FROM revocations r WHERE r.kind = asked.kind AND r.key = asked.key)

@@ -1,1 +1,286 @@
+//! Every deployment that is at hand must answer alike.
 
+use std::time::{Duration, Instant};
+
+use super::super::db::tests::{both, migrated, postgres_fresh, sqlite_fresh};
+use super::*;
+use crate::spec::time::Clock;
+
+pub(super) fn later() -> Ts {
+    Clock::system().now().plus(Duration::from_mins(5))
+}
+
+/// What a service does to revoke.
+pub(super) async fn revoke(
+    db: &Db,
+    revocations: &Revocations,
+    key: Key<'_>,
+    version: i64,
+) -> Result<(), StoreError> {
+    commit(db, key, version).await;
+    revocations.publish(&[(key, version, later())]).await
+}
+
+/// The first half of it: what is left when the process dies before it could publish.
+pub(super) async fn commit(db: &Db, key: Key<'_>, version: i64) {
+    let mut tx = db.begin().await.unwrap();
+    record(&mut tx, &key, version, later()).await.unwrap();
+    tx.commit().await.unwrap();
+}
+
+pub(super) async fn value(revocations: &Revocations, key: Key<'_>) -> Option<i64> {
+    revocations.check(&[key]).await.unwrap().values[0]
+}
+
+pub(super) async fn meaning(db: &Db, revocations: &Revocations) {
+    let (id, other) = ([7; 16], [8; 16]);
+    let nothing = revocations.check(&[]).await.unwrap();
+    assert_eq!(nothing.values, []);
+    for key in [
+        Key::Jti(b"\x00\xffa"),
+        Key::Grant(id),
+        Key::Session(id),
+        Key::User(id),
+    ] {
+        assert_eq!(value(revocations, key).await, None, "{key:?}");
+        revoke(db, revocations, key, 1).await.unwrap();
+        assert_eq!(value(revocations, key).await, Some(1), "{key:?}");
+    }
+    assert_eq!(value(revocations, Key::Jti(&id)).await, None);
+    assert_eq!(value(revocations, Key::Grant(other)).await, None);
+
+    // A user's version only grows, a client's follows the latest act.
+    for (version, stands) in [(5, 5), (3, 5), (6, 6)] {
+        revoke(db, revocations, Key::User(id), version)
+            .await
+            .unwrap();
+        assert_eq!(value(revocations, Key::User(id)).await, Some(stands));
+    }
+    for version in [i64::MAX, 1_700_000_000_000_001, i64::MAX, 12] {
+        revoke(db, revocations, Key::Client("web"), version)
+            .await
+            .unwrap();
+        assert_eq!(value(revocations, Key::Client("web")).await, Some(version));
+    }
+    let many = revocations
+        .check(&[
+            Key::Client("web"),
+            Key::Client("we"),
+            Key::Grant(id),
+            Key::User(id),
+        ])
+        .await
+        .unwrap();
+    assert_eq!(many.values, [Some(12), None, Some(1), Some(6)]);
+
+    let before = many.clients_version;
+    for step in 1..=2 {
+        let mut tx = db.begin().await.unwrap();
+        bump_changes(&mut tx, CLIENTS).await.unwrap();
+        bump_changes(&mut tx, "policies").await.unwrap();
+        tx.commit().await.unwrap();
+        revocations.publish_change(CLIENTS).await.unwrap();
+        let now = revocations.check(&[]).await.unwrap().clients_version;
+        assert_eq!(now, before + step);
+    }
+}
+
+#[tokio::test]
+async fn sql_and_memory_mean_the_same() {
+    for fresh in both().await {
+        let db = migrated(&fresh).await;
+        let revocations = Revocations::start(db.clone(), None).await.unwrap();
+        meaning(&db, &revocations).await;
+        // And after a restart.
+        let again = Revocations::start(db.clone(), None).await.unwrap();
+        assert_eq!(value(&again, Key::User([7; 16])).await, Some(6));
+        assert_eq!(value(&again, Key::Client("web")).await, Some(12));
+    }
+}
+
+#[tokio::test]
+async fn a_transaction_that_is_rolled_back_revokes_nothing() {
+    for fresh in both().await {
+        let db = migrated(&fresh).await;
+        let revocations = Revocations::start(db.clone(), None).await.unwrap();
+        let mut tx = db.begin().await.unwrap();
+        record(&mut tx, &Key::Grant([1; 16]), 1, later())
+            .await
+            .unwrap();
+        drop(tx);
+        assert_eq!(value(&revocations, Key::Grant([1; 16])).await, None);
+    }
+}
+
+/// Two handles on one file are two processes to SQLite: each has connections of its own.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn what_another_process_committed_holds_at_once() {
+    for fresh in both().await {
+        let (server, command) = (migrated(&fresh).await, migrated(&fresh).await);
+        let revocations = Revocations::start(server.clone(), None).await.unwrap();
+        let stop = CancellationToken::new();
+        // Checks all the time, so that there is always a question under way to wrongly join.
+        let busy: Vec<_> = (0..8u8)
+            .map(|n| {
+                let (revocations, stop) = (revocations.clone(), stop.clone());
+                tokio::spawn(async move {
+                    while !stop.is_cancelled() {
+                        revocations.check(&[Key::Grant([n; 16])]).await.unwrap();
+                    }
+                })
+            })
+            .collect();
+        for n in 0..300i64 {
+            let jti = n.to_be_bytes();
+            commit(&command, Key::Jti(&jti), 1).await;
+            assert_eq!(value(&revocations, Key::Jti(&jti)).await, Some(1), "{n}");
+            // The server's own writes must not hide the command's.
+            server
+                .w("INSERT INTO replay (kind, id, expires_at) VALUES (1, $1, 0)")
+                .bind(&jti[..])
+                .exec()
+                .await
+                .unwrap();
+        }
+        stop.cancel();
+        for task in busy {
+            task.await.unwrap();
+        }
+    }
+}
+
+/// The command commits at any moment around the server's start and its first check.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_commit_that_races_the_start_is_not_missed() {
+    let fresh = sqlite_fresh();
+    let (server, command) = (migrated(&fresh).await, migrated(&fresh).await);
+    for n in 0..60i64 {
+        let db = command.clone();
+        let racing = tokio::spawn(async move {
+            tokio::time::sleep(Duration::from_micros(u64::try_from(n * 11).unwrap())).await;
+            commit(&db, Key::Jti(&n.to_be_bytes()), 1).await;
+        });
+        let revocations = Revocations::start(server.clone(), None).await.unwrap();
+        racing.await.unwrap();
+        assert_eq!(
+            value(&revocations, Key::Jti(&n.to_be_bytes())).await,
+            Some(1)
+        );
+    }
+}
+
+#[tokio::test]
+async fn expired_records_are_purged_and_never_the_newer_before_the_older() {
+    for fresh in both().await {
+        let db = migrated(&fresh).await;
+        let revocations = Revocations::start(db.clone(), None).await.unwrap();
+        let now = Clock::system().now();
+        let mut tx = db.begin().await.unwrap();
+        let client = Key::Client("web");
+        record(
+            &mut tx,
+            &client,
+            i64::MAX,
+            now.plus(Duration::from_hours(1)),
+        )
+        .await
+        .unwrap();
+        // Enabled again under a configuration with shorter tokens.
+        record(&mut tx, &client, 5, now.plus(Duration::from_secs(5)))
+            .await
+            .unwrap();
+        record(&mut tx, &Key::Grant([1; 16]), 1, now).await.unwrap();
+        tx.commit().await.unwrap();
+        assert_eq!(revocations.purge_expired(now, 10).await.unwrap(), 0);
+        let after = now.plus(Duration::from_mins(30));
+        assert_eq!(revocations.purge_expired(after, 10).await.unwrap(), 1);
+        assert_eq!(value(&revocations, client).await, Some(5));
+        let after = now.plus(Duration::from_hours(2));
+        assert_eq!(revocations.purge_expired(after, 1).await.unwrap(), 1);
+        assert_eq!(value(&revocations, client).await, Some(5));
+        assert_eq!(revocations.purge_expired(after, 1).await.unwrap(), 1);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn what_is_used_once_is_used_once() {
+    use super::super::replay::Replay;
+    for fresh in both().await {
+        let (one, two) = (
+            Replay::new(migrated(&fresh).await),
+            Replay::new(migrated(&fresh).await),
+        );
+        let racing: Vec<_> = (0..200)
+            .map(|n| {
+                let replay = if n % 2 == 0 { one.clone() } else { two.clone() };
+                tokio::spawn(async move { replay.once(n % 4, b"jti", later()).await.unwrap() })
+            })
+            .collect();
+        let mut first = 0;
+        for task in racing {
+            first += i32::from(task.await.unwrap());
+        }
+        assert_eq!(first, 4);
+        let now = Clock::system().now();
+        assert_eq!(one.purge_expired(now, 10).await.unwrap(), 0);
+        let after = now.plus(Duration::from_hours(1));
+        assert_eq!(one.purge_expired(after, 3).await.unwrap(), 3);
+        assert!(
+            !one.once(3, b"jti", later()).await.unwrap()
+                || one.once(0, b"x", later()).await.unwrap()
+        );
+    }
+}
+
+/// `cargo test --release -- --ignored costs --nocapture`
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "a measurement"]
+async fn costs_of_a_check() {
+    let mut all = both().await;
+    all.extend(postgres_fresh().await);
+    for (n, fresh) in all.iter().enumerate() {
+        let db = migrated(fresh).await;
+        let server = (n == 2).then(redis::tests::Server::start);
+        let url = server.as_ref().map(redis::tests::Server::url);
+        let revocations = Revocations::start(db.clone(), url.as_deref())
+            .await
+            .unwrap();
+        let _task = revocations.spawn_background(CancellationToken::new());
+        for n in 0..2000i64 {
+            commit(&db, Key::Jti(&n.to_be_bytes()), 1).await;
+        }
+        tokio::time::sleep(Duration::from_millis(1500)).await;
+        let name = match n {
+            0 => "SQLite",
+            1 => "PostgreSQL",
+            _ => "Redis",
+        };
+        for tasks in [1u32, 64] {
+            let began = Instant::now();
+            let per_task = 20_000 / tasks;
+            let running: Vec<_> = (0..tasks)
+                .map(|_| {
+                    let revocations = revocations.clone();
+                    tokio::spawn(async move {
+                        for n in 0..i64::from(per_task) {
+                            let jti = n.to_be_bytes();
+                            let keys = [
+                                Key::Jti(&jti),
+                                Key::Grant([1; 16]),
+                                Key::Session([2; 16]),
+                                Key::User([3; 16]),
+                                Key::Client("web"),
+                            ];
+                            revocations.check(&keys).await.unwrap();
+                        }
+                    })
+                })
+                .collect();
+            for task in running {
+                task.await.unwrap();
+            }
+            let each = began.elapsed() / (per_task * tasks);
+            println!("{name}, {tasks} tasks: {each:?} a check of 5 keys");
+        }
+    }
+}

@@ -5,8 +5,15 @@ use std::{env, fs, path::Path};
 
 use scraper::{ElementRef, Html, Selector};
 
+use filled::pages_of;
+
 use super::*;
 use crate::web::assets::{Asset, asset_url};
+
+mod filled;
+mod gallery;
+
+use filled::{pages_of, setup};
 
 /// Names as an attacker would choose them.
 fn hostile() -> Vec<String> {
@@ -21,187 +28,6 @@ fn hostile() -> Vec<String> {
         "\u{0}\n\r\t".to_owned(),
         String::new(),
     ]
-}
-
-/// Every page and state filled with one text in every field.
-fn pages_of(text: &str) -> Vec<(&'static str, String)> {
-    let t = || text.to_owned();
-    let some = || Some(text.to_owned());
-    let layout = || Layout {
-        brand: t(),
-        title: t(),
-        request_id: some(),
-        lang: "en".to_owned(),
-    };
-    let pair = || (t(), t());
-    vec![
-        (
-            "login",
-            html(&LoginPage {
-                layout: layout(),
-                flow: some(),
-                csrf: t(),
-                client_name: some(),
-                client_logo: some(),
-                username: t(),
-                error: some(),
-                reauthenticate: false,
-                cancel: true,
-                policy_uri: some(),
-                tos_uri: some(),
-            }),
-        ),
-        (
-            "select",
-            html(&SelectAccountPage {
-                layout: layout(),
-                flow: t(),
-                csrf: t(),
-                client_name: some(),
-                client_logo: some(),
-                account: t(),
-            }),
-        ),
-        (
-            "consent",
-            html(&ConsentPage {
-                layout: layout(),
-                flow: t(),
-                csrf: t(),
-                client_name: t(),
-                client_logo: some(),
-                client_uri: some(),
-                policy_uri: some(),
-                tos_uri: some(),
-                account: t(),
-                scopes: vec![
-                    ScopeLine::of(text),
-                    ScopeLine {
-                        name: t(),
-                        text: t(),
-                        detail: some(),
-                    },
-                ],
-                redirect_host: t(),
-            }),
-        ),
-        (
-            "logout",
-            html(&LogoutPage {
-                layout: layout(),
-                csrf: t(),
-                client_name: some(),
-                account: t(),
-                hidden: vec![pair()],
-            }),
-        ),
-        (
-            "signed-out",
-            html(&SignedOutPage {
-                layout: layout(),
-                return_to: Some(pair()),
-            }),
-        ),
-        (
-            "error",
-            html(&ErrorPage {
-                layout: layout(),
-                status: 400,
-                heading: t(),
-                message: t(),
-                hint: some(),
-                request_id: t(),
-                code: some(),
-            }),
-        ),
-        (
-            "form-post",
-            html(&FormPostPage {
-                layout: layout(),
-                action: t(),
-                fields: vec![pair()],
-                client_name: some(),
-            }),
-        ),
-        ("setup", setup(layout(), text, false)),
-        ("setup-done", setup(layout(), text, true)),
-        (
-            "account",
-            html(&AccountPage {
-                layout: layout(),
-                csrf: t(),
-                username: t(),
-                name: some(),
-                email: some(),
-                signed_in_at: t(),
-                apps: vec![AppLine {
-                    client_id: t(),
-                    name: t(),
-                    scopes_text: t(),
-                    since: t(),
-                    csrf: t(),
-                }],
-            }),
-        ),
-        (
-            "playground-intro",
-            playground(layout(), text, None, Vec::new()),
-        ),
-        (
-            "playground",
-            playground(
-                layout(),
-                text,
-                some(),
-                vec![Step {
-                    title: t(),
-                    request: Some(Exchange {
-                        method: t(),
-                        url: format!("{text}?{text}&{text}={text}"),
-                        headers: vec![pair()],
-                        body: format!("{{\"{text}\": \"{text}\"}}"),
-                    }),
-                    response: Some(Reply {
-                        status: 200,
-                        headers: vec![pair()],
-                        body: t(),
-                    }),
-                    note: t(),
-                    decoded: vec![Decoded {
-                        name: t(),
-                        header_json: t(),
-                        payload_json: format!("{{\"{text}\": \"eyJ{text}.{text}.{text}\"}}"),
-                        explained: vec![(t(), t(), t())],
-                    }],
-                }],
-            ),
-        ),
-    ]
-}
-
-fn setup(layout: Layout, text: &str, done: bool) -> String {
-    html(&SetupPage {
-        layout,
-        token: text.to_owned(),
-        csrf: text.to_owned(),
-        username: text.to_owned(),
-        error: Some(text.to_owned()),
-        done,
-    })
-}
-
-fn playground(layout: Layout, text: &str, state: Option<String>, steps: Vec<Step>) -> String {
-    html(&PlaygroundPage {
-        layout,
-        csrf: text.to_owned(),
-        issuer: text.to_owned(),
-        client_id: text.to_owned(),
-        demo_username: text.to_owned(),
-        demo_password: text.to_owned(),
-        state,
-        error: Some(text.to_owned()),
-        steps,
-    })
 }
 
 fn html(page: &impl Template) -> String {
@@ -370,17 +196,16 @@ fn links_that_would_run_are_no_links() {
         "file:///etc/passwd",
         "/x",
     ] {
-        let uri = || Some(uri.to_owned());
-        assert_eq!(web_link(&uri()), None);
-        assert_eq!(image_link(&uri()), None);
-        assert_eq!(return_link(&uri().map(|uri| (uri, "x".to_owned()))), None);
+        assert_eq!(web_link(Some(uri)), None);
+        assert_eq!(image_link(Some(uri)), None);
+        assert_eq!(return_link(Some(&(uri.to_owned(), "x".to_owned()))), None);
     }
     assert!(
-        image_link(&Some("http://shop.example/logo.png".to_owned())).is_none(),
+        image_link(Some("http://shop.example/logo.png")).is_none(),
         "mixed content"
     );
-    assert!(return_link(&Some(("com.example.app:/out".to_owned(), "App".to_owned()))).is_some());
-    assert!(web_link(&Some("https://shop.example/".to_owned())).is_some());
+    assert!(return_link(Some(&("com.example.app:/out".to_owned(), "App".to_owned()))).is_some());
+    assert!(web_link(Some("https://shop.example/")).is_some());
 }
 
 #[test]
@@ -457,5 +282,3 @@ fn page_gallery() {
         }
     }
 }
-
-mod gallery;

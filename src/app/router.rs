@@ -1,0 +1,71 @@
+//! Every route there is.
+
+use axum::Router;
+use axum::http::StatusCode;
+use axum::middleware::from_fn_with_state;
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+
+use crate::http::error::OAuthError;
+use crate::http::site::Site;
+use crate::protocol::{authorize, discovery, introspect, jwks, revoke, token, userinfo};
+use crate::web::{account, consent, drawn, login, logout, setup, static_files};
+
+/// What is served beside the contract.
+#[derive(Clone, Debug, Default)]
+pub struct Options {}
+
+/// The public routes.
+pub fn routes(site: Site, _options: Options) -> Router {
+    let protocol = Router::new()
+        .route(
+            "/.well-known/openid-configuration",
+            get(discovery::metadata),
+        )
+        .route(
+            "/.well-known/oauth-authorization-server",
+            get(discovery::metadata),
+        )
+        .route("/jwks", get(jwks::jwks))
+        .route("/.well-known/jwks.json", get(jwks::jwks))
+        .route("/token", post(token::post))
+        .route("/introspect", post(introspect::post))
+        .route("/revoke", post(revoke::post))
+        .route(
+            "/userinfo",
+            get(userinfo::userinfo).post(userinfo::userinfo),
+        )
+        .method_not_allowed_fallback(method_not_allowed);
+    let pages = Router::new()
+        .route("/authorize", get(authorize::get).post(authorize::post))
+        .route("/login", get(login::get).post(login::post))
+        .route("/consent", get(consent::get).post(consent::post))
+        .route("/logout", get(logout::get).post(logout::post))
+        .route("/account", get(account::get).post(account::post))
+        .route("/setup", get(setup::get).post(setup::post))
+        .route("/", get(home))
+        .fallback(drawn::not_found)
+        .layer(from_fn_with_state(site.clone(), drawn::draw));
+    Router::new()
+        .merge(protocol)
+        .merge(pages)
+        .route("/assets/{file}", get(static_files::asset))
+        .with_state(site)
+}
+
+/// The front door leads to one's own account.
+async fn home() -> Response {
+    (
+        StatusCode::SEE_OTHER,
+        [(axum::http::header::LOCATION, "/account")],
+    )
+        .into_response()
+}
+
+/// An endpoint asked in the wrong way: tokens and secrets have no place in a URL (RFC 6749 §3.2).
+async fn method_not_allowed() -> Response {
+    let mut response =
+        OAuthError::invalid_request("this endpoint does not take that HTTP method").into_response();
+    *response.status_mut() = StatusCode::METHOD_NOT_ALLOWED;
+    response
+}

@@ -1,0 +1,170 @@
+//! `/authorize` (RFC 6749 §4.1.1, OpenID Connect Core §3.1.2): a function of request and session.
+//!
+//! Nothing is written before a person has proven who they are. What must survive a page travels as a sealed value,
+//! `flow`; whenever it comes back, every step runs again.
+
+mod respond;
+
+use axum::extract::{RawQuery, State};
+use axum::http::HeaderMap;
+use axum::response::{IntoResponse, Response};
+
+use crate::domain::authorization::{Pending, Step, next_step};
+use crate::http::browser::Browser;
+use crate::http::cookies::Cookie;
+use crate::http::limits::{BodyError, FormBody};
+use crate::http::page_error::PageError;
+use crate::http::site::Site;
+use crate::service::authorization::{self, Refused};
+use crate::service::flow::{FlowError, browser_digest};
+use crate::service::{consent, sessions};
+use crate::spec::params::Params;
+use crate::spec::time::Ts;
+use respond::to_page;
+
+/// Longest request that travels on, in bytes.
+const MAX_REQUEST: usize = 16 * 1024;
+
+/// `GET /authorize`.
+pub async fn get(
+    State(site): State<Site>,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
+) -> Response {
+    let query = query.unwrap_or_default();
+    let browser = Browser::of(&site, &headers);
+    let mut response = answer(&site, &headers, &browser, query.as_bytes())
+        .await
+        .unwrap_or_else(IntoResponse::into_response);
+    browser.remember(&site, &mut response);
+    response
+}
+
+/// `POST /authorize` works like `GET` (OpenID Connect Core §3.1.2.1). Browsers bring no `SameSite=Lax` cookies along
+/// when another site posts a form here, so the request goes on as a `GET`, sealed.
+pub async fn post(State(site): State<Site>, body: Result<FormBody, BodyError>) -> Response {
+    let params = match body {
+        Ok(FormBody(bytes)) => read(&bytes),
+        Err(error) => Err(PageError {
+            status: error.status(),
+            ..PageError::bad_request(format!("{error}."))
+        }),
+    };
+    match params {
+        Ok(params) => {
+            let pending = begun(&params, None, site.services.clock.now());
+            to_page("/authorize", &site.services.flows.seal(&pending))
+        }
+        Err(error) => error.into_response(),
+    }
+}
+
+/// The steps.
+async fn answer(
+    site: &Site,
+    headers: &HeaderMap,
+    browser: &Browser,
+    query: &[u8],
+) -> Result<Response, PageError> {
+    let services = &site.services;
+    let now = services.clock.now();
+    let params = read(query)?;
+    let pending = pending(site, browser, &params, now)?;
+    let resolved = match authorization::resolve(services, &pending, now).await {
+        Ok(resolved) => resolved,
+        Err(Refused::Client {
+            target,
+            code,
+            description,
+        }) => return Ok(respond::error(site, &target, code, &description)),
+        Err(Refused::Page(message)) => return Err(PageError::bad_request(message)),
+        Err(Refused::Store(error)) => return Err(error.into()),
+    };
+    let session =
+        sessions::find(services, site.cookies.read(headers, Cookie::Session), now).await?;
+    let consented = match &session {
+        Some(session) => {
+            consent::find(
+                services,
+                session.user_id,
+                &resolved.client,
+                &resolved.request,
+            )
+            .await?
+        }
+        None => None,
+    };
+    let flow = || services.flows.seal(&pending);
+    match (
+        next_step(
+            &resolved.request,
+            &pending,
+            &resolved.client,
+            session.as_ref(),
+            consented.as_ref(),
+        ),
+        session,
+    ) {
+        (Step::Refuse(unmet), _) => Ok(respond::unmet(site, &resolved.request.target, unmet)),
+        (Step::Login | Step::SelectAccount, _) | (Step::Respond | Step::Consent, None) => {
+            Ok(to_page("/login", &flow()))
+        }
+        (Step::Consent, Some(_)) => Ok(to_page("/consent", &flow())),
+        (Step::Respond, Some(session)) => {
+            match authorization::grant(services, &resolved, &session, now).await? {
+                Some(granted) => Ok(respond::code(site, &resolved.request.target, &granted.code)),
+                // The session ended in this very moment.
+                None => Ok(to_page("/login", &flow())),
+            }
+        }
+    }
+}
+
+fn read(text: &[u8]) -> Result<Params, PageError> {
+    if text.len() > MAX_REQUEST * 3 {
+        return Err(PageError::bad_request("The request is too long."));
+    }
+    Params::parse(text).map_err(|error| PageError::bad_request(format!("{error}.")))
+}
+
+/// A request that goes on, or one that begins now.
+fn pending(site: &Site, browser: &Browser, params: &Params, now: Ts) -> Result<Pending, PageError> {
+    let Some(flow) = params.find("flow") else {
+        let length: usize = params
+            .pairs()
+            .iter()
+            .map(|(name, value)| name.len() + value.len())
+            .sum();
+        if length > MAX_REQUEST {
+            return Err(PageError::bad_request(format!(
+                "The request is longer than {MAX_REQUEST} bytes."
+            )));
+        }
+        return Ok(begun(params, Some(browser), now));
+    };
+    let mut pending = site
+        .services
+        .flows
+        .open(flow, Some(browser.cookie()), now)
+        .map_err(stale)?;
+    // One that was posted meets its browser only now.
+    pending
+        .browser
+        .get_or_insert_with(|| browser_digest(browser.cookie()));
+    Ok(pending)
+}
+
+fn begun(params: &Params, browser: Option<&Browser>, now: Ts) -> Pending {
+    Pending {
+        params: params.pairs().to_vec(),
+        started_at: now,
+        browser: browser.map(|browser| browser_digest(browser.cookie())),
+        selected: None,
+        consented: None,
+        denied: false,
+    }
+}
+
+fn stale(error: FlowError) -> PageError {
+    PageError::stale_flow(error.sentence())
+}

@@ -1,0 +1,93 @@
+//! Authorization responses: success and error, in the query or as a form, always with `iss` (RFC 9207).
+
+use axum::http::StatusCode;
+use axum::http::header::{CACHE_CONTROL, HeaderValue, LOCATION, REFERRER_POLICY};
+use axum::response::{IntoResponse, Response};
+
+use crate::crypto::secret::PlainToken;
+use crate::domain::authorization::{ResponseTarget, Unmet};
+use crate::http::error::plain;
+use crate::http::form_post::FormPost;
+use crate::http::site::Site;
+use crate::spec::error_code::ErrorCode;
+use crate::spec::params::encode;
+use crate::spec::response_mode::ResponseMode;
+
+/// The code (RFC 6749 §4.1.2).
+pub(super) fn code(site: &Site, target: &ResponseTarget, code: &PlainToken) -> Response {
+    send(site, target, vec![("code", code.expose().to_owned())])
+}
+
+/// An error (RFC 6749 §4.1.2.1).
+pub(super) fn error(
+    site: &Site,
+    target: &ResponseTarget,
+    code: ErrorCode,
+    description: &str,
+) -> Response {
+    send(
+        site,
+        target,
+        vec![
+            ("error", code.as_str().to_owned()),
+            ("error_description", plain(description)),
+        ],
+    )
+}
+
+/// What a person refused, or what `prompt=none` would have needed (OpenID Connect Core §3.1.2.6).
+pub(super) fn unmet(site: &Site, target: &ResponseTarget, unmet: Unmet) -> Response {
+    let (code, description) = match unmet {
+        Unmet::Login => (ErrorCode::LoginRequired, "nobody suitable is signed in"),
+        Unmet::Consent => (
+            ErrorCode::ConsentRequired,
+            "the person has not allowed this yet",
+        ),
+        Unmet::Denied => (ErrorCode::AccessDenied, "the person did not allow this"),
+    };
+    error(site, target, code, description)
+}
+
+/// A page of our own, with the pending request.
+pub(super) fn to_page(path: &str, flow: &str) -> Response {
+    see_other(&format!("{path}?{}", encode([("flow", flow)])))
+}
+
+fn send(site: &Site, target: &ResponseTarget, mut fields: Vec<(&'static str, String)>) -> Response {
+    if let Some(state) = &target.state {
+        fields.push(("state", state.clone()));
+    }
+    fields.push(("iss", site.services.config.issuer.as_str().to_owned()));
+    match target.mode {
+        ResponseMode::Query => see_other(
+            &target
+                .redirect
+                .with_query(fields.iter().map(|(name, value)| (*name, value.as_str()))),
+        ),
+        ResponseMode::FormPost => {
+            let fields = fields
+                .into_iter()
+                .map(|(name, value)| (name.to_owned(), value))
+                .collect();
+            FormPost {
+                redirect: target.redirect.clone(),
+                fields,
+            }
+            .into_response()
+        }
+    }
+}
+
+/// 303, so that no browser repeats a posted password at the target (RFC 9700 §4.12).
+fn see_other(location: &str) -> Response {
+    let mut response = StatusCode::SEE_OTHER.into_response();
+    let headers = response.headers_mut();
+    match HeaderValue::from_str(location) {
+        Ok(location) => headers.insert(LOCATION, location),
+        // Every registered URI is visible ASCII and everything added is percent-encoded.
+        Err(_) => return StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+    };
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+    response
+}

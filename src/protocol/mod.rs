@@ -1,0 +1,69 @@
+//! The protocol endpoints. `authorize` and `token` are lists of steps; each grant type and each way for a client
+//! to authenticate is one file.
+
+pub mod authorize;
+pub mod client_auth;
+pub mod discovery;
+pub mod introspect;
+pub mod jwks;
+pub mod revoke;
+pub mod token;
+pub mod userinfo;
+
+use axum::http::HeaderMap;
+
+use crate::http::error::OAuthError;
+use crate::http::limits::{BodyError, FormBody};
+use crate::spec::params::Params;
+
+/// The parameters of a posted form, each at most once (RFC 6749 §3.2).
+fn form(body: Result<FormBody, BodyError>) -> Result<Params, FormError> {
+    let FormBody(bytes) = body.map_err(FormError::Body)?;
+    let params = Params::parse(&bytes).map_err(|error| FormError::OAuth(error.into()))?;
+    match params.repeated() {
+        Some(name) => Err(FormError::OAuth(OAuthError::invalid_request(format!(
+            "{name} was sent more than once"
+        )))),
+        None => Ok(params),
+    }
+}
+
+/// A body that is no usable form.
+#[derive(Debug)]
+enum FormError {
+    Body(BodyError),
+    OAuth(OAuthError),
+}
+
+impl axum::response::IntoResponse for FormError {
+    fn into_response(self) -> axum::response::Response {
+        match self {
+            Self::Body(error) => error.into_response(),
+            Self::OAuth(error) => error.into_response(),
+        }
+    }
+}
+
+impl From<OAuthError> for FormError {
+    fn from(error: OAuthError) -> Self {
+        Self::OAuth(error)
+    }
+}
+
+/// The token of `Authorization: Bearer` (RFC 6750 §2.1); `Err` when the header is there and is not that.
+fn bearer(headers: &HeaderMap) -> Result<Option<&str>, ()> {
+    let mut values = headers.get_all(axum::http::header::AUTHORIZATION).iter();
+    match (values.next(), values.next()) {
+        (None, _) => Ok(None),
+        (Some(value), None) => {
+            let (scheme, token) = value.to_str().map_err(|_| ())?.split_once(' ').ok_or(())?;
+            let token = token.trim_matches(' ');
+            if scheme.eq_ignore_ascii_case("bearer") && !token.is_empty() {
+                Ok(Some(token))
+            } else {
+                Err(())
+            }
+        }
+        (Some(_), Some(_)) => Err(()),
+    }
+}

@@ -1,0 +1,67 @@
+//! `/revoke` (RFC 7009): a client takes back its own tokens. 200 means that no instance calls the token active
+//! again; if that cannot be promised right now, the answer is 503.
+
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Response};
+
+use super::client_auth::authenticate;
+use super::form;
+use crate::crypto::credential::CredentialKind;
+use crate::domain::ids::GrantId;
+use crate::http::error::OAuthError;
+use crate::http::headers::json_no_store;
+use crate::http::limits::{BodyError, FormBody};
+use crate::http::site::Site;
+use crate::service::access_token::{self, TokenError};
+use crate::service::revoke;
+use crate::spec::params::Params;
+
+/// `POST /revoke`.
+pub async fn post(
+    State(site): State<Site>,
+    headers: HeaderMap,
+    body: Result<FormBody, BodyError>,
+) -> Response {
+    let params = match form(body) {
+        Ok(params) => params,
+        Err(error) => return error.into_response(),
+    };
+    match answer(&site, &headers, &params).await {
+        Ok(()) => (StatusCode::OK, json_no_store()).into_response(),
+        Err(error) => error.into_response(),
+    }
+}
+
+async fn answer(site: &Site, headers: &HeaderMap, params: &Params) -> Result<(), OAuthError> {
+    let services = &site.services;
+    let now = services.clock.now();
+    let caller = authenticate(site, headers, params, now).await?;
+    let own = &caller.client().id;
+    let token = params
+        .find("token")
+        .ok_or_else(|| OAuthError::invalid_request("token is missing"))?;
+    match services.credentials.open_any(token) {
+        // Any generation ends the family: whoever holds an old one may end what came of it. A code of the
+        // client's own ends its grant as well.
+        Some((CredentialKind::RefreshToken | CredentialKind::AuthorizationCode, credential)) => {
+            let id = GrantId(uuid::Uuid::from_bytes(credential.grant_id));
+            let found = services.store.find_grant(id, now).await?;
+            // Somebody else's token: nothing happens, and nothing is told (RFC 7009 §2.1).
+            if found.is_some_and(|standing| standing.grant.client_id == *own) {
+                tracing::info!(client.id = %own, grant.id = %id, "client {own} revoked grant {id}");
+                revoke::grant(services, id, now).await?;
+            }
+        }
+        None => match access_token::verify(services, token, now).await {
+            Ok(token) if token.client_id == *own => {
+                tracing::info!(client.id = %own, "client {own} revoked an access token");
+                revoke::access_token(services, token.jti.as_bytes(), token.expires_at).await?;
+            }
+            // Unknown, expired or foreign: there is nothing to revoke (RFC 7009 §2.2).
+            Ok(_) | Err(TokenError::Inactive(_)) => {}
+            Err(TokenError::Store(error)) => return Err(error.into()),
+        },
+    }
+    Ok(())
+}

@@ -1,0 +1,50 @@
+//! `grant_type=authorization_code` (RFC 6749 §4.1.3, RFC 7636 §4.5).
+
+use super::TokenRequest;
+use crate::http::error::OAuthError;
+use crate::http::site::Site;
+use crate::service::issue::{Basis, Issuance, TokenResponse, issue};
+use crate::service::redeem;
+use crate::spec::grant_type::GrantType;
+use crate::spec::pkce::CodeVerifier;
+
+pub(super) async fn answer(
+    site: &Site,
+    request: &TokenRequest,
+) -> Result<TokenResponse, OAuthError> {
+    let client = request.client.client();
+    let code = request.require("code")?;
+    let redirect_uri = request.require("redirect_uri")?;
+    let verifier = code_verifier(request)?;
+    let grant = redeem::code(
+        &site.services,
+        client,
+        code,
+        redirect_uri,
+        verifier.as_ref(),
+        request.now,
+    )
+    .await?;
+    let resources = request.resources(site, &grant.resources).await?;
+    let issuance = Issuance {
+        client,
+        grant_type: GrantType::AuthorizationCode,
+        basis: Basis::Grant(&grant),
+        scope: &grant.scope,
+        resources: &resources,
+        now: request.now,
+    };
+    Ok(issue(&site.services, issuance).await?)
+}
+
+fn code_verifier(request: &TokenRequest) -> Result<Option<CodeVerifier>, OAuthError> {
+    match request.params.find("code_verifier") {
+        None => Ok(None),
+        Some(text) => match CodeVerifier::parse(text) {
+            Some(verifier) => Ok(Some(verifier)),
+            None => Err(OAuthError::invalid_grant(
+                "code_verifier must be 43 to 128 unreserved characters (RFC 7636 section 4.1)",
+            )),
+        },
+    }
+}

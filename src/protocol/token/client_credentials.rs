@@ -1,0 +1,58 @@
+//! `grant_type=client_credentials` (RFC 6749 §4.4).
+
+use super::TokenRequest;
+use crate::domain::client::DEFAULT_SCOPE;
+use crate::http::error::OAuthError;
+use crate::http::site::Site;
+use crate::service::issue::{Basis, Issuance, TokenResponse, issue};
+use crate::spec::error_code::ErrorCode;
+use crate::spec::grant_type::GrantType;
+use crate::spec::scope::Scope;
+
+pub(super) async fn answer(
+    site: &Site,
+    request: &TokenRequest,
+) -> Result<TokenResponse, OAuthError> {
+    let client = request.client.client();
+    if client.is_public() {
+        return Err(OAuthError::new(
+            ErrorCode::UnauthorizedClient,
+            "a public client cannot use client_credentials",
+        ));
+    }
+    let scope = scope(request)?;
+    let resources = request.resources(site, &[]).await?;
+    let issuance = Issuance {
+        client,
+        grant_type: GrantType::ClientCredentials,
+        basis: Basis::Client,
+        scope: &scope,
+        resources: &resources,
+        now: request.now,
+    };
+    Ok(issue(&site.services, issuance).await?)
+}
+
+/// What is asked for, else everything the client is registered for; nothing that is about a person.
+fn scope(request: &TokenRequest) -> Result<Scope, OAuthError> {
+    let about_people: Scope = DEFAULT_SCOPE.split(' ').collect();
+    let own: Scope = request
+        .client
+        .client()
+        .scope
+        .iter()
+        .filter(|token| !about_people.contains(token))
+        .collect();
+    let Some(text) = request.params.find("scope") else {
+        return Ok(own);
+    };
+    let asked = Scope::parse(text)
+        .map_err(|error| OAuthError::new(ErrorCode::InvalidScope, error.to_string()))?;
+    match asked.first_outside(&own) {
+        Some(token) => Err(OAuthError::new(
+            ErrorCode::InvalidScope,
+            format!("scope {token} is not one that this client may have for itself"),
+        )),
+        None => Ok(asked),
+    }
+}

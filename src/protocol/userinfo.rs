@@ -1,0 +1,238 @@
+//! `/userinfo` (OpenID Connect Core §5.3).
+
+use axum::extract::{RawQuery, State};
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue, WWW_AUTHENTICATE};
+use axum::http::{HeaderMap, Method, StatusCode};
+use axum::response::{IntoResponse, Response};
+use serde_json::{Map, Value, json};
+
+use super::{bearer, form};
+use crate::domain::user::User;
+use crate::http::error::{OAuthError, plain};
+use crate::http::headers::json_no_store;
+use crate::http::limits::{BodyError, FormBody};
+use crate::http::site::Site;
+use crate::service::access_token::{self, AccessToken, TokenError};
+use crate::spec::error_code::ErrorCode;
+use crate::spec::params::Params;
+use crate::spec::standard_claims;
+use crate::spec::time::Ts;
+use crate::store::error::StoreError;
+
+/// `GET` and `POST /userinfo`.
+pub async fn userinfo(
+    State(site): State<Site>,
+    method: Method,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
+    body: Result<FormBody, BodyError>,
+) -> Response {
+    let params = match posted(&method, &headers, body) {
+        Ok(params) => params,
+        Err(response) => return *response,
+    };
+    match answer(&site, &headers, query.as_deref(), &params).await {
+        Ok(response) => response,
+        Err(refusal) => refusal.into_response(),
+    }
+}
+
+/// The form of a POST that has one; without a body the token is in the header.
+fn posted(
+    method: &Method,
+    headers: &HeaderMap,
+    body: Result<FormBody, BodyError>,
+) -> Result<Params, Box<Response>> {
+    if method != Method::POST || !headers.contains_key(CONTENT_TYPE) {
+        return Ok(Params::default());
+    }
+    match form(body) {
+        Ok(params) => Ok(params),
+        // A body that is no form cannot hold the token; with a header that does not matter (RFC 6750 §2.2).
+        Err(_) if matches!(bearer(headers), Ok(Some(_))) => Ok(Params::default()),
+        Err(error) => Err(Box::new(error.into_response())),
+    }
+}
+
+/// Why nothing is told (RFC 6750 §3.1).
+enum Refusal {
+    /// No token at all: a bare challenge.
+    NoToken,
+    /// A code and a sentence, in the challenge and in the body.
+    Bearer(ErrorCode, &'static str),
+    /// Not the token's fault.
+    Other(OAuthError),
+}
+
+impl From<StoreError> for Refusal {
+    fn from(error: StoreError) -> Self {
+        Self::Other(error.into())
+    }
+}
+
+impl IntoResponse for Refusal {
+    fn into_response(self) -> Response {
+        let (status, challenge, body) = match self {
+            Self::NoToken => (
+                StatusCode::UNAUTHORIZED,
+                "Bearer realm=\"signet\"".to_owned(),
+                json!({ "error": "invalid_token", "error_description": "no access token was sent" }),
+            ),
+            Self::Bearer(code, sentence) => {
+                let status = match code {
+                    ErrorCode::InsufficientScope => StatusCode::FORBIDDEN,
+                    ErrorCode::InvalidRequest => StatusCode::BAD_REQUEST,
+                    _ => StatusCode::UNAUTHORIZED,
+                };
+                let challenge = format!(
+                    "Bearer realm=\"signet\", error=\"{}\", error_description=\"{}\"",
+                    code.as_str(),
+                    plain(sentence)
+                );
+                (
+                    status,
+                    challenge,
+                    json!({ "error": code.as_str(), "error_description": plain(sentence) }),
+                )
+            }
+            Self::Other(error) => return error.into_response(),
+        };
+        let mut response = (status, json_no_store(), body.to_string()).into_response();
+        if let Ok(value) = HeaderValue::from_str(&challenge) {
+            response.headers_mut().insert(WWW_AUTHENTICATE, value);
+        }
+        response
+    }
+}
+
+async fn answer(
+    site: &Site,
+    headers: &HeaderMap,
+    query: Option<&str>,
+    params: &Params,
+) -> Result<Response, Refusal> {
+    let now = site.services.clock.now();
+    let token = presented(headers, query, params)?;
+    let token = match access_token::verify_standing(&site.services, token, now).await {
+        Ok(token) => token,
+        Err(TokenError::Inactive(sentence)) => {
+            return Err(Refusal::Bearer(ErrorCode::InvalidToken, sentence));
+        }
+        Err(TokenError::Store(error)) => return Err(error.into()),
+    };
+    let user = subject(site, &token, now).await?;
+    let claims = released(site, &token, &user, now).await?;
+    respond(site, &token, claims, now).await
+}
+
+/// The token, sent in exactly one way (RFC 6750 §2); never in the query, which ends up in logs (RFC 9700 §4.3.2).
+fn presented<'a>(
+    headers: &'a HeaderMap,
+    query: Option<&str>,
+    params: &'a Params,
+) -> Result<&'a str, Refusal> {
+    let in_query = query.is_some_and(|query| {
+        query
+            .split('&')
+            .any(|pair| pair == "access_token" || pair.starts_with("access_token="))
+    });
+    if in_query {
+        return Err(Refusal::Bearer(
+            ErrorCode::InvalidRequest,
+            "access_token must not be sent in the query; use the Authorization header",
+        ));
+    }
+    let in_header = bearer(headers).map_err(|()| {
+        Refusal::Bearer(
+            ErrorCode::InvalidRequest,
+            "the Authorization header must be Bearer and the token",
+        )
+    })?;
+    match (in_header, params.find("access_token")) {
+        (Some(_), Some(_)) => Err(Refusal::Bearer(
+            ErrorCode::InvalidRequest,
+            "access_token was sent in two ways",
+        )),
+        (Some(token), None) | (None, Some(token)) => Ok(token),
+        (None, None) => Err(Refusal::NoToken),
+    }
+}
+
+/// The person, if the token is one that lets Signet speak about them.
+async fn subject(site: &Site, token: &AccessToken, _now: Ts) -> Result<User, Refusal> {
+    let issuer = site.services.config.issuer.as_str();
+    if !token.audience.iter().any(|audience| audience == issuer) {
+        return Err(Refusal::Bearer(
+            ErrorCode::InvalidToken,
+            "the token was issued for another audience",
+        ));
+    }
+    let Some(user_id) = token.user_id.filter(|_| token.scope.is_openid()) else {
+        return Err(Refusal::Bearer(
+            ErrorCode::InsufficientScope,
+            "the token lacks the scope openid",
+        ));
+    };
+    let user = site.services.store.find_user(user_id).await?;
+    user.filter(|user| user.disabled_at.is_none())
+        .ok_or(Refusal::Bearer(
+            ErrorCode::InvalidToken,
+            "the token's subject is gone",
+        ))
+}
+
+/// The claims of the token's scope and those the `claims` parameter asked for.
+async fn released(
+    site: &Site,
+    token: &AccessToken,
+    user: &User,
+    now: Ts,
+) -> Result<Map<String, Value>, Refusal> {
+    let grant = match token.grant_id {
+        Some(id) => site.services.store.find_grant(id, now).await?,
+        None => None,
+    };
+    let asked: Vec<String> = grant
+        .map(|standing| standing.grant.claims.userinfo.into_keys().collect())
+        .unwrap_or_default();
+    let mut claims = standard_claims::released(
+        user.all_claims(),
+        &token.scope,
+        asked.iter().map(String::as_str),
+    );
+    claims.insert("sub".to_owned(), user.id.to_string().into());
+    Ok(claims)
+}
+
+/// JSON, or a signed JWT for clients that registered `userinfo_signed_response_alg` (OpenID Connect Core §5.3.2).
+async fn respond(
+    site: &Site,
+    token: &AccessToken,
+    mut claims: Map<String, Value>,
+    now: Ts,
+) -> Result<Response, Refusal> {
+    let client = site.services.clients.find(&token.client_id).await?;
+    let Some(alg) = client.and_then(|client| client.metadata.userinfo_signed_response_alg) else {
+        return Ok((json_no_store(), Value::Object(claims).to_string()).into_response());
+    };
+    claims.insert(
+        "iss".to_owned(),
+        site.services.config.issuer.as_str().into(),
+    );
+    claims.insert("aud".to_owned(), token.client_id.as_str().into());
+    let ring = site.services.keys.ring();
+    let key = ring
+        .active(alg, now)
+        .map_err(|error| Refusal::Other(error.into()))?;
+    let jwt = key
+        .sign("JWT", &claims)
+        .map_err(|error| Refusal::Other(crate::service::keys::KeyError::from(error).into()))?;
+    Ok((
+        [
+            (CONTENT_TYPE, "application/jwt"),
+            (CACHE_CONTROL, "no-store"),
+        ],
+        jwt,
+    )
+        .into_response())
+}

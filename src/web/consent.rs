@@ -1,0 +1,99 @@
+//! `/consent`: may this application have that?
+
+use axum::http::StatusCode;
+use axum::response::Response;
+
+use super::pages::{ConsentPage, ScopeLine};
+use super::visit::{Visit, logo_source};
+use crate::domain::authorization::Pending;
+use crate::domain::session::Session;
+use crate::http::headers::Page;
+use crate::http::limits::{BodyError, FormBody};
+use crate::http::page_error::PageError;
+use crate::service::authorization::{self, Resolved};
+use crate::service::consent;
+use crate::spec::params::Params;
+
+/// `GET /consent`.
+pub async fn get(visit: Visit) -> Result<Response, PageError> {
+    let query = visit.query()?;
+    let (pending, session, resolved) = match asked(&visit, &query).await? {
+        Asked::Ready(ready) => *ready,
+        Asked::Elsewhere(response) => return Ok(response),
+    };
+    let Resolved { client, request } = &resolved;
+    let page = ConsentPage {
+        layout: visit.layout("Allow access"),
+        flow: visit.site.services.flows.seal(&pending),
+        csrf: visit.csrf(),
+        client_name: client.shown_name().to_owned(),
+        client_logo: client.metadata.logo_uri.clone(),
+        client_uri: client.metadata.client_uri.clone(),
+        policy_uri: client.metadata.policy_uri.clone(),
+        tos_uri: client.metadata.tos_uri.clone(),
+        account: session.username.clone(),
+        scopes: request.scope.iter().map(ScopeLine::of).collect(),
+        redirect_host: request.target.redirect.shown_host(),
+    };
+    let logo = logo_source(Some(client));
+    let kind = Page {
+        image_source: logo.as_deref(),
+        ..Page::FLOW
+    };
+    Ok(visit.html(StatusCode::OK, &kind, &page))
+}
+
+/// `POST /consent`.
+pub async fn post(visit: Visit, body: Result<FormBody, BodyError>) -> Result<Response, PageError> {
+    let form = visit.form(body)?;
+    let (pending, session, resolved) = match asked(&visit, &form).await? {
+        Asked::Ready(ready) => *ready,
+        Asked::Elsewhere(response) => return Ok(response),
+    };
+    let services = &visit.site.services;
+    let answered = match form.find("action") {
+        Some("allow") => {
+            consent::remember(
+                services,
+                session.user_id,
+                &resolved.client,
+                &resolved.request,
+                visit.now,
+            )
+            .await?;
+            Pending {
+                consented: Some(session.id),
+                ..pending
+            }
+        }
+        Some("deny") => Pending {
+            denied: true,
+            ..pending
+        },
+        Some(_) | None => return Err(PageError::bad_request("action must be allow or deny.")),
+    };
+    Ok(visit.go("/authorize", &[("flow", &services.flows.seal(&answered))]))
+}
+
+enum Asked {
+    Ready(Box<(Pending, Session, Resolved)>),
+    Elsewhere(Response),
+}
+
+/// The request and the person it is put to. If it cannot be put to anybody, `/authorize` knows where to go.
+async fn asked(visit: &Visit, params: &Params) -> Result<Asked, PageError> {
+    let services = &visit.site.services;
+    let pending = visit
+        .pending(params)?
+        .ok_or_else(|| PageError::stale_flow("The address is incomplete."))?;
+    let session = visit.session().await?;
+    match (
+        authorization::resolve(services, &pending, visit.now).await,
+        session,
+    ) {
+        (Ok(resolved), Some(session)) => Ok(Asked::Ready(Box::new((pending, session, resolved)))),
+        (Ok(_) | Err(_), _) => Ok(Asked::Elsewhere(
+            visit.go("/authorize", &[("flow", &services.flows.seal(&pending))]),
+        )),
+    }
+}

@@ -1,0 +1,249 @@
+//! `/login`: who are you?
+
+use axum::http::StatusCode;
+use axum::http::header::{RETRY_AFTER, SET_COOKIE};
+use axum::response::Response;
+
+use super::pages::{LoginPage, SelectAccountPage};
+use super::visit::{Visit, logo_source};
+use crate::domain::authorization::Pending;
+use crate::http::cookies::Cookie;
+use crate::http::headers::Page;
+use crate::http::limits::{BodyError, FormBody};
+use crate::http::page_error::PageError;
+use crate::service::login::{LoginError, with_password};
+use crate::service::sessions;
+use crate::spec::params::Params;
+use crate::spec::prompt::Prompt;
+
+/// `GET /login`.
+pub async fn get(visit: Visit) -> Result<Response, PageError> {
+    let query = visit.query()?;
+    let pending = visit.pending(&query)?;
+    let session = visit.session().await?;
+    let asked = pending.as_ref().map(asked_prompt).unwrap_or_default();
+    if let (Some(pending), Some(session)) = (&pending, &session)
+        && asked.select_account
+        && !asked.login
+        && query.find("account") != Some("other")
+    {
+        return select_account(&visit, pending, &session.username).await;
+    }
+    let known = session
+        .map(|session| session.username)
+        .filter(|_| query.find("account") != Some("other"));
+    let hint = pending
+        .as_ref()
+        .and_then(|pending| parameter(pending, "login_hint"))
+        .map(str::to_owned);
+    let form = Form {
+        username: hint.or_else(|| known.clone()).unwrap_or_default(),
+        known: known.is_some(),
+        ..Form::default()
+    };
+    show(&visit, pending.as_ref(), form, StatusCode::OK).await
+}
+
+/// `POST /login`.
+pub async fn post(visit: Visit, body: Result<FormBody, BodyError>) -> Result<Response, PageError> {
+    let form = visit.form(body)?;
+    let pending = visit.pending(&form)?;
+    match form.find("action") {
+        Some("cancel") => Ok(cancel(&visit, pending)),
+        Some("continue") => go_on(&visit, pending).await,
+        Some("other") => Ok(other_account(&visit, &form)),
+        // Pressing Enter in some browsers names no button.
+        Some(_) | None => sign_in(&visit, &form, pending).await,
+    }
+}
+
+/// Checks name and password; only then is anything written.
+async fn sign_in(
+    visit: &Visit,
+    form: &Params,
+    pending: Option<Pending>,
+) -> Result<Response, PageError> {
+    let services = &visit.site.services;
+    let username = form.find("username").unwrap_or_default();
+    let password = form.find("password").unwrap_or_default().to_owned();
+    let user = match with_password(services, username, password).await {
+        Ok(user) => user,
+        Err(LoginError::Store(error)) => return Err(error.into()),
+        Err(refusal) => {
+            let (status, sentence) = refusal_shown(&refusal);
+            let again = Form {
+                username: username.to_owned(),
+                error: Some(sentence),
+                known: false,
+            };
+            let mut response = show(visit, pending.as_ref(), again, status).await?;
+            if status == StatusCode::SERVICE_UNAVAILABLE {
+                response
+                    .headers_mut()
+                    .insert(RETRY_AFTER, axum::http::HeaderValue::from_static("2"));
+            }
+            return Ok(response);
+        }
+    };
+    let before = visit.session().await?;
+    let Some((_, cookie)) = sessions::begin(services, &user, before, visit.now).await? else {
+        let again = Form {
+            username: username.to_owned(),
+            error: Some(refusal_shown(&LoginError::Wrong).1),
+            known: false,
+        };
+        return show(visit, pending.as_ref(), again, StatusCode::BAD_REQUEST).await;
+    };
+    let mut response = match pending {
+        Some(pending) => visit.go("/authorize", &[("flow", &services.flows.seal(&pending))]),
+        None => visit.go("/account", &[]),
+    };
+    response.headers_mut().append(
+        SET_COOKIE,
+        visit
+            .site
+            .cookies
+            .set(Cookie::Session, cookie.expose(), None),
+    );
+    Ok(response)
+}
+
+fn refusal_shown(refusal: &LoginError) -> (StatusCode, &'static str) {
+    match refusal {
+        LoginError::Wrong => (
+            StatusCode::BAD_REQUEST,
+            "That username and password do not fit together. Check both and try again.",
+        ),
+        LoginError::Disabled => (
+            StatusCode::FORBIDDEN,
+            "This account is switched off. Ask whoever runs this site.",
+        ),
+        LoginError::Busy | LoginError::Store(_) => (
+            StatusCode::SERVICE_UNAVAILABLE,
+            "Many people are signing in right now. Try again in a few seconds.",
+        ),
+    }
+}
+
+/// The person turns away: the application is told.
+fn cancel(visit: &Visit, pending: Option<Pending>) -> Response {
+    match pending {
+        Some(pending) => {
+            let denied = Pending {
+                denied: true,
+                ..pending
+            };
+            visit.go(
+                "/authorize",
+                &[("flow", &visit.site.services.flows.seal(&denied))],
+            )
+        }
+        None => visit.go("/login", &[]),
+    }
+}
+
+/// The person goes on as who they are.
+async fn go_on(visit: &Visit, pending: Option<Pending>) -> Result<Response, PageError> {
+    let session = visit.session().await?;
+    Ok(match (pending, session) {
+        (Some(pending), session) => {
+            let chosen = Pending {
+                selected: session.map(|session| session.id),
+                ..pending
+            };
+            visit.go(
+                "/authorize",
+                &[("flow", &visit.site.services.flows.seal(&chosen))],
+            )
+        }
+        (None, _) => visit.go("/account", &[]),
+    })
+}
+
+fn other_account(visit: &Visit, form: &Params) -> Response {
+    match form.find("flow") {
+        Some(flow) => visit.go("/login", &[("account", "other"), ("flow", flow)]),
+        None => visit.go("/login", &[]),
+    }
+}
+
+async fn select_account(
+    visit: &Visit,
+    pending: &Pending,
+    account: &str,
+) -> Result<Response, PageError> {
+    let client = visit.client_of(pending).await?;
+    let page = SelectAccountPage {
+        layout: visit.layout("Choose an account"),
+        flow: visit.site.services.flows.seal(pending),
+        csrf: visit.csrf(),
+        client_name: client.as_ref().map(|client| client.shown_name().to_owned()),
+        client_logo: client
+            .as_ref()
+            .and_then(|client| client.metadata.logo_uri.clone()),
+        account: account.to_owned(),
+    };
+    let logo = logo_source(client.as_deref());
+    let kind = Page {
+        image_source: logo.as_deref(),
+        ..Page::FLOW
+    };
+    Ok(visit.html(StatusCode::OK, &kind, &page))
+}
+
+#[derive(Default)]
+struct Form {
+    username: String,
+    error: Option<&'static str>,
+    /// Whether the person is signed in and must prove it again.
+    known: bool,
+}
+
+async fn show(
+    visit: &Visit,
+    pending: Option<&Pending>,
+    form: Form,
+    status: StatusCode,
+) -> Result<Response, PageError> {
+    let client = match pending {
+        Some(pending) => visit.client_of(pending).await?,
+        None => None,
+    };
+    let metadata = client
+        .as_ref()
+        .map(|client| client.metadata.clone())
+        .unwrap_or_default();
+    let page = LoginPage {
+        layout: visit.layout("Sign in"),
+        flow: pending.map(|pending| visit.site.services.flows.seal(pending)),
+        csrf: visit.csrf(),
+        client_name: client.as_ref().map(|client| client.shown_name().to_owned()),
+        client_logo: metadata.logo_uri,
+        username: form.username,
+        error: form.error.map(str::to_owned),
+        reauthenticate: form.known,
+        cancel: pending.is_some(),
+        policy_uri: metadata.policy_uri,
+        tos_uri: metadata.tos_uri,
+    };
+    let logo = logo_source(client.as_deref());
+    let kind = Page {
+        image_source: logo.as_deref(),
+        ..Page::FLOW
+    };
+    Ok(visit.html(status, &kind, &page))
+}
+
+fn asked_prompt(pending: &Pending) -> Prompt {
+    parameter(pending, "prompt")
+        .and_then(|prompt| Prompt::parse(prompt).ok())
+        .unwrap_or_default()
+}
+
+fn parameter<'a>(pending: &'a Pending, name: &str) -> Option<&'a str> {
+    pending
+        .params
+        .iter()
+        .find(|(known, _)| known == name)
+        .map(|(_, value)| value.as_str())
+}

@@ -1,0 +1,106 @@
+//! `/setup?token=…`: the first administrator.
+
+use axum::http::StatusCode;
+use axum::response::Response;
+
+use super::pages::SetupPage;
+use super::visit::Visit;
+use crate::crypto::password::PasswordError;
+use crate::crypto::secret::PlainToken;
+use crate::http::headers::Page;
+use crate::http::limits::{BodyError, FormBody};
+use crate::http::page_error::PageError;
+use crate::service::setup::{self, SetUp};
+use crate::service::users::UserError;
+
+/// `GET /setup`.
+pub async fn get(visit: Visit) -> Result<Response, PageError> {
+    let query = visit.query()?;
+    let token = PlainToken::new(query.find("token").unwrap_or_default());
+    if !setup::is_valid(&visit.site.services, &token, visit.now).await? {
+        return Err(bad_link());
+    }
+    Ok(show(&visit, &token, "", None))
+}
+
+/// `POST /setup`.
+pub async fn post(visit: Visit, body: Result<FormBody, BodyError>) -> Result<Response, PageError> {
+    let services = &visit.site.services;
+    let form = visit.form(body)?;
+    let token = PlainToken::new(form.find("token").unwrap_or_default());
+    if !setup::is_valid(services, &token, visit.now).await? {
+        return Err(bad_link());
+    }
+    let username = form.find("username").unwrap_or_default();
+    let password = form.find("password").unwrap_or_default();
+    if form.find("password_again").unwrap_or_default() != password {
+        return Ok(show(
+            &visit,
+            &token,
+            username,
+            Some("The two passwords differ.".to_owned()),
+        ));
+    }
+    match setup::create_administrator(services, &token, username, password.to_owned(), visit.now)
+        .await
+    {
+        Ok(SetUp::Created(_)) => {
+            let page = SetupPage {
+                layout: visit.layout("The administrator is ready"),
+                token: String::new(),
+                csrf: visit.csrf(),
+                username: username.to_owned(),
+                error: None,
+                done: true,
+            };
+            Ok(visit.html(StatusCode::OK, &Page::OWN, &page))
+        }
+        Ok(SetUp::BadLink) => Err(bad_link()),
+        Err(UserError::Store(error)) => Err(error.into()),
+        Err(UserError::Password(PasswordError::Busy)) => Ok(show(
+            &visit,
+            &token,
+            username,
+            Some("Many people are signing in right now. Try again in a few seconds.".to_owned()),
+        )),
+        Err(error) => Ok(show(&visit, &token, username, Some(sentence(&error)))),
+    }
+}
+
+/// The error as a sentence of its own.
+fn sentence(error: &UserError) -> String {
+    let text = error.to_string();
+    let mut letters = text.chars();
+    let first = letters
+        .next()
+        .map(|first| first.to_uppercase().to_string())
+        .unwrap_or_default();
+    format!("{first}{}.", letters.as_str())
+}
+
+fn show(visit: &Visit, token: &PlainToken, username: &str, error: Option<String>) -> Response {
+    let status = if error.is_some() {
+        StatusCode::BAD_REQUEST
+    } else {
+        StatusCode::OK
+    };
+    let page = SetupPage {
+        layout: visit.layout("Set up"),
+        token: token.expose().to_owned(),
+        csrf: visit.csrf(),
+        username: username.to_owned(),
+        error,
+        done: false,
+    };
+    visit.html(status, &Page::OWN, &page)
+}
+
+fn bad_link() -> PageError {
+    PageError {
+        status: StatusCode::NOT_FOUND,
+        heading: "This set-up link does not work",
+        message: "It was used before, has expired, or is incomplete.".into(),
+        hint: Some("Run “signet admin recover” where Signet runs; it prints a new link.".into()),
+        code: None,
+    }
+}
