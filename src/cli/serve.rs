@@ -6,7 +6,6 @@ use serde_json::json;
 
 use super::answer;
 use crate::app;
-use crate::app::router::Options;
 use crate::config::Config;
 use crate::service::demo::{self, DemoCredentials};
 use crate::service::{Services, setup};
@@ -36,10 +35,15 @@ pub async fn run(config: Config, dev: bool, json: bool) -> anyhow::Result<()> {
         None
     };
     let greeting = greeting(&services, demo.as_ref(), json).await?;
-    let ready = || {
-        let _ = answer::print(&greeting);
-    };
-    app::run(services, Options::default(), shutdown, ready).await?;
+    app::run(
+        services,
+        app::router::Options::default(),
+        shutdown,
+        move || {
+            let _ = answer::print(&greeting);
+        },
+    )
+    .await?;
     Ok(())
 }
 
