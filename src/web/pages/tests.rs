@@ -167,6 +167,12 @@ fn pages_of(text: &str) -> Vec<(&'static str, String)> {
                         body: t(),
                     }),
                     note: t(),
+                    folded: false,
+                    checks: vec![Check {
+                        name: t(),
+                        passed: false,
+                        detail: t(),
+                    }],
                     decoded: vec![Decoded {
                         name: t(),
                         header_json: t(),
