@@ -10,6 +10,7 @@ use crate::config::Config;
 use crate::service::demo::{self, DemoCredentials};
 use crate::service::{Services, setup};
 use crate::telemetry::metrics;
+use crate::web::playground::PlaygroundOptions;
 
 /// How to serve.
 #[derive(Debug, Args)]
@@ -45,6 +46,16 @@ pub async fn run(config: Config, dev: bool, json: bool) -> anyhow::Result<()> {
     )
     .await?;
     Ok(())
+}
+
+fn playground_of(demo: DemoCredentials) -> PlaygroundOptions {
+    PlaygroundOptions {
+        client_id: demo.client_id.to_owned(),
+        api_client_id: demo.api_client_id.to_owned(),
+        api_secret: demo.api_client_secret,
+        demo_username: demo.username.to_owned(),
+        demo_password: demo.password.to_owned(),
+    }
 }
 
 /// What somebody who started a server should do next.

@@ -110,13 +110,10 @@ async fn sign_in(
 
 fn refusal_shown(refusal: &LoginError) -> (StatusCode, &'static str) {
     match refusal {
-        LoginError::Wrong => (
+        // A disabled account looks like a wrong password: whoever guesses learns nothing (the log says which).
+        LoginError::Wrong | LoginError::Disabled => (
             StatusCode::BAD_REQUEST,
             "That username and password do not fit together. Check both and try again.",
-        ),
-        LoginError::Disabled => (
-            StatusCode::FORBIDDEN,
-            "This account is switched off. Ask whoever runs this site.",
         ),
         LoginError::Busy | LoginError::Store(_) => (
             StatusCode::SERVICE_UNAVAILABLE,

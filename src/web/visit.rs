@@ -69,7 +69,7 @@ impl Visit {
             status: error.status(),
             ..PageError::bad_request(format!("{error}."))
         })?;
-        Params::parse(&bytes).map_err(|error| PageError::bad_request(format!("{error}.")))
+        Params::parse_typed(&bytes).map_err(|error| PageError::bad_request(format!("{error}.")))
     }
 
     /// The parameters of a form that one of our own pages in this browser posted.
