@@ -36,14 +36,12 @@ pub async fn run(config: Config, dev: bool, json: bool) -> anyhow::Result<()> {
         None
     };
     let greeting = greeting(&services, demo.as_ref(), json).await?;
-    app::run(
-        services,
-        app::router::Options::default(),
-        shutdown,
-        move || {
-            let _ = answer::print(&greeting);
-        },
-    )
+    let options = app::router::Options {
+        playground: demo.map(playground_of),
+    };
+    app::run(services, options, shutdown, move || {
+        let _ = answer::print(&greeting);
+    })
     .await?;
     Ok(())
 }
