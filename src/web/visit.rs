@@ -91,9 +91,10 @@ impl Visit {
 
     /// The pending request that travels through this page, if it was begun in this browser.
     pub fn pending(&self, params: &Params) -> Result<Option<Pending>, PageError> {
-        let Some(flow) = params.find("flow") else {
+        if !params.contains("flow") {
             return Ok(None);
-        };
+        }
+        let flow = params.find("flow").unwrap_or_default();
         let opened = self
             .site
             .services

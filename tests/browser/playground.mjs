@@ -9,8 +9,7 @@ const browser = await launch();
 
 /// Presses a button of the playground; the newest exchange must be a success (or a refusal, when expected).
 async function press(page, id, shown) {
-  await page.click(`#playground-${id}`);
-  await page.waitForLoadState();
+  await Promise.all([page.waitForNavigation(), page.click(`#playground-${id}`)]);
   const latest = await page.textContent('#latest');
   assert.match(latest, shown, `after ${id}`);
 }

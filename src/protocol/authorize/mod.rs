@@ -129,7 +129,7 @@ fn read(text: &[u8]) -> Result<Params, PageError> {
 
 /// A request that goes on, or one that begins now.
 fn pending(site: &Site, browser: &Browser, params: &Params, now: Ts) -> Result<Pending, PageError> {
-    let Some(flow) = params.find("flow") else {
+    if !params.contains("flow") {
         let length: usize = params
             .pairs()
             .iter()
@@ -141,7 +141,8 @@ fn pending(site: &Site, browser: &Browser, params: &Params, now: Ts) -> Result<P
             )));
         }
         return Ok(begun(params, Some(browser), now));
-    };
+    }
+    let flow = params.find("flow").unwrap_or_default();
     let mut pending = site
         .services
         .flows
