@@ -33,7 +33,7 @@ async function wholeTour(page, withScript) {
   if (withScript) await looks(page, 'playground');
   await press(page, 'userinfo', /"?sub"?/);
   await press(page, 'introspect', /"?active"?:?\s*true/);
-  await press(page, 'refresh', /access_token/);
+  await press(page, 'refresh', /same person/);
   await press(page, 'revoke', /200/);
   await press(page, 'introspect', /"?active"?:?\s*false/);
   await press(page, 'refresh', /invalid_grant/);
