@@ -25,6 +25,12 @@ pub async fn run(config: Config, dev: bool, json: bool) -> anyhow::Result<()> {
     // First, so that a signal while starting is not lost.
     let shutdown = app::shutdown::on_signals().context("signals cannot be handled")?;
     metrics::install().context("metrics cannot be collected")?;
+    anyhow::ensure!(
+        !dev || !config.issuer.is_https(),
+        "serve --dev creates an account whose password everybody knows, so it serves only an issuer on this machine \
+         (http://localhost…), not {}",
+        config.issuer
+    );
     let services = Services::start(config).await?;
     let demo = if dev {
         Some(

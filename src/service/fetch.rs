@@ -293,11 +293,6 @@ mod tests {
         for foreign in ["", "token", "@other.example/", ".other.example/", "1/"] {
             assert!(own_url(&issuer, foreign).is_err(), "{foreign}");
         }
-        let tenant = Issuer::parse("https://id.example.com/tenant").unwrap();
-        assert_eq!(
-            own_url(&tenant, "/jwks").unwrap().as_str(),
-            "https://id.example.com/tenant/jwks"
-        );
     }
 
     #[test]

@@ -104,6 +104,11 @@ impl KeyRing {
         Arc::clone(&self.ring.read().unwrap_or_else(PoisonError::into_inner))
     }
 
+    /// Reads the keys there are.
+    pub async fn load(&self, now: Ts) -> Result<(), KeyError> {
+        self.reload(now).await
+    }
+
     /// Makes every algorithm have a key, and the ring loaded. Several starting instances may race for it.
     pub async fn ensure(&self, now: Ts) -> Result<(), KeyError> {
         self.reload(now).await?;
