@@ -279,14 +279,6 @@ fn key_at(text: &str, offset: usize) -> Option<&str> {
     Some(key.trim())
 }
 
-/// The key whose value begins at `at`, if it stands in the same line: Serde knows the place only.
-fn key_before(text: &str, at: usize) -> Option<&str> {
-    let (key, rest) = text.get(..at)?.rsplit('\n').next()?.split_once('=')?;
-    let key = key.trim();
-    let is_bare = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
-    (rest.trim().is_empty() && !key.is_empty() && key.chars().all(is_bare)).then_some(key)
-}
-
 fn optional_duration<'de, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Option<Duration>, D::Error> {
