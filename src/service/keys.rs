@@ -3,6 +3,7 @@
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
+use bytes::Bytes;
 use serde_json::{Value, json};
 use thiserror::Error;
 use tokio_util::sync::CancellationToken;
@@ -39,7 +40,7 @@ pub struct KeyRing {
 pub struct Ring {
     keys: Vec<LoadedKey>,
     verifying: Option<KeySet>,
-    jwks: Arc<str>,
+    jwks: Bytes,
 }
 
 struct LoadedKey {
@@ -239,7 +240,7 @@ impl KeyRing {
         let ring = Ring {
             keys,
             verifying: Some(verifying),
-            jwks: jwks.to_string().into(),
+            jwks: Bytes::from(jwks.to_string()),
         };
         *self.ring.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(ring);
         Ok(())
@@ -313,8 +314,8 @@ impl Ring {
 
     /// The public keys as a JWK Set (RFC 7517 §5).
     #[must_use]
-    pub fn jwks(&self) -> Arc<str> {
-        Arc::clone(&self.jwks)
+    pub fn jwks(&self) -> Bytes {
+        self.jwks.clone()
     }
 
     fn verify(&self, jwt: &str) -> Result<Verified, JoseError> {

@@ -58,14 +58,13 @@ impl Resources {
             .iter()
             .any(|resource| resource.identifier == identifier))
     }
+}
 
-    /// Every scope that means something here: the standard ones and those of the resource servers.
-    pub async fn scopes(&self) -> Result<Scope, StoreError> {
-        let standard: Scope = DEFAULT_SCOPE.split(' ').collect();
-        Ok(self
-            .all()
-            .await?
-            .iter()
-            .fold(standard, |scopes, resource| scopes.union(&resource.scopes)))
-    }
+/// Every scope that means something here: the standard ones and those of the resource servers.
+#[must_use]
+pub fn scopes(resources: &[Resource]) -> Scope {
+    let standard: Scope = DEFAULT_SCOPE.split(' ').collect();
+    resources
+        .iter()
+        .fold(standard, |scopes, resource| scopes.union(&resource.scopes))
 }

@@ -13,6 +13,7 @@ use crate::http::page_error::PageError;
 use crate::service::authorization::{self, Resolved};
 use crate::service::consent;
 use crate::spec::params::Params;
+use crate::spec::scope::Scope;
 
 /// `GET /consent`.
 pub async fn get(visit: Visit) -> Result<Response, PageError> {
@@ -32,7 +33,7 @@ pub async fn get(visit: Visit) -> Result<Response, PageError> {
         policy_uri: client.metadata.policy_uri.clone(),
         tos_uri: client.metadata.tos_uri.clone(),
         account: session.username.clone(),
-        scopes: request.scope.iter().map(ScopeLine::of).collect(),
+        scopes: lines(&request.scope),
         redirect_host: request.target.redirect.shown_host(),
     };
     let logo = logo_source(Some(client));
@@ -96,4 +97,11 @@ async fn asked(visit: &Visit, params: &Params) -> Result<Asked, PageError> {
             visit.go("/authorize", &[("flow", &services.flows.seal(&pending))]),
         )),
     }
+}
+
+/// Who you are comes first, then what else is asked for.
+fn lines(scope: &Scope) -> Vec<ScopeLine> {
+    let mut tokens: Vec<&str> = scope.iter().collect();
+    tokens.sort_by_key(|token| *token != Scope::OPENID);
+    tokens.into_iter().map(ScopeLine::of).collect()
 }
