@@ -1,8 +1,8 @@
 //! Every deployment that is at hand must answer alike.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use super::super::db::tests::{both, migrated, postgres_fresh, sqlite_fresh};
+use super::super::db::tests::{both, migrated, sqlite_fresh};
 use super::*;
 use crate::spec::time::Clock;
 
@@ -229,58 +229,5 @@ async fn what_is_used_once_is_used_once() {
             !one.once(3, b"jti", later()).await.unwrap()
                 || one.once(0, b"x", later()).await.unwrap()
         );
-    }
-}
-
-/// `cargo test --release -- --ignored costs --nocapture`
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "a measurement"]
-async fn costs_of_a_check() {
-    let mut all = both().await;
-    all.extend(postgres_fresh().await);
-    for (n, fresh) in all.iter().enumerate() {
-        let db = migrated(fresh).await;
-        let server = (n == 2).then(redis::tests::Server::start);
-        let url = server.as_ref().map(redis::tests::Server::url);
-        let revocations = Revocations::start(db.clone(), url.as_deref())
-            .await
-            .unwrap();
-        let _task = revocations.spawn_background(CancellationToken::new());
-        for n in 0..2000i64 {
-            commit(&db, Key::Jti(&n.to_be_bytes()), 1).await;
-        }
-        tokio::time::sleep(Duration::from_millis(1500)).await;
-        let name = match n {
-            0 => "SQLite",
-            1 => "PostgreSQL",
-            _ => "Redis",
-        };
-        for tasks in [1u32, 64] {
-            let began = Instant::now();
-            let per_task = 20_000 / tasks;
-            let running: Vec<_> = (0..tasks)
-                .map(|_| {
-                    let revocations = revocations.clone();
-                    tokio::spawn(async move {
-                        for n in 0..i64::from(per_task) {
-                            let jti = n.to_be_bytes();
-                            let keys = [
-                                Key::Jti(&jti),
-                                Key::Grant([1; 16]),
-                                Key::Session([2; 16]),
-                                Key::User([3; 16]),
-                                Key::Client("web"),
-                            ];
-                            revocations.check(&keys).await.unwrap();
-                        }
-                    })
-                })
-                .collect();
-            for task in running {
-                task.await.unwrap();
-            }
-            let each = began.elapsed() / (per_task * tasks);
-            println!("{name}, {tasks} tasks: {each:?} a check of 5 keys");
-        }
     }
 }

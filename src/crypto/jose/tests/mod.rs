@@ -139,32 +139,3 @@ fn keys_are_shared_between_threads() {
         }
     });
 }
-
-/// `cargo test --release --lib -- --ignored --nocapture microseconds`
-#[test]
-#[ignore = "a measurement, not a check"]
-fn microseconds_per_operation() {
-    fn time(mut operation: impl FnMut()) -> f64 {
-        const ROUNDS: u32 = 2000;
-        (0..5)
-            .map(|_| {
-                let start = std::time::Instant::now();
-                (0..ROUNDS).for_each(|_| operation());
-                start.elapsed().as_secs_f64() * 1e6 / f64::from(ROUNDS)
-            })
-            .fold(f64::INFINITY, f64::min)
-    }
-    let claims = json!({
-        "iss": "https://issuer.example.test", "sub": "5c1c1e0a-94a7-4a08-a4ac-4e8a70a6a6c6",
-        "aud": "https://api.example.test", "client_id": "web", "scope": "openid profile email",
-        "iat": 1_700_000_000, "exp": 1_700_000_300, "jti": "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_w"
-    });
-    for alg in SigningAlg::ALL {
-        let key = key(alg);
-        let keys = set(&[&key]);
-        let jwt = key.sign("at+jwt", &claims).unwrap();
-        let sign = time(|| drop(key.sign("at+jwt", &claims).unwrap()));
-        let verify = time(|| drop(keys.verify(&jwt, &[alg]).unwrap()));
-        eprintln!("{alg}: sign {sign:.1} µs, verify {verify:.1} µs");
-    }
-}
