@@ -75,6 +75,39 @@ on_every_engine! {
         assert_eq!(parameter(&callback, "error").as_deref(), Some("consent_required"));
     }
 
+    async fn claims_are_asked_for_like_scopes_oidc_core_5_5(server: Server) {
+        let browser = Browser::new(&server);
+        server.signed_in_with(&browser, &WEB, Authorization::of(&WEB, "openid")).await;
+        let claims = r#"{"userinfo":{"email":null},"id_token":{"email":{"essential":true}}}"#;
+        let asking = Authorization::of(&WEB, "openid").with("claims", claims);
+        let silent = browser.open(&asking.clone().with("prompt", "none").url(&server)).await.left_to();
+        assert_eq!(parameter(&silent, "error").as_deref(), Some("consent_required"));
+        let page = browser.open(&asking.url(&server)).await;
+        assert!(page.has("consent-allow") && page.body.contains("email address"), "{}", page.body);
+    }
+
+    async fn a_nul_in_claims_harms_nobody(server: Server) {
+        let browser = Browser::new(&server);
+        let claims = r#"{"userinfo":{"x\u0000":null,"name":{"value":"\u0000"}}}"#;
+        let request = Authorization::of(&WEB, "openid").with("claims", claims);
+        let callback = browser.sign_in_and_authorize(&request.url(&server), ALICE).await;
+        assert!(parameter(&callback, "code").is_some(), "{callback}");
+    }
+
+    async fn an_answer_counts_for_whom_the_page_showed(server: Server) {
+        let browser = Browser::new(&server);
+        let request = Authorization::of(&WEB, "openid email");
+        let page = browser.open(&request.url(&server)).await;
+        let fields = [("username", ALICE.0), ("password", ALICE.1)];
+        let shown_to_alice = browser.submit(&page, "login-submit", &fields).await;
+        assert!(shown_to_alice.has("consent-allow"), "{}", shown_to_alice.body);
+        // In another tab, somebody else signs in.
+        let other = browser.open(&Authorization::of(&WEB, "openid").with("prompt", "login").url(&server)).await;
+        browser.submit(&other, "login-submit", &[("username", BOB.0), ("password", BOB.1)]).await;
+        let again = browser.submit(&shown_to_alice, "consent-allow", &[]).await;
+        assert!(again.has("consent-allow") && again.body.contains(BOB.0), "asked anew, as bob: {}", again.body);
+    }
+
     async fn a_first_party_client_asks_for_no_consent(server: Server) {
         let browser = Browser::new(&server);
         let request = Authorization::of(&OWN, "openid profile");
