@@ -1,0 +1,28 @@
+.PHONY: run test bench check test-packages
+
+# Builds Signet and serves it on http://localhost:8080 with a demo user, a demo client and the playground.
+run:
+	@.ci/packages.sh build
+	cargo build --release --locked
+	./target/release/signet serve --dev
+
+# Runs every test on every engine and ends with a count; `make test ONLY=token_refresh` runs some.
+test: test-packages
+	@.ci/test.sh $(ONLY)
+
+# What the tests need beside Rust: servers, a browser, independent relying parties.
+test-packages:
+	@.ci/packages.sh build
+	@.ci/packages.sh test
+	@.ci/test-packages.sh
+
+# Measures a release build on each engine beside the machine's own limits and prints one table.
+bench:
+	@.ci/packages.sh build
+	@.ci/packages.sh test
+	cargo bench --locked --bench load
+
+# The quick half of .ci/run.
+check:
+	cargo fmt --check
+	cargo clippy --locked --all-targets -- -D warnings

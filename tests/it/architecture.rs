@@ -1,0 +1,234 @@
+//! The house rules of `src/README.md`, read off the sources.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// A module may use itself and what stands left of it; modules of one row never use each other.
+const ROOMS: [&[&str]; 10] = [
+    &["spec", "telemetry"],
+    &["crypto"],
+    &["domain"],
+    &["store"],
+    &["config"],
+    &["service"],
+    &["http"],
+    &["protocol", "web", "admin"],
+    &["app"],
+    &["cli"],
+];
+
+/// The rooms in which an outside crate may be named.
+const HOMES: [(&str, &[&str]); 8] = [
+    ("sqlx", &["store"]),
+    ("redis", &["store"]),
+    ("josekit", &["crypto"]),
+    ("argon2", &["crypto"]),
+    ("rand", &["crypto"]),
+    ("axum", &["http", "protocol", "web", "admin", "app", "cli"]),
+    ("askama", &["web"]),
+    ("cedar_policy", &["domain"]),
+];
+
+/// What one can hold in the head; the design says about 400.
+const LONGEST: usize = 450;
+
+#[test]
+fn a_room_uses_only_what_stands_left_of_it() {
+    let mut broken = Vec::new();
+    for source in sources() {
+        let Some(row) = row_of(&source.room) else {
+            continue;
+        };
+        for used in crate_paths(&source.code) {
+            let Some(other) = row_of(&used) else { continue };
+            if other > row || (other == row && used != source.room) {
+                broken.push(format!("{} uses crate::{used}", source.path));
+            }
+        }
+    }
+    assert!(broken.is_empty(), "{broken:#?}");
+}
+
+#[test]
+fn every_room_has_a_place_in_the_order() {
+    let rooms: BTreeSet<_> = sources().into_iter().map(|source| source.room).collect();
+    assert!(!rooms.is_empty());
+    let homeless: Vec<_> = rooms
+        .iter()
+        .filter(|room| row_of(room).is_none() && !room.is_empty())
+        .collect();
+    assert!(homeless.is_empty(), "{homeless:?}");
+}
+
+#[test]
+fn an_outside_crate_is_named_only_in_its_home() {
+    let mut broken = Vec::new();
+    for source in sources() {
+        for (name, homes) in HOMES {
+            if names_crate(&source.code, name) && !homes.contains(&source.room.as_str()) {
+                broken.push(format!("{} names {name}", source.path));
+            }
+        }
+    }
+    assert!(broken.is_empty(), "{broken:#?}");
+}
+
+#[test]
+fn spec_and_domain_wait_for_nothing() {
+    let pure = |source: &Source| source.room == "spec" || source.room == "domain";
+    let waits = |source: &Source| {
+        source
+            .code
+            .split(|c: char| !is_word(c))
+            .any(|word| word == "async" || word == "await")
+    };
+    let broken: Vec<_> = sources()
+        .into_iter()
+        .filter(pure)
+        .filter(waits)
+        .map(|source| source.path)
+        .collect();
+    assert!(broken.is_empty(), "{broken:#?}");
+}
+
+#[test]
+fn no_file_grows_past_what_one_can_hold_in_the_head() {
+    let long = |source: Source| {
+        (source.lines > LONGEST).then(|| format!("{}: {} lines", source.path, source.lines))
+    };
+    let broken: Vec<_> = sources().into_iter().filter_map(long).collect();
+    assert!(broken.is_empty(), "{broken:#?}");
+}
+
+struct Source {
+    path: String,
+    /// The first directory or file below `src/`; empty for `lib.rs` and `main.rs`.
+    room: String,
+    /// The text without comments.
+    code: String,
+    lines: usize,
+}
+
+fn sources() -> Vec<Source> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut files = Vec::new();
+    collect(&root, &mut files);
+    files.sort();
+    files.into_iter().map(|file| read(&root, &file)).collect()
+}
+
+fn collect(directory: &Path, files: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(directory).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            collect(&path, files);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            files.push(path);
+        }
+    }
+}
+
+fn read(root: &Path, file: &Path) -> Source {
+    let text = fs::read_to_string(file).unwrap();
+    let path = file
+        .strip_prefix(root)
+        .unwrap()
+        .to_str()
+        .unwrap()
+        .to_owned();
+    let first = path.split('/').next().unwrap().trim_end_matches(".rs");
+    let below = if matches!(first, "lib" | "main") {
+        ""
+    } else {
+        first
+    };
+    let code: Vec<_> = text
+        .lines()
+        .map(|line| line.split("//").next().unwrap())
+        .collect();
+    Source {
+        room: below.to_owned(),
+        code: code.join("\n"),
+        lines: text.lines().count(),
+        path,
+    }
+}
+
+fn row_of(room: &str) -> Option<usize> {
+    ROOMS.iter().position(|row| row.contains(&room))
+}
+
+/// The first segments of every `crate::…` path, also of `crate::{a, b::c}`.
+fn crate_paths(code: &str) -> BTreeSet<String> {
+    let mut rooms = BTreeSet::new();
+    for (at, found) in code.match_indices("crate::") {
+        if code[..at].ends_with(|c: char| is_word(c) || c == '$') {
+            continue;
+        }
+        let rest = &code[at + found.len()..];
+        match rest.strip_prefix('{') {
+            Some(list) => rooms.extend(top_level_names(list)),
+            None => rooms.extend([first_word(rest)]),
+        }
+    }
+    rooms
+}
+
+/// The names at the first level of a use list that has just been opened.
+fn top_level_names(list: &str) -> Vec<String> {
+    let (mut depth, mut names, mut fresh) = (0_usize, Vec::new(), true);
+    for (at, letter) in list.char_indices() {
+        match letter {
+            '{' => depth += 1,
+            '}' if depth == 0 => break,
+            '}' => depth -= 1,
+            ',' if depth == 0 => fresh = true,
+            _ if fresh && is_word(letter) => {
+                names.push(first_word(&list[at..]));
+                fresh = false;
+            }
+            _ => {}
+        }
+    }
+    names
+}
+
+fn names_crate(code: &str, name: &str) -> bool {
+    code.match_indices(name).any(|(at, _)| {
+        let before = &code[..at];
+        let after = &code[at + name.len()..];
+        let whole =
+            !before.ends_with(|c: char| is_word(c) || c == '.') && !after.starts_with(is_word);
+        // `redis::` and `use redis;`, but neither `ephemeral::redis::` nor `mod redis;` nor a variable.
+        let own_module = before.ends_with("::")
+            && !before
+                .trim_end_matches(':')
+                .ends_with(|c: char| !is_word(c));
+        whole && !own_module && (after.starts_with("::") || before.trim_end().ends_with("use"))
+    })
+}
+
+fn first_word(text: &str) -> String {
+    text.chars().take_while(|c| is_word(*c)).collect()
+}
+
+fn is_word(letter: char) -> bool {
+    letter.is_alphanumeric() || letter == '_'
+}
+
+#[test]
+fn the_rules_above_can_fail() {
+    let code = "use crate::{store::Store, web::{pages, crate_of}};\nfn f() { crate::cli::run() }";
+    assert_eq!(
+        crate_paths(code),
+        ["cli", "store", "web"].map(str::to_owned).into()
+    );
+    assert!(names_crate("use redis::Client;", "redis"));
+    assert!(names_crate("fn f() -> ::redis::Value {}", "redis"));
+    assert!(!names_crate(
+        "use super::redis::Shared; mod redis;",
+        "redis"
+    ));
+    assert!(!names_crate("let rand = operand::new();", "rand"));
+}

@@ -1,0 +1,223 @@
+//! What an operator sees: health, metrics, starting, stopping, the command line.
+
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::support::browser::Browser;
+use crate::support::client::{API, Answer, Authorization, MACHINE, WEB};
+use crate::support::engines::{Engine, on_every_engine};
+use crate::support::server::{ALICE, Server};
+
+on_every_engine! {
+    async fn health_and_metrics_are_on_the_management_listener_only(server: Server) {
+        for path in ["/health/live", "/health/ready", "/metrics"] {
+            let inside = Answer::to(server.http().get(server.management_url(path))).await;
+            assert_eq!(inside.status, 200, "{path}: {inside:?}");
+            let outside = Answer::to(server.http().get(server.url(path))).await;
+            assert_eq!(outside.status, 404, "{path}: {outside:?}");
+        }
+        let metrics = Answer::to(server.http().get(server.management_url("/metrics"))).await;
+        assert!(metrics.body.contains("# TYPE "), "Prometheus text: {}", metrics.body);
+    }
+
+    async fn every_response_has_a_request_id_that_the_log_knows(server: Server) {
+        let answer = server.token(&MACHINE, &[("grant_type", "nonsense")]).await;
+        let id = answer.header("x-request-id");
+        assert!(!id.is_empty(), "{answer:?}");
+        assert!(server.log().contains(id), "the log does not know {id}");
+    }
+
+    async fn an_empty_store_is_set_up_with_a_link_that_works_once(server: Server) {
+        server.stop();
+        let engine = server.engine();
+        let server = Server::start_empty(engine, &[]);
+        let log = server.log();
+        let at = log.find("/setup?token=").unwrap_or_else(|| panic!("no set-up link in {log}"));
+        let token: String = log[at..].chars().take_while(|c| !c.is_whitespace() && *c != '"').collect();
+        let browser = Browser::new(&server);
+        let page = browser.open(&token).await;
+        assert!(page.has("setup-submit"), "{page:?}");
+        let password = "some quite long pass phrase";
+        let fields = [("username", "root"), ("password", password), ("password_again", password)];
+        let done = browser.submit(&page, "setup-submit", &fields).await;
+        assert_eq!(done.status, 200, "{done:?}");
+        let again = Browser::new(&server).open(&token).await;
+        assert!(!again.has("setup-submit"), "{again:?}");
+        let users: Value = serde_json::from_str(&server.signet_ok(&["user", "list", "--json"])).unwrap();
+        assert!(users.to_string().contains("root"), "{users}");
+    }
+
+    async fn applying_twice_changes_nothing(server: Server) {
+        let fixture = include_str!("support/fixture.toml");
+        let said = server.apply(fixture);
+        assert!(!said.contains("creat") || said.contains("0 created"), "{said}");
+        let dry = server.directory().join("dry.toml");
+        std::fs::write(&dry, "[[users]]\nusername = \"dora\"\npassword = \"correct horse battery\"\n").unwrap();
+        server.signet_ok(&["apply", "-f", dry.to_str().unwrap(), "--dry-run"]);
+        assert!(!server.signet_ok(&["user", "list"]).contains("dora"), "--dry-run writes nothing");
+        assert_eq!(server.token(&MACHINE, &[("grant_type", "client_credentials")]).await.status, 200);
+    }
+
+    async fn a_bad_document_is_refused_as_a_whole_and_names_what_is_wrong(server: Server) {
+        for (document, named) in [
+            ("[[clients]]\nclient_id = \"new\"\nredirect_urls = []\n", "redirect_uris"),
+            ("[[users]]\nusername = \"eve\"\npassword = \"long enough pass phrase\"\n[[clients]]\nclient_id = 1\n", "client_id"),
+            ("[[clients]]\nclient_id = \"new\"\nredirect_uris = [\"javascript:alert(1)\"]\n", "redirect_uri"),
+            ("[[clients]]\nclient_id = \"new\"\nredirect_uris = [\"https://x.test/#f\"]\n", "redirect_uri"),
+            ("[[client]]\n", "clients"),
+            ("not toml", "line"),
+        ] {
+            let file = server.directory().join("bad.toml");
+            std::fs::write(&file, document).unwrap();
+            let output = server.signet(&["apply", "-f", file.to_str().unwrap()]);
+            let said = String::from_utf8_lossy(&output.stderr).into_owned();
+            assert!(!output.status.success(), "{document}");
+            assert!(said.contains(named), "{named} is not in: {said}");
+            assert!(!said.contains("panicked"), "{said}");
+        }
+        assert!(!server.signet_ok(&["user", "list"]).contains("eve"), "half of a document was written");
+    }
+
+    async fn a_user_is_managed_from_the_command_line(server: Server) {
+        let password = "another long pass phrase";
+        let made = server.signet_with_input(&["user", "create", "carol", "--email", "carol@example.test"], &format!("{password}\n"));
+        assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+        let request = Authorization::of(&WEB, "openid");
+        Browser::new(&server).sign_in_and_authorize(&request.url(&server), ("carol", password)).await;
+        let changed = server.signet_with_input(&["user", "set-password", "carol"], "a third long pass phrase\n");
+        assert!(changed.status.success(), "{}", String::from_utf8_lossy(&changed.stderr));
+        let browser = Browser::new(&server);
+        let page = browser.open(&request.url(&server)).await;
+        let page = browser.submit(&page, "login-submit", &[("username", "carol"), ("password", password)]).await;
+        assert!(page.has("login-submit"), "the old password is over: {page:?}");
+        assert_eq!(server.signet(&["user", "disable", "nobody-of-that-name"]).status.code(), Some(1));
+        assert_eq!(server.signet(&["user", "frobnicate"]).status.code(), Some(2));
+    }
+
+    async fn sigterm_finishes_what_is_in_flight(server: Server) {
+        let browser = Browser::new(&server);
+        let page = browser.open(&Authorization::of(&WEB, "openid").url(&server)).await;
+        let sign_in = async { browser.submit_once(&page, "login-submit", &[("username", ALICE.0), ("password", ALICE.1)]).await };
+        let stop = async {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+            tokio::task::yield_now().await;
+            server.terminate();
+        };
+        let (answer, ()) = tokio::join!(sign_in, stop);
+        assert_eq!(answer.status, 303, "{answer:?}");
+        server.stop();
+    }
+}
+
+#[tokio::test]
+async fn unknown_settings_name_the_nearest_known_key() {
+    let server = Server::not_started(Engine::Sqlite, &[("SIGNET_ISSUR", "http://localhost")]);
+    let output = server.signet(&["config", "check"]);
+    assert!(!output.status.success());
+    let said = String::from_utf8_lossy(&output.stderr).to_lowercase();
+    assert!(said.contains("issur") && said.contains("issuer"), "{said}");
+}
+
+#[tokio::test]
+async fn the_master_key_is_readable_by_its_owner_only() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let server = Server::start_empty(Engine::Sqlite, &[]);
+    let mut keys = 0;
+    for entry in std::fs::read_dir(server.directory().join("keys")).unwrap() {
+        let file = entry.unwrap();
+        assert_eq!(
+            file.metadata().unwrap().permissions().mode() & 0o077,
+            0,
+            "{}",
+            file.path().display()
+        );
+        keys += 1;
+    }
+    assert!(keys > 0);
+}
+
+/// Security checklist 128: PostgreSQL crashes and comes back; what was acknowledged holds.
+///
+/// The cluster is this test's own: the others run on the shared one.
+#[tokio::test]
+async fn a_crashed_postgres_is_503_for_a_while_and_loses_nothing() {
+    let server = Server::on_own_cluster();
+    let signed_in = server.signed_in(&WEB, "openid offline_access").await;
+    let second = server
+        .refresh(&WEB, &signed_in.refresh_token())
+        .await
+        .succeeded();
+    server.cluster().stop();
+    let answer = server.refresh(&WEB, &second.text("refresh_token")).await;
+    assert_eq!(answer.status, 503, "{answer:?}");
+    assert!(!answer.header("retry-after").is_empty(), "{answer:?}");
+    let introspected = Answer::to(server.post(
+        "/introspect",
+        &API,
+        &[("token", &second.text("access_token"))],
+    ))
+    .await;
+    assert_eq!(
+        introspected.status, 503,
+        "neither vouched for nor denied: {introspected:?}"
+    );
+    assert_eq!(
+        Answer::to(server.http().get(server.management_url("/health/ready")))
+            .await
+            .status,
+        503
+    );
+    assert_eq!(
+        Answer::to(server.http().get(server.management_url("/health/live")))
+            .await
+            .status,
+        200
+    );
+    server.cluster().restart();
+    let patience = std::time::Instant::now() + Duration::from_secs(15);
+    loop {
+        let answer = server.refresh(&WEB, &second.text("refresh_token")).await;
+        if answer.status == 200 {
+            break;
+        }
+        assert_eq!(answer.status, 503, "never refused for good: {answer:?}");
+        assert!(std::time::Instant::now() < patience, "{answer:?}");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+}
+
+/// Security checklist 127: whenever the process dies, the old or the new token is good, never neither.
+#[tokio::test]
+async fn kill_9_in_the_middle_of_rotations_loses_no_family() {
+    for engine in [Engine::Sqlite, Engine::PostgresRedis] {
+        let server = Server::start(engine);
+        let mut token = server
+            .signed_in(&WEB, "openid offline_access")
+            .await
+            .refresh_token();
+        for round in 0..5_u64 {
+            let request = server.post(
+                "/token",
+                &WEB,
+                &[("grant_type", "refresh_token"), ("refresh_token", &token)],
+            );
+            let rotation = tokio::spawn(async move {
+                let response = request.send().await.ok()?;
+                let body: Value = serde_json::from_str(&response.text().await.ok()?).ok()?;
+                Some(body["refresh_token"].as_str()?.to_owned())
+            });
+            tokio::time::sleep(Duration::from_micros(300 * round)).await;
+            server.kill9();
+            if let Some(successor) = rotation.await.unwrap() {
+                token = successor;
+            }
+            server.restart();
+            token = server
+                .refresh(&WEB, &token)
+                .await
+                .succeeded()
+                .text("refresh_token");
+        }
+    }
+}

@@ -1,0 +1,13 @@
+//! The protocol endpoints.
+
+mod authorize;
+mod client_auth;
+mod discovery;
+mod introspect;
+mod jwks;
+mod logout;
+mod revoke;
+mod token_client_credentials;
+mod token_code;
+mod token_refresh;
+mod userinfo;

@@ -1,0 +1,10 @@
+//! Attacks and faults, each test named by what is tried.
+
+mod browser_state;
+mod http;
+mod login;
+mod pages;
+mod races;
+mod redirect_uri;
+mod revocation;
+mod tokens;
