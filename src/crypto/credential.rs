@@ -148,11 +148,6 @@ const LETTERS: usize = 4 + (BODY + TAG).div_ceil(3) * 4 - 2;
 
 #[cfg(test)]
 mod tests {
-    #![expect(
-        clippy::unwrap_used,
-        clippy::indexing_slicing,
-        reason = "a test may stop at the first surprise"
-    )]
 
     use CredentialKind::{AuthorizationCode, RefreshToken};
     use proptest::prelude::*;

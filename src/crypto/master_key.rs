@@ -258,7 +258,6 @@ const FILE: &str = "master.key";
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
 
     use std::collections::HashSet;
     use std::fs::Permissions;

@@ -28,7 +28,6 @@ pub fn prefixed(prefix: &str) -> PlainToken {
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
 
     use std::collections::HashSet;
 

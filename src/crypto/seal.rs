@@ -127,11 +127,6 @@ const NONCE: usize = 12;
 
 #[cfg(test)]
 mod tests {
-    #![expect(
-        clippy::unwrap_used,
-        clippy::indexing_slicing,
-        reason = "a test may stop at the first surprise"
-    )]
 
     use proptest::prelude::*;
 

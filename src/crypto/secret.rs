@@ -76,7 +76,6 @@ impl fmt::Debug for TokenDigest {
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
 
     use super::*;
 

@@ -260,13 +260,13 @@ impl Client {
     pub fn secret_matches(&self, presented: TokenDigest, now: Ts) -> bool {
         self.secrets.iter().fold(false, |known, secret| {
             let valid = secret.expires_at.is_none_or(|expires_at| expires_at > now);
-            known | (valid & (secret.digest == presented))
+            known | valid && (secret.digest == presented)
         })
     }
 }
 
 /// The longest lifetime an access token may have.
-pub const MAX_ACCESS_TOKEN_LIFETIME: Duration = Duration::from_secs(3600);
+pub const MAX_ACCESS_TOKEN_LIFETIME: Duration = Duration::from_hours(1);
 
 fn is_web_link(uri: &str) -> bool {
     redirect::check_registration(uri.split('#').next().unwrap_or_default(), false).is_ok()

@@ -67,7 +67,7 @@ mod tests {
 
     #[test]
     fn a_key_is_next_then_active_then_retiring_then_gone() {
-        let hour = Duration::from_secs(3600);
+        let hour = Duration::from_hours(1);
         let key = |number, at| KeyDates {
             alg: SigningAlg::Es256,
             number,

@@ -77,7 +77,7 @@ impl AccessTokens {
         Self {
             cache: Cache::builder()
                 .max_capacity(4096)
-                .time_to_live(Duration::from_secs(300))
+                .time_to_live(Duration::from_mins(5))
                 .build(),
         }
     }
@@ -95,17 +95,16 @@ pub async fn verify(
     }
     let digest = sha256(token.as_bytes());
     let known = services.access_tokens.cache.get(&digest).await;
-    let token = match known {
-        Some(token) => token,
-        None => {
-            let token = Arc::new(verify_signature(services, token, now).await?);
-            services
-                .access_tokens
-                .cache
-                .insert(digest, Arc::clone(&token))
-                .await;
-            token
-        }
+    let token = if let Some(token) = known {
+        token
+    } else {
+        let token = Arc::new(verify_signature(services, token, now).await?);
+        services
+            .access_tokens
+            .cache
+            .insert(digest, Arc::clone(&token))
+            .await;
+        token
     };
     if token.expires_at <= now {
         return Err(TokenError::Inactive("the token has expired"));

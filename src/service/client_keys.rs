@@ -13,7 +13,7 @@ use crate::spec::alg::SigningAlg;
 use crate::spec::time::Ts;
 
 /// How long fetched keys are used without looking again.
-const FRESH: Duration = Duration::from_secs(600);
+const FRESH: Duration = Duration::from_mins(10);
 
 /// How often, at most, one client's keys are fetched because of an unknown `kid`.
 const REFETCH_EVERY: Duration = Duration::from_secs(10);
@@ -38,7 +38,7 @@ impl ClientKeys {
             fetcher,
             registered: Cache::builder()
                 .max_capacity(1_000)
-                .time_to_idle(Duration::from_secs(3600))
+                .time_to_idle(Duration::from_hours(1))
                 .build(),
             fetched: Cache::builder()
                 .max_capacity(1_000)

@@ -35,7 +35,7 @@ impl Clients {
     pub(super) fn new(store: Store, revocations: Revocations) -> Self {
         let cache = Cache::builder()
             .max_capacity(10_000)
-            .time_to_live(Duration::from_secs(600))
+            .time_to_live(Duration::from_mins(10))
             .build();
         Self {
             store,

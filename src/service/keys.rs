@@ -91,7 +91,7 @@ impl KeyRing {
             rotation_interval: config.key_rotation_interval,
             publish_lead: config.key_publish_lead,
             longest_token: MAX_ACCESS_TOKEN_LIFETIME.max(config.id_token_lifetime)
-                + Duration::from_secs(60),
+                + Duration::from_mins(1),
             ring: RwLock::new(Arc::default()),
             reloading: tokio::sync::Mutex::new(None),
         }

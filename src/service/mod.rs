@@ -121,7 +121,10 @@ impl Services {
         }
         let revocations = Revocations::start(
             store.db().clone(),
-            config.redis_url.as_ref().map(|url| url.expose()),
+            config
+                .redis_url
+                .as_ref()
+                .map(super::config::secret::Secret::expose),
         )
         .await?;
         let passwords = Passwords::new(PasswordParams {
@@ -184,7 +187,7 @@ async fn sweep(services: Arc<Services>, stop: CancellationToken) {
         let swept = async {
             let mut gone = services
                 .store
-                .sweep(now.minus(std::time::Duration::from_secs(3600)))
+                .sweep(now.minus(std::time::Duration::from_hours(1)))
                 .await?;
             gone += services.revocations.purge_expired(now, 500).await?;
             gone += services.replay.purge_expired(now, 500).await?;

@@ -10,7 +10,7 @@ use crate::spec::time::Ts;
 use crate::store::error::StoreError;
 
 /// How often the last use of a session is written down.
-const TOUCH_EVERY: std::time::Duration = std::time::Duration::from_secs(60);
+const TOUCH_EVERY: std::time::Duration = std::time::Duration::from_mins(1);
 
 /// The living session of that cookie.
 pub async fn find(

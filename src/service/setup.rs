@@ -17,7 +17,7 @@ use crate::store::users::UserFields;
 pub const ADMIN_ROLE: &str = "admin";
 
 /// How long a set-up link is valid.
-pub const LINK_LIFETIME: Duration = Duration::from_secs(24 * 3600);
+pub const LINK_LIFETIME: Duration = Duration::from_hours(24);
 
 /// Whether nobody who can sign in is an administrator.
 pub async fn is_needed(services: &Services) -> Result<bool, StoreError> {

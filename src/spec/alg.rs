@@ -65,7 +65,6 @@ impl FromStr for SigningAlg {
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
 
     use super::*;
 

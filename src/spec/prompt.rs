@@ -1,6 +1,10 @@
 //! `prompt` (OpenID Connect Core §3.1.2.1).
 
 /// What the client asks to be shown to the person.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "prompt is a set of four words"
+)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Prompt {
     /// Show nothing: answer at once or with an error.

@@ -148,7 +148,7 @@ impl<'a> SqliteRedemption<'a> {
             redirect_uri: code.map(|code| code.redirect_uri.as_str()),
             code_challenge: code
                 .and_then(|code| code.code_challenge.as_ref())
-                .map(|challenge| challenge.as_str()),
+                .map(super::super::spec::pkce::CodeChallenge::as_str),
             step: i64::from(presented.rotate),
             now: redemption.now.micros(),
             idle_since: redemption.idle_since.micros(),

@@ -39,11 +39,8 @@ static CATALOGUE: LazyLock<Vec<(String, Cow<'static, str>)>> = LazyLock::new(|| 
     Asset::iter()
         .filter_map(|name| {
             let sha256 = Asset::get(&name)?.metadata.sha256_hash();
-            let hash: String = sha256
-                .iter()
-                .take(8)
-                .map(|byte| format!("{byte:02x}"))
-                .collect();
+            let [a, b, c, d, e, f, g, h, ..] = sha256;
+            let hash = format!("{:016x}", u64::from_be_bytes([a, b, c, d, e, f, g, h]));
             let (stem, extension) = name.rsplit_once('.')?;
             Some((format!("{stem}-{hash}.{extension}"), name))
         })

@@ -80,10 +80,10 @@ pub async fn authenticate(
     }
     match &presented.credential {
         Credential::Basic(secret) | Credential::Post(secret) => {
-            secret::prove(&client, secret, now).map_err(refuse)?
+            secret::prove(&client, secret, now).map_err(refuse)?;
         }
         Credential::Assertion(assertion) => {
-            private_key_jwt::prove(site, &client, assertion, now).await?
+            private_key_jwt::prove(site, &client, assertion, now).await?;
         }
         Credential::Nothing => {}
     }

@@ -20,7 +20,7 @@ const ASSERTION_TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-be
 const SKEW: Duration = Duration::from_secs(30);
 
 /// How long an assertion may be valid at most: until then its `jti` is remembered.
-const LONGEST: Duration = Duration::from_secs(3600);
+const LONGEST: Duration = Duration::from_hours(1);
 
 /// The kind under which used assertions are remembered.
 const REPLAY_KIND: i64 = 1;

@@ -15,6 +15,11 @@ mod logout;
 mod playground;
 mod setup;
 #[cfg(test)]
+#[expect(
+    clippy::too_many_lines,
+    clippy::unnecessary_wraps,
+    reason = "a gallery lists every page with every field"
+)]
 mod tests;
 
 pub use account::{AccountPage, AppLine};
@@ -60,11 +65,19 @@ pub fn render(page: &impl Template) -> askama::Result<String> {
 
 /// A client's link if it leads to the web. Registration refuses other schemes; a page must not depend on that,
 /// because `javascript:` is a link too.
+#[expect(
+    clippy::ref_option,
+    reason = "templates hand their fields over as they are"
+)]
 pub(crate) fn web_link(uri: &Option<String>) -> Option<&str> {
     with_scheme(uri.as_deref()?, |scheme| matches!(scheme, "https" | "http"))
 }
 
 /// A client's logo if it is one that the pages' `img-src` lets through.
+#[expect(
+    clippy::ref_option,
+    reason = "templates hand their fields over as they are"
+)]
 pub(crate) fn image_link(uri: &Option<String>) -> Option<&str> {
     let uri = uri.as_deref()?;
     with_scheme(uri, |scheme| scheme == "https")
@@ -73,6 +86,10 @@ pub(crate) fn image_link(uri: &Option<String>) -> Option<&str> {
 
 /// The link back to the application after sign-out. Native applications have schemes of their own (RFC 8252 §7.1);
 /// the ones that run or show content in this page are never links.
+#[expect(
+    clippy::ref_option,
+    reason = "templates hand their fields over as they are"
+)]
 pub(crate) fn return_link(link: &Option<(String, String)>) -> Option<(&str, &str)> {
     let (uri, name) = link.as_ref()?;
     let uri = with_scheme(uri, |scheme| {

@@ -1,9 +1,3 @@
-#![expect(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    reason = "a test may stop at the first surprise"
-)]
-
 mod attacks;
 mod keys;
 
@@ -149,7 +143,6 @@ fn keys_are_shared_between_threads() {
 /// `cargo test --release --lib -- --ignored --nocapture microseconds`
 #[test]
 #[ignore = "a measurement, not a check"]
-#[expect(clippy::print_stderr, reason = "a measurement is for reading")]
 fn microseconds_per_operation() {
     fn time(mut operation: impl FnMut()) -> f64 {
         const ROUNDS: u32 = 2000;
