@@ -84,7 +84,10 @@ pub(crate) fn client_credentials() -> Ask {
     post(
         "/token",
         MACHINE,
-        &[("grant_type", "client_credentials"), ("scope", "orders:read")],
+        &[
+            ("grant_type", "client_credentials"),
+            ("scope", "orders:read"),
+        ],
     )
 }
 
@@ -146,7 +149,8 @@ impl Authorization {
 /// The code in a redirect to the client.
 pub(crate) fn code_in(answer: &Answer) -> Result<String, String> {
     let location = location(answer)?;
-    let url = url::Url::parse(location).map_err(|_| format!("no code, but a redirect to {location}"))?;
+    let url =
+        url::Url::parse(location).map_err(|_| format!("no code, but a redirect to {location}"))?;
     url.query_pairs()
         .find(|(name, _)| name == "code")
         .map(|(_, code)| code.into_owned())

@@ -10,8 +10,8 @@ use std::time::{Duration, Instant};
 use argon2::{Algorithm, Argon2, Block, Params, Version};
 use axum::routing::get;
 use signet::crypto::jose::SigningKey;
-use signet::crypto::password::Passwords;
 pub(crate) use signet::crypto::password::PasswordParams;
+use signet::crypto::password::Passwords;
 use signet::http::server::{ServerLimits, serve};
 use signet::spec::alg::SigningAlg;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
@@ -54,8 +54,8 @@ pub(crate) fn signatures(length: Duration) -> Measured {
         "client_id": "machine", "scope": "orders:read", "iat": 1_700_000_000, "exp": 1_700_000_300,
         "jti": "0123456789abcdefghijkl",
     });
-    let sample = busily(cores(), length, |_| {
-        move || {
+    let sample = busily(cores(), length, || {
+        || {
             key.sign("at+jwt", &claims).unwrap();
         }
     });
@@ -66,8 +66,7 @@ pub(crate) fn signatures(length: Duration) -> Measured {
 pub(crate) fn hashes(length: Duration) -> Measured {
     let params = password_params();
     let costs = Params::new(params.memory_kib, params.iterations, 1, Some(32)).unwrap();
-    let sample = busily(params.threads, length, |_| {
-        let costs = &costs;
+    let sample = busily(params.threads, length, || {
         let mut memory = vec![Block::new(); costs.block_count()];
         let hasher = Argon2::new(Algorithm::Argon2id, Version::V0x13, costs.clone());
         move || {
@@ -85,15 +84,15 @@ pub(crate) fn hashes(length: Duration) -> Measured {
 fn busily<Work: FnMut()>(
     threads: usize,
     length: Duration,
-    make: impl Fn(usize) -> Work + Sync,
+    make: impl Fn() -> Work + Sync,
 ) -> Sample {
     let done = AtomicU64::new(0);
     let (cpu, began) = (cpu_micros(std::process::id()), Instant::now());
     std::thread::scope(|scope| {
-        for number in 0..threads {
+        for _ in 0..threads {
             let (done, make) = (&done, &make);
             scope.spawn(move || {
-                let mut work = make(number);
+                let mut work = make();
                 while began.elapsed() < length {
                     work();
                     done.fetch_add(1, Ordering::Relaxed);

@@ -81,7 +81,10 @@ pub(crate) trait Operation: 'static {
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Length {
     /// That long, after a warm-up that is not counted.
-    Timed { warm_up: Duration, measured: Duration },
+    Timed {
+        warm_up: Duration,
+        measured: Duration,
+    },
     /// Until every operation has nothing left to do.
     Exhausted,
 }
@@ -153,7 +156,8 @@ async fn run_with<O: Operation>(
             let mut workers = JoinSet::new();
             for (number, operation) in operations.into_iter().enumerate() {
                 let phase = Rc::clone(&phase);
-                let lag = pace.map(|pace| pace * u32::try_from(number).unwrap_or(0))
+                let lag = pace
+                    .map(|pace| pace * u32::try_from(number).unwrap_or(0))
                     .map(|all| all / u32::try_from(connections).unwrap_or(1));
                 workers.spawn_local(async move {
                     if let Some(lag) = lag {
@@ -231,7 +235,9 @@ async fn work<O: Operation>(
                 if phase.counting.get() {
                     sample.done += 1;
                     let micros = began.elapsed().as_micros();
-                    sample.latencies.push(u32::try_from(micros).unwrap_or(u32::MAX));
+                    sample
+                        .latencies
+                        .push(u32::try_from(micros).unwrap_or(u32::MAX));
                 }
             }
             // Errors of the warm-up count too: a row is only good when nothing failed.

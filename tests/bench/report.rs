@@ -140,10 +140,7 @@ impl Row {
 pub(crate) fn median(figures: impl Iterator<Item = f64>) -> f64 {
     let mut figures: Vec<f64> = figures.collect();
     figures.sort_by(f64::total_cmp);
-    let (low, high) = (
-        figures.len().saturating_sub(1) / 2,
-        figures.len() / 2,
-    );
+    let (low, high) = (figures.len().saturating_sub(1) / 2, figures.len() / 2);
     match (figures.get(low), figures.get(high)) {
         (Some(low), Some(high)) => f64::midpoint(*low, *high),
         _ => f64::NAN,

@@ -113,10 +113,16 @@ impl Subject {
                 vec![("introspection, 1000 tokens", self.introspect(1000).await?)]
             }
             Scenario::Refresh => {
-                vec![("refresh rotation, ES256 access token", self.rotate(false).await?)]
+                vec![(
+                    "refresh rotation, ES256 access token",
+                    self.rotate(false).await?,
+                )]
             }
             Scenario::RefreshIdToken => {
-                vec![("refresh rotation, and RS256 ID token", self.rotate(true).await?)]
+                vec![(
+                    "refresh rotation, and RS256 ID token",
+                    self.rotate(true).await?,
+                )]
             }
             Scenario::Code => {
                 let (asked, exchanged) = self.code(WEB).await?;
@@ -248,12 +254,7 @@ impl Subject {
             load::run_paced(address, pid, all, self.amount.timed(), PACE)
         };
         let alone = trickle().await;
-        let storm = load::run(
-            address,
-            pid,
-            self.sign_ins(u64::MAX),
-            self.amount.timed(),
-        );
+        let storm = load::run(address, pid, self.sign_ins(u64::MAX), self.amount.timed());
         let (mut beside, mut storm) = tokio::join!(trickle(), storm);
         // Nobody can tell whose processor time it was.
         beside.cpu_micros = f64::NAN;
