@@ -106,8 +106,9 @@ fn too_long(config: &Config, sources: &Sources) -> Vec<String> {
         // Inside the window a stolen refresh token is not noticed: it bridges lost answers, no more.
         ("refresh_retry_window", config.refresh_retry_window, "10m"),
         ("login_lifetime", config.login_lifetime, "1d"),
-        // Offline verification means that a revoked token works at other parties until it expires.
-        ("access_token_lifetime", config.access_token_lifetime, "1d"),
+        // Offline verification means that a revoked token works at other parties until it expires, and
+        // records of revocations are kept for as long as the longest token.
+        ("access_token_lifetime", config.access_token_lifetime, "1h"),
         ("request_timeout", config.request_timeout, "10m"),
     ];
     let wrong = capped

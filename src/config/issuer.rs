@@ -36,6 +36,11 @@ impl Issuer {
         if url.query().is_some() || url.fragment().is_some() {
             return Err("expected a URL without query and fragment (RFC 8414 §2)".to_owned());
         }
+        if !matches!(url.path(), "" | "/") {
+            return Err(
+                "expected a URL without path: Signet answers at the root of its host".to_owned(),
+            );
+        }
         // Browsers normalise addresses; an issuer they would write differently never compares equal.
         if url.as_str() != text && url.as_str().strip_suffix('/') != Some(text) {
             let normal = url.as_str().trim_end_matches('/');
@@ -60,11 +65,6 @@ impl Issuer {
     /// Whether browsers reach Signet over TLS: decides `Secure`, `__Host-` and HSTS.
     pub fn is_https(&self) -> bool {
         self.url.scheme() == "https"
-    }
-
-    /// The path below which everything is served: empty, or `/tenant` without a slash at the end.
-    pub fn path(&self) -> &str {
-        self.url.path().trim_end_matches('/')
     }
 
     /// The absolute address of `path`, which begins with a slash.
@@ -109,8 +109,7 @@ mod tests {
         for text in [
             "https://id.example.com",
             "https://id.example.com/",
-            "https://id.example.com/tenant",
-            "https://id.example.com:8443/a/b/",
+            "https://id.example.com:8443",
             "http://localhost:8080",
             "http://127.0.0.1:8080",
             "http://[::1]:8080",
@@ -131,14 +130,7 @@ mod tests {
             endpoint("https://id.example.com/"),
             "https://id.example.com/jwks"
         );
-        assert_eq!(
-            endpoint("https://id.example.com/t/"),
-            "https://id.example.com/t/jwks"
-        );
-        assert_eq!(
-            Issuer::parse("https://id.example.com/t/").unwrap().path(),
-            "/t"
-        );
+        assert!(Issuer::parse("https://id.example.com/tenant").is_err());
         assert_eq!(Issuer::parse("https://id.example.com").unwrap().path(), "");
     }
 

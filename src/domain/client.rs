@@ -147,6 +147,13 @@ impl Client {
                 "public clients always use PKCE (RFC 9700 section 2.1.1)",
             );
         }
+        let longest = MAX_ACCESS_TOKEN_LIFETIME.as_secs();
+        if metadata
+            .access_token_lifetime
+            .is_some_and(|secs| secs == 0 || u64::from(secs) > longest)
+        {
+            return refuse("access_token_lifetime", "must be 1 to 3600 seconds");
+        }
         if metadata.may_introspect && self.is_public() {
             return refuse("may_introspect", "a public client cannot prove who asks");
         }

@@ -5,6 +5,7 @@ pub mod authorization;
 pub mod client;
 pub mod grant;
 pub mod ids;
+pub mod policy;
 pub mod redirect;
 pub mod resource;
 pub mod session;

@@ -111,9 +111,7 @@ impl Services {
             config.database_max_connections,
         )
         .await?;
-        for name in store.migrate().await? {
-            tracing::info!(migration = %name, "applied migration {name}");
-        }
+        store.migrate().await?;
         let given = master.fingerprint();
         let stored = store.settle("master_key_fingerprint", &given).await?;
         if stored != given {

@@ -39,10 +39,9 @@ static CATALOGUE: LazyLock<Vec<(String, Cow<'static, str>)>> = LazyLock::new(|| 
     Asset::iter()
         .filter_map(|name| {
             let sha256 = Asset::get(&name)?.metadata.sha256_hash();
-            let [a, b, c, d, e, f, g, h, ..] = sha256;
-            let hash = format!("{:016x}", u64::from_be_bytes([a, b, c, d, e, f, g, h]));
+            let hash = u64::from_be_bytes(*sha256.first_chunk()?);
             let (stem, extension) = name.rsplit_once('.')?;
-            Some((format!("{stem}-{hash}.{extension}"), name))
+            Some((format!("{stem}-{hash:016x}.{extension}"), name))
         })
         .collect()
 });

@@ -65,33 +65,21 @@ pub fn render(page: &impl Template) -> askama::Result<String> {
 
 /// A client's link if it leads to the web. Registration refuses other schemes; a page must not depend on that,
 /// because `javascript:` is a link too.
-#[expect(
-    clippy::ref_option,
-    reason = "templates hand their fields over as they are"
-)]
-pub(crate) fn web_link(uri: &Option<String>) -> Option<&str> {
-    with_scheme(uri.as_deref()?, |scheme| matches!(scheme, "https" | "http"))
+pub(crate) fn web_link(uri: Option<&str>) -> Option<&str> {
+    with_scheme(uri?, |scheme| matches!(scheme, "https" | "http"))
 }
 
 /// A client's logo if it is one that the pages' `img-src` lets through.
-#[expect(
-    clippy::ref_option,
-    reason = "templates hand their fields over as they are"
-)]
-pub(crate) fn image_link(uri: &Option<String>) -> Option<&str> {
-    let uri = uri.as_deref()?;
+pub(crate) fn image_link(uri: Option<&str>) -> Option<&str> {
+    let uri = uri?;
     with_scheme(uri, |scheme| scheme == "https")
         .or_else(|| uri.starts_with("data:image/").then_some(uri))
 }
 
 /// The link back to the application after sign-out. Native applications have schemes of their own (RFC 8252 §7.1);
 /// the ones that run or show content in this page are never links.
-#[expect(
-    clippy::ref_option,
-    reason = "templates hand their fields over as they are"
-)]
-pub(crate) fn return_link(link: &Option<(String, String)>) -> Option<(&str, &str)> {
-    let (uri, name) = link.as_ref()?;
+pub(crate) fn return_link(link: Option<&(String, String)>) -> Option<(&str, &str)> {
+    let (uri, name) = link?;
     let uri = with_scheme(uri, |scheme| {
         !matches!(
             scheme,

@@ -10,6 +10,11 @@ use filled::pages_of;
 use super::*;
 use crate::web::assets::{Asset, asset_url};
 
+mod filled;
+mod gallery;
+
+use filled::{pages_of, setup};
+
 /// Names as an attacker would choose them.
 fn hostile() -> Vec<String> {
     vec![
@@ -23,31 +28,6 @@ fn hostile() -> Vec<String> {
         "\u{0}\n\r\t".to_owned(),
         String::new(),
     ]
-}
-
-fn setup(layout: Layout, text: &str, done: bool) -> String {
-    html(&SetupPage {
-        layout,
-        token: text.to_owned(),
-        csrf: text.to_owned(),
-        username: text.to_owned(),
-        error: Some(text.to_owned()),
-        done,
-    })
-}
-
-fn playground(layout: Layout, text: &str, state: Option<String>, steps: Vec<Step>) -> String {
-    html(&PlaygroundPage {
-        layout,
-        csrf: text.to_owned(),
-        issuer: text.to_owned(),
-        client_id: text.to_owned(),
-        demo_username: text.to_owned(),
-        demo_password: text.to_owned(),
-        state,
-        error: Some(text.to_owned()),
-        steps,
-    })
 }
 
 fn html(page: &impl Template) -> String {
@@ -216,17 +196,16 @@ fn links_that_would_run_are_no_links() {
         "file:///etc/passwd",
         "/x",
     ] {
-        let uri = || Some(uri.to_owned());
-        assert_eq!(web_link(&uri()), None);
-        assert_eq!(image_link(&uri()), None);
-        assert_eq!(return_link(&uri().map(|uri| (uri, "x".to_owned()))), None);
+        assert_eq!(web_link(Some(uri)), None);
+        assert_eq!(image_link(Some(uri)), None);
+        assert_eq!(return_link(Some(&(uri.to_owned(), "x".to_owned()))), None);
     }
     assert!(
-        image_link(&Some("http://shop.example/logo.png".to_owned())).is_none(),
+        image_link(Some("http://shop.example/logo.png")).is_none(),
         "mixed content"
     );
-    assert!(return_link(&Some(("com.example.app:/out".to_owned(), "App".to_owned()))).is_some());
-    assert!(web_link(&Some("https://shop.example/".to_owned())).is_some());
+    assert!(return_link(Some(&("com.example.app:/out".to_owned(), "App".to_owned()))).is_some());
+    assert!(web_link(Some("https://shop.example/")).is_some());
 }
 
 #[test]
@@ -303,6 +282,3 @@ fn page_gallery() {
         }
     }
 }
-
-mod filled;
-mod gallery;

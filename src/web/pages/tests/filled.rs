@@ -1,23 +1,30 @@
-//! Every page with one text in every field.
+//! Every page and state with one text in every field.
 
 use super::*;
 
-/// Every page and state filled with one text in every field.
+/// Every page under its name.
 pub(super) fn pages_of(text: &str) -> Vec<(&'static str, String)> {
+    [flow_pages(text), other_pages(text), playground_pages(text)].concat()
+}
+
+fn layout(text: &str) -> Layout {
+    Layout {
+        brand: text.to_owned(),
+        title: text.to_owned(),
+        request_id: Some(text.to_owned()),
+        lang: "en".to_owned(),
+    }
+}
+
+fn flow_pages(text: &str) -> Vec<(&'static str, String)> {
     let t = || text.to_owned();
     let some = || Some(text.to_owned());
-    let layout = || Layout {
-        brand: t(),
-        title: t(),
-        request_id: some(),
-        lang: "en".to_owned(),
-    };
-    let pair = || (t(), t());
+    let pair = || (text.to_owned(), text.to_owned());
     vec![
         (
             "login",
             html(&LoginPage {
-                layout: layout(),
+                layout: layout(text),
                 flow: some(),
                 csrf: t(),
                 client_name: some(),
@@ -33,7 +40,7 @@ pub(super) fn pages_of(text: &str) -> Vec<(&'static str, String)> {
         (
             "select",
             html(&SelectAccountPage {
-                layout: layout(),
+                layout: layout(text),
                 flow: t(),
                 csrf: t(),
                 client_name: some(),
@@ -44,7 +51,7 @@ pub(super) fn pages_of(text: &str) -> Vec<(&'static str, String)> {
         (
             "consent",
             html(&ConsentPage {
-                layout: layout(),
+                layout: layout(text),
                 flow: t(),
                 csrf: t(),
                 client_name: t(),
@@ -67,7 +74,7 @@ pub(super) fn pages_of(text: &str) -> Vec<(&'static str, String)> {
         (
             "logout",
             html(&LogoutPage {
-                layout: layout(),
+                layout: layout(text),
                 csrf: t(),
                 client_name: some(),
                 account: t(),
@@ -77,14 +84,22 @@ pub(super) fn pages_of(text: &str) -> Vec<(&'static str, String)> {
         (
             "signed-out",
             html(&SignedOutPage {
-                layout: layout(),
+                layout: layout(text),
                 return_to: Some(pair()),
             }),
         ),
+    ]
+}
+
+fn other_pages(text: &str) -> Vec<(&'static str, String)> {
+    let t = || text.to_owned();
+    let some = || Some(text.to_owned());
+    let pair = || (text.to_owned(), text.to_owned());
+    vec![
         (
             "error",
             html(&ErrorPage {
-                layout: layout(),
+                layout: layout(text),
                 status: 400,
                 heading: t(),
                 message: t(),
@@ -96,18 +111,18 @@ pub(super) fn pages_of(text: &str) -> Vec<(&'static str, String)> {
         (
             "form-post",
             html(&FormPostPage {
-                layout: layout(),
+                layout: layout(text),
                 action: t(),
                 fields: vec![pair()],
                 client_name: some(),
             }),
         ),
-        ("setup", setup(layout(), text, false)),
-        ("setup-done", setup(layout(), text, true)),
+        ("setup", setup(layout(text), text, false)),
+        ("setup-done", setup(layout(text), text, true)),
         (
             "account",
             html(&AccountPage {
-                layout: layout(),
+                layout: layout(text),
                 csrf: t(),
                 username: t(),
                 name: some(),
@@ -122,14 +137,22 @@ pub(super) fn pages_of(text: &str) -> Vec<(&'static str, String)> {
                 }],
             }),
         ),
+    ]
+}
+
+fn playground_pages(text: &str) -> Vec<(&'static str, String)> {
+    let t = || text.to_owned();
+    let some = || Some(text.to_owned());
+    let pair = || (text.to_owned(), text.to_owned());
+    vec![
         (
             "playground-intro",
-            playground(layout(), text, None, Vec::new()),
+            playground(layout(text), text, None, Vec::new()),
         ),
         (
             "playground",
             playground(
-                layout(),
+                layout(text),
                 text,
                 some(),
                 vec![Step {
@@ -156,4 +179,29 @@ pub(super) fn pages_of(text: &str) -> Vec<(&'static str, String)> {
             ),
         ),
     ]
+}
+
+pub(super) fn setup(layout: Layout, text: &str, done: bool) -> String {
+    html(&SetupPage {
+        layout,
+        token: text.to_owned(),
+        csrf: text.to_owned(),
+        username: text.to_owned(),
+        error: Some(text.to_owned()),
+        done,
+    })
+}
+
+fn playground(layout: Layout, text: &str, state: Option<String>, steps: Vec<Step>) -> String {
+    html(&PlaygroundPage {
+        layout,
+        csrf: text.to_owned(),
+        issuer: text.to_owned(),
+        client_id: text.to_owned(),
+        demo_username: text.to_owned(),
+        demo_password: text.to_owned(),
+        state,
+        error: Some(text.to_owned()),
+        steps,
+    })
 }

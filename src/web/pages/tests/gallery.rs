@@ -13,6 +13,7 @@ fn layout(title: &str) -> Layout {
     }
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "the fields are options")]
 fn some(text: &str) -> Option<String> {
     Some(text.to_owned())
 }
@@ -41,6 +42,10 @@ pub(super) fn login(error: Option<&str>, cancel: bool) -> String {
 
 /// Every page under the name of its file.
 pub(super) fn pages() -> Vec<(&'static str, String)> {
+    [pages_of_a_sign_in(), more_pages()].concat()
+}
+
+fn pages_of_a_sign_in() -> Vec<(&'static str, String)> {
     vec![
         ("login", login(None, true)),
         (
@@ -117,6 +122,11 @@ pub(super) fn pages() -> Vec<(&'static str, String)> {
                 code: some("invalid_request"),
             }),
         ),
+    ]
+}
+
+fn more_pages() -> Vec<(&'static str, String)> {
+    vec![
         (
             "form-post",
             html(&FormPostPage {
