@@ -3,6 +3,7 @@
 //! `src/README.md` is the map: what each room is for and what may import what.
 
 pub mod app;
+pub mod cli;
 pub mod config;
 pub mod crypto;
 pub mod domain;

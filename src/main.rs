@@ -1,2 +1,7 @@
-//! The `signet` program.
-fn main() {}
+//! The `signet` program; everything is in the library.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    signet::cli::main()
+}

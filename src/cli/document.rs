@@ -1,9 +1,9 @@
 //! The document that `signet apply -f` makes true.
 //!
 //! Client fields are the registration names of [RFC 7591 §2](https://www.rfc-editor.org/rfc/rfc7591#section-2)
-//! and OpenID Connect Dynamic Client Registration 1.0 §2. A field that is absent is left as it is,
-//! or gets its default when the entry is new. Here only the form is judged; whether a value makes
-//! sense is the domain's to say, with the entry's `line` at hand.
+//! and OpenID Connect Dynamic Client Registration 1.0 §2. A field that is absent has its default, but
+//! a person's is left as it is ([`crate::service::apply::Desired`]). Here only the form is judged;
+//! whether a value makes sense is the service's to say, with the entry's `line` at hand.
 
 use std::collections::BTreeMap;
 use std::fmt;

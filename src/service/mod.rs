@@ -2,10 +2,13 @@
 //! endpoint, page or command needs has its one implementation here.
 
 pub mod access_token;
+pub mod apply;
 pub mod authorization;
 pub mod client_keys;
+pub mod client_secrets;
 pub mod clients;
 pub mod consent;
+pub mod demo;
 pub mod fetch;
 pub mod flow;
 pub mod issue;

@@ -77,7 +77,8 @@ impl Tx {
             .collect())
     }
 
-    /// Creates a client. [`StoreError::Conflict`] when the id is taken.
+    /// Creates a client. [`StoreError::Conflict`] when the id is taken. What a deleted client of the same id was
+    /// granted stays dead.
     pub async fn insert_client(&mut self, client: &Client, now: Ts) -> Result<(), StoreError> {
         self.q(INSERT)
             .bind(client.id.as_str().to_owned())
@@ -99,7 +100,7 @@ impl Tx {
         Ok(())
     }
 
-    /// Gives a client a further secret.
+    /// Gives a client a further secret; one that was to end is valid without end again.
     pub async fn insert_client_secret(
         &mut self,
         id: &ClientId,
@@ -214,11 +215,12 @@ const LIST: &str =
 
 const LIST_IDS: &str = "SELECT id FROM clients ORDER BY id";
 
-const INSERT: &str = "INSERT INTO clients (id, metadata, not_before, created_at, updated_at) VALUES ($1, $2, 0, $3, $3)";
+const INSERT: &str = "INSERT INTO clients (id, metadata, not_before, created_at, updated_at) VALUES ($1, $2, $3, $3, $3)";
 
 const UPDATE: &str = "UPDATE clients SET metadata = $2, updated_at = $3 WHERE id = $1";
 
-const INSERT_SECRET: &str = "INSERT INTO client_secrets (client_id, digest, created_at) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING";
+const INSERT_SECRET: &str = "INSERT INTO client_secrets (client_id, digest, created_at) VALUES ($1, $2, $3) \
+    ON CONFLICT (client_id, digest) DO UPDATE SET created_at = excluded.created_at, expires_at = NULL";
 
 const EXPIRE_SECRETS: &str = "UPDATE client_secrets SET expires_at = $3 \
     WHERE client_id = $1 AND digest <> $2 AND (expires_at IS NULL OR expires_at > $3)";

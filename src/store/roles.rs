@@ -56,6 +56,16 @@ impl Store {
 }
 
 impl Tx {
+    /// How many people hold the role and can sign in.
+    pub async fn count_active_holders(&mut self, role: &str) -> Result<i64, StoreError> {
+        Ok(self
+            .q(COUNT_HOLDERS)
+            .bind(role.to_owned())
+            .one::<(i64,)>()
+            .await?
+            .0)
+    }
+
     /// Every role there is.
     pub async fn list_roles(&mut self) -> Result<BTreeMap<String, RoleRecord>, StoreError> {
         let mut roles: BTreeMap<String, RoleRecord> = BTreeMap::new();

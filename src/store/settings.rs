@@ -60,6 +60,32 @@ impl Store {
 }
 
 impl Tx {
+    /// What a fact is set to.
+    pub async fn find_setting(&mut self, name: &str) -> Result<Option<String>, StoreError> {
+        let row = self
+            .q(FIND)
+            .bind(name.to_owned())
+            .opt::<(String,)>()
+            .await?;
+        Ok(row.map(|(value,)| value))
+    }
+
+    /// Sets a fact, whatever it was before.
+    pub async fn save_setting(&mut self, name: &str, value: &str) -> Result<(), StoreError> {
+        self.q(SAVE)
+            .bind(name.to_owned())
+            .bind(value.to_owned())
+            .exec()
+            .await?;
+        Ok(())
+    }
+
+    /// Forgets a fact.
+    pub async fn delete_setting(&mut self, name: &str) -> Result<(), StoreError> {
+        self.q(DELETE).bind(name.to_owned()).exec().await?;
+        Ok(())
+    }
+
     /// Uses the link up, for the one transaction that wins it.
     pub async fn use_setup_token(
         &mut self,
@@ -79,6 +105,11 @@ impl Tx {
 const SETTLE: &str = "INSERT INTO settings (name, value) VALUES ($1, $2) ON CONFLICT DO NOTHING";
 
 const FIND: &str = "SELECT value FROM settings WHERE name = $1";
+
+const SAVE: &str = "INSERT INTO settings (name, value) VALUES ($1, $2) \
+    ON CONFLICT (name) DO UPDATE SET value = excluded.value";
+
+const DELETE: &str = "DELETE FROM settings WHERE name = $1";
 
 const INSERT_SETUP: &str =
     "INSERT INTO setup_tokens (digest, created_at, expires_at) VALUES ($1, $2, $3)";

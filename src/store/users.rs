@@ -104,6 +104,15 @@ impl Tx {
         Ok(row.map(UserRow::with_password))
     }
 
+    /// Every person's id and the name under which they are found.
+    pub async fn list_user_keys(&mut self) -> Result<Vec<(UserId, String)>, StoreError> {
+        let rows = self.q(LIST_KEYS).all::<(Uuid, String)>().await?;
+        Ok(rows
+            .into_iter()
+            .map(|(id, key)| (UserId(id), key))
+            .collect())
+    }
+
     /// Creates a person. [`StoreError::Conflict`] when the name is taken.
     pub async fn insert_user(
         &mut self,
@@ -227,6 +236,8 @@ const FIND_BY_KEY: &str = "SELECT id, username, password_hash, email, email_veri
 
 const LIST: &str = "SELECT id, username, password_hash, email, email_verified, claims, attributes, token_version, disabled_at, \
     created_at, updated_at FROM users WHERE username_key > $1 ORDER BY username_key LIMIT $2";
+
+const LIST_KEYS: &str = "SELECT id, username_key FROM users ORDER BY username_key";
 
 const REHASH: &str = "UPDATE users SET password_hash = $3 WHERE id = $1 AND password_hash = $2";
 

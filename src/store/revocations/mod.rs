@@ -63,6 +63,17 @@ pub async fn record(
     Ok(())
 }
 
+/// What was recorded of a key last, if that is not forgotten yet.
+pub async fn last_recorded(tx: &mut Tx, key: &Key<'_>) -> Result<Option<i64>, StoreError> {
+    let row = tx
+        .q(LAST)
+        .bind(key.kind())
+        .bind(key.bytes())
+        .opt::<(i64,)>()
+        .await?;
+    Ok(row.map(|(version,)| version))
+}
+
 /// Says in the transaction of the act that something was changed of what instances keep in memory; follow
 /// the commit with [`Revocations::publish_change`].
 pub async fn bump_changes(tx: &mut Tx, topic: &str) -> Result<(), StoreError> {
@@ -158,6 +169,9 @@ pub const CLIENTS: &str = "clients";
 const RECORD: &str = "INSERT INTO revocations (kind, key, version, expires_at)
 SELECT $1, $2, $3, CASE WHEN older.expires_at > $4 THEN older.expires_at ELSE $4 END
 FROM (SELECT MAX(expires_at) AS expires_at FROM revocations WHERE kind = $1 AND key = $2) AS older";
+
+const LAST: &str =
+    "SELECT version FROM revocations WHERE kind = $1 AND key = $2 ORDER BY seq DESC LIMIT 1";
 
 const BUMP: &str = "INSERT INTO changes (topic, version) VALUES ($1, 1)
 ON CONFLICT (topic) DO UPDATE SET version = changes.version + 1";

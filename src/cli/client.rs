@@ -1,0 +1,268 @@
+//! `signet client create|list|rotate-secret|disable|enable`.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use clap::builder::PossibleValuesParser;
+use clap::{Args, Subcommand};
+use serde_json::{Value, json};
+
+use super::answer::{Answer, Failure, plain, table};
+use super::apply::explain;
+use super::secret;
+use crate::config::Secret;
+use crate::config::parse::{duration, show_duration};
+use crate::domain::client::Client;
+use crate::domain::ids::ClientId;
+use crate::service::apply::{Desired, DesiredClient, Options, apply};
+use crate::service::{Services, client_secrets, revoke};
+use crate::spec::auth_method::AuthMethod;
+use crate::spec::client_metadata::{ApplicationType, ClientMetadata};
+use crate::spec::grant_type::GrantType;
+use crate::spec::scope::Scope;
+
+/// Applications.
+#[derive(Debug, Subcommand)]
+pub enum ClientCommand {
+    /// Register an application; its secret is shown once.
+    Create(Box<CreateArgs>),
+    /// Show every application.
+    List,
+    /// Give an application a new secret, which is shown once.
+    RotateSecret {
+        /// The application.
+        client_id: String,
+        /// How long the old secret stays valid, so that nobody is locked out while changing over.
+        #[arg(long, value_name = "DURATION", default_value = "24h", value_parser = duration)]
+        keep: Duration,
+    },
+    /// Let nobody use an application any more, and end everything of its.
+    Disable {
+        /// The application.
+        client_id: String,
+    },
+    /// Let an application that was disabled be used again.
+    Enable {
+        /// The application.
+        client_id: String,
+    },
+}
+
+/// A new application. `signet apply` knows every other setting.
+#[derive(Debug, Args)]
+pub struct CreateArgs {
+    /// Its `client_id`.
+    pub client_id: String,
+    /// Where authorization responses may go; may be given several times.
+    #[arg(long = "redirect-uri", value_name = "URI")]
+    pub redirect_uris: Vec<String>,
+    /// Where people may go after signing out; may be given several times.
+    #[arg(long = "post-logout-redirect-uri", value_name = "URI")]
+    pub post_logout_redirect_uris: Vec<String>,
+    /// A grant type it may use; may be given several times [default: authorization_code].
+    #[arg(long = "grant-type", value_name = "TYPE", value_parser = PossibleValuesParser::new(GrantType::ALL.map(GrantType::as_str)))]
+    pub grant_types: Vec<String>,
+    /// What it may ask for at most, separated by spaces.
+    #[arg(long, value_parser = Scope::parse)]
+    pub scope: Option<Scope>,
+    /// How it authenticates [default: client_secret_basic].
+    #[arg(long, value_name = "METHOD", value_parser = PossibleValuesParser::new(AuthMethod::ALL.map(AuthMethod::as_str)))]
+    pub auth_method: Option<String>,
+    /// Where it publishes its public keys, for private_key_jwt.
+    #[arg(long, value_name = "URL")]
+    pub jwks_uri: Option<String>,
+    /// The name that people are shown.
+    #[arg(long)]
+    pub name: Option<String>,
+    /// It is your own: nobody is asked for consent.
+    #[arg(long)]
+    pub first_party: bool,
+    /// It is a resource server that may introspect every token.
+    #[arg(long)]
+    pub may_introspect: bool,
+    /// It runs on people's devices (RFC 8252).
+    #[arg(long)]
+    pub native: bool,
+    /// Read its secret from a file instead of making one; - is standard input.
+    #[arg(long, value_name = "FILE")]
+    pub secret_file: Option<PathBuf>,
+}
+
+impl CreateArgs {
+    fn metadata(&self) -> ClientMetadata {
+        let types = self.grant_types.iter();
+        let types: Vec<GrantType> = types.filter_map(|name| GrantType::parse(name)).collect();
+        ClientMetadata {
+            client_name: self.name.clone(),
+            redirect_uris: self.redirect_uris.clone(),
+            post_logout_redirect_uris: self.post_logout_redirect_uris.clone(),
+            grant_types: Some(types).filter(|types| !types.is_empty()),
+            scope: self.scope.clone(),
+            token_endpoint_auth_method: self.auth_method.as_deref().and_then(method),
+            jwks_uri: self.jwks_uri.clone(),
+            first_party: self.first_party,
+            may_introspect: self.may_introspect,
+            application_type: self.native.then_some(ApplicationType::Native),
+            ..ClientMetadata::default()
+        }
+    }
+}
+
+/// The authentication method of that name.
+pub(super) fn method(name: &str) -> Option<AuthMethod> {
+    AuthMethod::ALL
+        .into_iter()
+        .find(|method| method.as_str() == name)
+}
+
+/// Does it.
+pub async fn run(services: &Arc<Services>, command: ClientCommand) -> Result<Answer, Failure> {
+    let now = services.clock.now();
+    match command {
+        ClientCommand::Create(args) => create(services, &args).await,
+        ClientCommand::List => list(services).await,
+        ClientCommand::RotateSecret { client_id, keep } => {
+            let id = parse(&client_id)?;
+            let secret = client_secrets::rotate(services, &id, keep, now).await?;
+            let text = format!(
+                "The new secret of client {id}, shown this once:\n\n  {}\n\nThe old one is valid for {}.",
+                secret.expose(),
+                show_duration(keep)
+            );
+            Ok(Answer::new(
+                text,
+                json!({
+                    "client_id": id,
+                    "client_secret": secret.expose(),
+                    "old_valid_until": now.plus(keep).rfc3339(),
+                }),
+            ))
+        }
+        ClientCommand::Disable { client_id } => {
+            let id = parse(&client_id)?;
+            let known = revoke::disable_client(services, &id, now).await?;
+            done(&id, known, "disabled")
+        }
+        ClientCommand::Enable { client_id } => {
+            let id = parse(&client_id)?;
+            let known = revoke::enable_client(services, &id, now).await?;
+            done(&id, known, "enabled")
+        }
+    }
+}
+
+async fn create(services: &Arc<Services>, args: &CreateArgs) -> Result<Answer, Failure> {
+    let secret = match &args.secret_file {
+        None => None,
+        Some(path) if path.as_os_str() == "-" => Some(secret::read(std::io::stdin().lock())?),
+        Some(path) => Some(secret::read_file(path)?),
+    };
+    let desired = Desired {
+        clients: vec![DesiredClient {
+            id: args.client_id.clone(),
+            secret: secret.map(Secret::new),
+            metadata: args.metadata(),
+        }],
+        ..Desired::default()
+    };
+    let options = Options {
+        only_new: true,
+        ..Options::default()
+    };
+    let report = apply(services, &desired, options, services.clock.now())
+        .await
+        .map_err(|error| explain(error, ToString::to_string))?;
+    let mut text = format!("Created client {}.", args.client_id);
+    let mut json = json!({ "client_id": args.client_id });
+    if let Some(generated) = report.generated.first() {
+        let secret = generated.secret.expose();
+        text.push_str("\nIts secret, shown this once:\n\n  ");
+        text.push_str(secret);
+        json["client_secret"] = secret.into();
+    }
+    for warning in &report.warnings {
+        text.push_str("\nwarning: ");
+        text.push_str(warning);
+    }
+    Ok(Answer::new(text, json))
+}
+
+async fn list(services: &Services) -> Result<Answer, Failure> {
+    let mut clients: Vec<Client> = Vec::new();
+    loop {
+        let after = clients.last().map(|client| client.id.clone());
+        let page = services
+            .store
+            .list_clients(after.as_ref().map_or("", ClientId::as_str), PAGE)
+            .await?;
+        if page.is_empty() {
+            break;
+        }
+        clients.extend(page);
+    }
+    let state = |client: &Client| {
+        if client.disabled_at.is_some() {
+            "disabled"
+        } else {
+            "active"
+        }
+    };
+    let rows: Vec<Vec<String>> = clients
+        .iter()
+        .map(|client| {
+            let name = client.metadata.client_name.as_deref().unwrap_or_default();
+            let types = GrantType::ALL.into_iter();
+            let types: Vec<&str> = types
+                .filter(|grant_type| client.may_use(*grant_type))
+                .map(GrantType::as_str)
+                .collect();
+            vec![
+                client.id.to_string(),
+                plain(name),
+                client.auth_method.as_str().to_owned(),
+                types.join(" "),
+                state(client).to_owned(),
+            ]
+        })
+        .collect();
+    let shown: Vec<Value> = clients
+        .iter()
+        .map(|client| {
+            let mut value = json!({ "client_id": client.id, "state": state(client) });
+            if let (Value::Object(all), Ok(Value::Object(metadata))) =
+                (&mut value, serde_json::to_value(&client.metadata))
+            {
+                all.extend(metadata);
+            }
+            value
+        })
+        .collect();
+    Ok(Answer::new(
+        table(
+            &["client_id", "name", "auth method", "grant types", "state"],
+            &rows,
+        ),
+        json!({ "clients": shown }),
+    ))
+}
+
+fn parse(client_id: &str) -> Result<ClientId, Failure> {
+    ClientId::parse(client_id).ok_or_else(|| unknown(client_id))
+}
+
+fn unknown(client_id: &str) -> Failure {
+    Failure::new(format!("there is no client {client_id:?}")).hint("signet client list")
+}
+
+fn done(id: &ClientId, known: bool, what: &str) -> Result<Answer, Failure> {
+    if !known {
+        return Err(unknown(id.as_str()));
+    }
+    Ok(Answer::new(
+        format!("{id}: {what}."),
+        json!({ "client_id": id, "done": what }),
+    ))
+}
+
+const PAGE: i64 = 500;

@@ -1,0 +1,99 @@
+//! `signet serve`.
+
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use clap::Args;
+use serde_json::json;
+use tokio_util::sync::CancellationToken;
+
+use super::answer;
+use crate::app;
+use crate::config::Config;
+use crate::service::demo::{self, DemoCredentials};
+use crate::service::{Services, setup};
+use crate::telemetry::metrics;
+
+/// How to serve.
+#[derive(Debug, Args)]
+pub struct ServeArgs {
+    /// For trying out: creates a demo user and a demo client, and serves a playground to sign in with.
+    #[arg(long)]
+    pub dev: bool,
+}
+
+/// Serves until a signal asks to stop.
+pub async fn run(config: Config, dev: bool, json: bool) -> anyhow::Result<()> {
+    // First, so that a signal while starting is not lost.
+    let shutdown = app::shutdown::on_signals().context("signals cannot be handled")?;
+    metrics::install().context("metrics cannot be collected")?;
+    let services = Services::start(config).await?;
+    let now = services.clock.now();
+    services.keys.ensure(now).await?;
+    let demo = if dev {
+        Some(
+            demo::seed(&services)
+                .await
+                .context("the demo cannot be set up")?,
+        )
+    } else {
+        None
+    };
+    let greeting = greeting(&services, demo.as_ref(), json).await?;
+    listen(services, demo, shutdown, move || {
+        let _ = answer::print(&greeting);
+    })
+    .await
+}
+
+/// Binds the listeners, calls `listening`, and serves until `shutdown`.
+async fn listen(
+    _services: Arc<Services>,
+    _demo: Option<DemoCredentials>,
+    _shutdown: CancellationToken,
+    _listening: impl FnOnce() + Send,
+) -> anyhow::Result<()> {
+    anyhow::bail!("the application is not connected")
+}
+
+/// What somebody who started a server should do next.
+async fn greeting(
+    services: &Services,
+    demo: Option<&DemoCredentials>,
+    json: bool,
+) -> anyhow::Result<String> {
+    let issuer = &services.config.issuer;
+    if let Some(demo) = demo {
+        return Ok(if json {
+            json!({
+                "issuer": issuer.as_str(),
+                "url": demo.url,
+                "username": demo.username,
+                "password": demo.password,
+            })
+            .to_string()
+        } else {
+            format!(
+                "\n  Signet is ready to try:  {}\n\n  user name  {}\n  password   {}\n\n  \
+                 This is a demonstration: everybody knows this password.\n",
+                demo.url, demo.username, demo.password
+            )
+        });
+    }
+    if setup::is_needed(services).await? {
+        let link = setup::new_link(services, services.clock.now()).await?;
+        return Ok(if json {
+            json!({ "issuer": issuer.as_str(), "setup_link": link }).to_string()
+        } else {
+            format!(
+                "\n  There is no administrator yet. Create one at this link, which works once, within 24 hours:\n\n  \
+                 {link}\n\n  signet admin recover prints a new one.\n"
+            )
+        });
+    }
+    Ok(if json {
+        json!({ "issuer": issuer.as_str() }).to_string()
+    } else {
+        format!("Signet serves {issuer}")
+    })
+}

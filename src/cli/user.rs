@@ -1,0 +1,199 @@
+//! `signet user create|list|disable|enable|set-password|revoke-tokens`.
+
+use std::sync::Arc;
+
+use clap::{Args, Subcommand};
+use serde_json::{Value, json};
+
+use super::answer::{Answer, Failure, plain, table};
+use super::apply::explain;
+use super::secret::PasswordArgs;
+use crate::config::Secret;
+use crate::domain::user::{User, username_key};
+use crate::service::apply::{Desired, DesiredPassword, DesiredUser, Options, apply};
+use crate::service::{Services, users};
+use crate::spec::standard_claims::StandardClaims;
+
+/// People.
+#[derive(Debug, Subcommand)]
+pub enum UserCommand {
+    /// Create a person.
+    Create(CreateArgs),
+    /// Show everybody.
+    List,
+    /// Let somebody sign in no more, and end everything of theirs.
+    Disable {
+        /// The name they sign in with.
+        name: String,
+    },
+    /// Let somebody who was disabled sign in again.
+    Enable {
+        /// The name they sign in with.
+        name: String,
+    },
+    /// Set somebody's password, and end every session and token of theirs.
+    SetPassword {
+        /// The name they sign in with.
+        name: String,
+        /// Where the password comes from.
+        #[command(flatten)]
+        password: PasswordArgs,
+    },
+    /// End every session and token of somebody.
+    RevokeTokens {
+        /// The name they sign in with.
+        name: String,
+    },
+}
+
+/// A new person.
+#[derive(Debug, Args)]
+pub struct CreateArgs {
+    /// The name they sign in with.
+    pub username: String,
+    /// Their e-mail address.
+    #[arg(long)]
+    pub email: Option<String>,
+    /// The address is known to be theirs.
+    #[arg(long, requires = "email")]
+    pub email_verified: bool,
+    /// Their name, as people write it.
+    #[arg(long, value_name = "FULL NAME")]
+    pub name: Option<String>,
+    /// A role of theirs; may be given several times.
+    #[arg(long = "role", value_name = "ROLE")]
+    pub roles: Vec<String>,
+    /// They have no password, and cannot sign in with one until it is set.
+    #[arg(long, conflicts_with_all = ["password_stdin", "password_file"])]
+    pub no_password: bool,
+    /// Where the password comes from.
+    #[command(flatten)]
+    pub password: PasswordArgs,
+}
+
+/// Does it.
+pub async fn run(services: &Arc<Services>, command: UserCommand) -> Result<Answer, Failure> {
+    let now = services.clock.now();
+    match command {
+        UserCommand::Create(args) => create(services, args).await,
+        UserCommand::List => list(services).await,
+        UserCommand::Disable { name } => {
+            users::disable(services, &name, now).await?;
+            Ok(done(&name, "disabled", &Value::Null))
+        }
+        UserCommand::Enable { name } => {
+            users::enable(services, &name).await?;
+            Ok(done(&name, "enabled", &Value::Null))
+        }
+        UserCommand::SetPassword { name, password } => {
+            // Before anybody types a password for nobody.
+            users::find_id(services, &name).await?;
+            let password = password.read()?;
+            users::set_password(services, &name, password, services.clock.now()).await?;
+            Ok(done(&name, "password set", &Value::Null))
+        }
+        UserCommand::RevokeTokens { name } => {
+            let version = users::revoke_tokens(services, &name, now).await?;
+            Ok(done(&name, "tokens revoked", &json!(version)))
+        }
+    }
+}
+
+async fn create(services: &Arc<Services>, args: CreateArgs) -> Result<Answer, Failure> {
+    let password = if args.no_password {
+        None
+    } else {
+        Some(DesiredPassword::Plain(Secret::new(args.password.read()?)))
+    };
+    let desired = Desired {
+        users: vec![DesiredUser {
+            username: args.username.clone(),
+            password,
+            email: args.email,
+            email_verified: Some(args.email_verified),
+            claims: StandardClaims {
+                name: args.name,
+                ..StandardClaims::default()
+            },
+            roles: Some(args.roles.into_iter().collect()),
+            ..DesiredUser::default()
+        }],
+        ..Desired::default()
+    };
+    let options = Options {
+        only_new: true,
+        ..Options::default()
+    };
+    apply(services, &desired, options, services.clock.now())
+        .await
+        .map_err(|error| explain(error, ToString::to_string))?;
+    let id = users::find_id(services, &args.username).await?;
+    let text = format!("Created user {} ({id}).", plain(&args.username));
+    Ok(Answer::new(
+        text,
+        json!({ "username": args.username, "id": id }),
+    ))
+}
+
+async fn list(services: &Services) -> Result<Answer, Failure> {
+    let mut people: Vec<User> = Vec::new();
+    loop {
+        let after = people.last().and_then(|user| username_key(&user.username));
+        let page = services
+            .store
+            .list_users(after.as_deref().unwrap_or_default(), PAGE)
+            .await?;
+        if page.is_empty() {
+            break;
+        }
+        people.extend(page);
+    }
+    let state = |user: &User| {
+        if user.disabled_at.is_some() {
+            "disabled"
+        } else {
+            "active"
+        }
+    };
+    let rows: Vec<Vec<String>> = people
+        .iter()
+        .map(|user| {
+            vec![
+                plain(&user.username),
+                plain(user.email.as_deref().unwrap_or_default()),
+                state(user).to_owned(),
+                user.created_at.rfc3339(),
+                user.id.to_string(),
+            ]
+        })
+        .collect();
+    let shown: Vec<Value> = people
+        .iter()
+        .map(|user| {
+            json!({
+                "id": user.id,
+                "username": user.username,
+                "email": user.email,
+                "email_verified": user.email_verified,
+                "name": user.claims.name,
+                "state": state(user),
+                "token_version": user.token_version,
+                "created_at": user.created_at.rfc3339(),
+            })
+        })
+        .collect();
+    Ok(Answer::new(
+        table(&["username", "email", "state", "created at", "id"], &rows),
+        json!({ "users": shown }),
+    ))
+}
+
+fn done(name: &str, what: &str, version: &Value) -> Answer {
+    let mut json = json!({ "username": name, "done": what });
+    if !version.is_null() {
+        json["token_version"] = version.clone();
+    }
+    Answer::new(format!("{}: {what}.", plain(name)), json)
+}
+
+const PAGE: i64 = 500;

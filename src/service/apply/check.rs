@@ -1,0 +1,281 @@
+//! Finding every mistake before anything is written.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{
+    ADMIN_ROLE, ApplyError, Desired, DesiredPolicy, DesiredUser, Kind, Known, Options, Problem,
+};
+use crate::crypto::secret::TokenDigest;
+use crate::domain::client::Client;
+use crate::domain::resource::{self, Resource};
+use crate::domain::user::username_key;
+use crate::store::roles::RoleRecord;
+
+/// What may be written.
+pub(super) struct Checked<'a> {
+    pub(super) resources: &'a [Resource],
+    /// Those of the document, and those that exist only because something refers to them.
+    pub(super) roles: BTreeMap<String, RoleRecord>,
+    /// Every role that something in the document refers to.
+    pub(super) referred_roles: BTreeSet<String>,
+    pub(super) clients: Vec<CheckedClient>,
+    pub(super) users: Vec<CheckedUser<'a>>,
+    pub(super) policies: &'a [DesiredPolicy],
+    pub(super) warnings: Vec<String>,
+}
+
+/// A client that can be registered.
+pub(super) struct CheckedClient {
+    pub(super) client: Client,
+    pub(super) secret: Option<TokenDigest>,
+}
+
+/// A person with the name under which they are found.
+pub(super) struct CheckedUser<'a> {
+    pub(super) key: String,
+    pub(super) desired: &'a DesiredUser,
+}
+
+pub(super) fn check<'a>(
+    desired: &'a Desired,
+    known: &Known,
+    options: Options,
+) -> Result<Checked<'a>, ApplyError> {
+    let mut check = Check {
+        desired,
+        known,
+        options,
+        problems: Vec::new(),
+        warnings: Vec::new(),
+    };
+    check.resources();
+    let (roles, referred_roles) = check.roles();
+    let clients = desired
+        .clients
+        .iter()
+        .filter_map(|client| check.client(client))
+        .collect();
+    let users = desired
+        .users
+        .iter()
+        .filter_map(|user| check.user(user, &roles))
+        .collect();
+    check.policies();
+    check.duplicates();
+    if !check.problems.is_empty() {
+        return Err(ApplyError::Invalid(check.problems));
+    }
+    Ok(Checked {
+        resources: &desired.resources,
+        roles,
+        referred_roles,
+        clients,
+        users,
+        policies: &desired.policies,
+        warnings: check.warnings,
+    })
+}
+
+pub(super) struct Check<'a, 'k> {
+    desired: &'a Desired,
+    pub(super) known: &'k Known,
+    options: Options,
+    problems: Vec<Problem>,
+    pub(super) warnings: Vec<String>,
+}
+
+impl Check<'_, '_> {
+    pub(super) fn refuse(
+        &mut self,
+        kind: Kind,
+        name: &str,
+        field: &str,
+        problem: impl Into<String>,
+    ) {
+        self.problems.push(Problem {
+            kind,
+            name: name.to_owned(),
+            field: field.to_owned(),
+            problem: problem.into(),
+        });
+    }
+
+    fn resources(&mut self) {
+        for resource in &self.desired.resources {
+            let name = &resource.identifier;
+            if let Err(problem) = resource::check_identifier(name) {
+                self.refuse(Kind::Resource, name, "identifier", problem);
+            }
+            self.text(
+                Kind::Resource,
+                name,
+                "name",
+                resource.name.as_deref().unwrap_or_default(),
+            );
+        }
+    }
+
+    /// The roles to write, and all names that are referred to.
+    fn roles(&mut self) -> (BTreeMap<String, RoleRecord>, BTreeSet<String>) {
+        let desired = self.desired;
+        let mut roles: BTreeMap<String, RoleRecord> = BTreeMap::new();
+        let mut referred = BTreeSet::new();
+        for role in &desired.roles {
+            if !is_name(&role.name) {
+                self.refuse(Kind::Role, &role.name, "name", NAME);
+            }
+            self.text(
+                Kind::Role,
+                &role.name,
+                "description",
+                role.role.description.as_deref().unwrap_or_default(),
+            );
+            for permission in &role.role.permissions {
+                let pair = permission.split_once(':');
+                if !is_name(permission) || pair.is_none_or(|(a, b)| a.is_empty() || b.is_empty()) {
+                    self.refuse(
+                        Kind::Role,
+                        &role.name,
+                        "permissions",
+                        format!(
+                            "{permission:?}: expected resource_type:action, such as order:read"
+                        ),
+                    );
+                }
+            }
+            for parent in &role.role.parents {
+                if !is_name(parent) {
+                    self.refuse(Kind::Role, &role.name, "parents", NAME);
+                }
+            }
+            referred.extend(role.role.parents.iter().cloned());
+            roles.insert(role.name.clone(), role.role.clone());
+        }
+        for parent in &referred {
+            if parent != ADMIN_ROLE
+                && !roles.contains_key(parent)
+                && !self.known.roles.contains_key(parent)
+            {
+                // It gives nobody anything, so a document may speak of it before it is described.
+                self.warnings.push(format!(
+                    "role {parent:?} is a parent but is described nowhere; it has no permissions"
+                ));
+            }
+        }
+        referred.extend(
+            desired
+                .users
+                .iter()
+                .flat_map(|user| user.roles.iter().flatten().cloned()),
+        );
+        let parents = desired.roles.iter().flat_map(|role| &role.role.parents);
+        let built_in = referred.iter().filter(|name| *name == ADMIN_ROLE);
+        let implied: Vec<String> = parents.chain(built_in).cloned().collect();
+        for name in implied {
+            if !self.known.roles.contains_key(&name) {
+                let description = (name == ADMIN_ROLE).then(|| "May do everything".to_owned());
+                roles.entry(name).or_insert(RoleRecord {
+                    description,
+                    ..RoleRecord::default()
+                });
+            }
+        }
+        self.cycles(&roles);
+        (roles, referred)
+    }
+
+    /// Refuses roles that are their own ancestors, as the store would be afterwards.
+    fn cycles(&mut self, roles: &BTreeMap<String, RoleRecord>) {
+        let parents = |name: &str| {
+            let role = roles.get(name).or_else(|| self.known.roles.get(name));
+            role.map(|role| role.parents.clone()).unwrap_or_default()
+        };
+        let mut found = Vec::new();
+        for name in self.desired.roles.iter().map(|role| &role.name) {
+            let mut seen = BTreeSet::new();
+            let mut next: Vec<String> = parents(name).into_iter().collect();
+            while let Some(ancestor) = next.pop() {
+                if ancestor == *name {
+                    found.push(name.clone());
+                    break;
+                }
+                if seen.insert(ancestor.clone()) {
+                    next.extend(parents(&ancestor));
+                }
+            }
+        }
+        for name in found {
+            let problem = "the role would be among its own parents' parents";
+            self.refuse(Kind::Role, &name, "parents", problem);
+        }
+    }
+
+    pub(super) fn has_resource(&self, identifier: &str) -> bool {
+        let mut desired = self.desired.resources.iter();
+        desired.any(|resource| resource.identifier == identifier)
+            || (!self.options.prune && self.known.resources.contains_key(identifier))
+    }
+
+    fn policies(&mut self) {
+        for desired in &self.desired.policies {
+            if !is_name(&desired.id) {
+                self.refuse(Kind::Policy, &desired.id, "id", NAME);
+            }
+            if desired.policy.cedar.trim().is_empty() {
+                self.refuse(Kind::Policy, &desired.id, "cedar", "expected a policy");
+            }
+            self.text(Kind::Policy, &desired.id, "cedar", &desired.policy.cedar);
+            let description = desired.policy.description.as_deref().unwrap_or_default();
+            self.text(Kind::Policy, &desired.id, "description", description);
+        }
+    }
+
+    fn duplicates(&mut self) {
+        let desired = self.desired;
+        let names = desired
+            .resources
+            .iter()
+            .map(|resource| (Kind::Resource, resource.identifier.clone(), "identifier"))
+            .chain(
+                desired
+                    .clients
+                    .iter()
+                    .map(|client| (Kind::Client, client.id.clone(), "client_id")),
+            )
+            .chain(desired.users.iter().map(|user| {
+                let key = username_key(&user.username);
+                (Kind::User, key.unwrap_or_default(), "username")
+            }))
+            .chain(
+                desired
+                    .roles
+                    .iter()
+                    .map(|role| (Kind::Role, role.name.clone(), "name")),
+            )
+            .chain(
+                desired
+                    .policies
+                    .iter()
+                    .map(|policy| (Kind::Policy, policy.id.clone(), "id")),
+            );
+        let mut seen = BTreeSet::new();
+        for (kind, name, field) in names {
+            if !seen.insert((kind, name.clone())) {
+                self.refuse(kind, &name, field, "it is there twice");
+            }
+        }
+    }
+
+    /// No text column of PostgreSQL takes a NUL, nor does its JSON.
+    pub(super) fn text(&mut self, kind: Kind, name: &str, field: &str, text: &str) {
+        if text.contains('\0') || text.contains("\\u0000") {
+            self.refuse(kind, name, field, "a NUL character cannot be stored");
+        }
+    }
+}
+
+const NAME: &str = "expected 1 to 255 bytes without spaces and control characters";
+
+fn is_name(text: &str) -> bool {
+    (1..=255).contains(&text.len()) && !text.chars().any(|c| c.is_control() || c.is_whitespace())
+}

@@ -1,0 +1,91 @@
+//! Whether a client can be registered.
+
+use super::DesiredClient;
+use super::check::{Check, CheckedClient};
+use super::report::Kind;
+use crate::crypto::secret::PlainToken;
+use crate::domain::client::{Client, MAX_ACCESS_TOKEN_LIFETIME};
+use crate::domain::ids::ClientId;
+use crate::service::client_secrets;
+
+impl Check<'_, '_> {
+    pub(super) fn client(&mut self, desired: &DesiredClient) -> Option<CheckedClient> {
+        let name = &desired.id;
+        let Some(id) = ClientId::parse(name) else {
+            self.refuse(
+                Kind::Client,
+                name,
+                "client_id",
+                "expected 1 to 255 visible ASCII characters (RFC 6749 appendix A.1)",
+            );
+            return None;
+        };
+        let metadata = &desired.metadata;
+        let longest = MAX_ACCESS_TOKEN_LIFETIME.as_secs();
+        if metadata
+            .access_token_lifetime
+            .is_some_and(|secs| secs == 0 || u64::from(secs) > longest)
+        {
+            self.refuse(
+                Kind::Client,
+                name,
+                "access_token_lifetime",
+                format!("expected 1 second to {longest} seconds"),
+            );
+        }
+        if let Some(resource) = &metadata.default_resource
+            && !self.has_resource(resource)
+        {
+            self.refuse(
+                Kind::Client,
+                name,
+                "default_resource",
+                format!("there is no resource {resource:?}"),
+            );
+        }
+        self.text(
+            Kind::Client,
+            name,
+            "metadata",
+            &serde_json::to_string(metadata).unwrap_or_default(),
+        );
+        let client = match Client::register(id, metadata.clone()) {
+            Ok(client) => client,
+            Err(error) => {
+                self.refuse(Kind::Client, name, error.field, error.problem);
+                return None;
+            }
+        };
+        let secret = desired.secret.as_ref().map(|secret| {
+            self.secret(&client, secret.expose());
+            PlainToken::new(secret.expose()).digest()
+        });
+        Some(CheckedClient { client, secret })
+    }
+
+    fn secret(&mut self, client: &Client, secret: &str) {
+        let name = client.id.as_str();
+        let mut refuse =
+            |problem: String| self.refuse(Kind::Client, name, "client_secret", problem);
+        if !client.auth_method.uses_secret() {
+            refuse(format!(
+                "token_endpoint_auth_method = {:?} uses no secret",
+                client.auth_method.as_str()
+            ));
+        }
+        if !secret.bytes().all(|byte| (0x20..=0x7e).contains(&byte)) {
+            refuse("expected visible ASCII characters (RFC 6749 appendix A.2)".to_owned());
+        }
+        if secret.len() < client_secrets::MIN_BYTES {
+            refuse(format!(
+                "expected at least {} random characters",
+                client_secrets::MIN_BYTES
+            ));
+        } else if secret.len() < client_secrets::SHORT_BYTES {
+            self.warnings.push(format!(
+                "the secret of client {name:?} is short; {} random characters cannot be guessed",
+                client_secrets::SHORT_BYTES
+            ));
+        }
+    }
+}

@@ -1,0 +1,123 @@
+//! Clients and their secrets.
+
+use std::collections::BTreeSet;
+
+use super::check::{Checked, CheckedClient};
+use super::{ApplyError, Generated, Kind, Outcome, Revoked, Work, differing, object};
+use crate::crypto::secret::TokenDigest;
+use crate::domain::client::Client;
+use crate::domain::ids::ClientId;
+use crate::service::client_secrets;
+use crate::spec::time::Ts;
+use crate::store::error::StoreError;
+use crate::store::revocations::{Key, last_recorded, record};
+
+pub(super) async fn apply(work: &mut Work, checked: &Checked<'_>) -> Result<(), ApplyError> {
+    for desired in &checked.clients {
+        match work.tx.find_client(&desired.client.id).await? {
+            Some(stored) => change(work, desired, &stored).await?,
+            None => create(work, desired).await?,
+        }
+    }
+    let named: BTreeSet<&str> = checked
+        .clients
+        .iter()
+        .map(|desired| desired.client.id.as_str())
+        .collect();
+    for id in work.tx.list_client_ids().await? {
+        if !named.contains(id.as_str()) && work.prunes(Kind::Client) {
+            delete(work, &id).await?;
+        }
+    }
+    Ok(())
+}
+
+async fn create(work: &mut Work, desired: &CheckedClient) -> Result<(), ApplyError> {
+    let client = &desired.client;
+    work.tx.insert_client(client, work.now).await?;
+    match desired.secret {
+        Some(digest) => {
+            work.tx
+                .insert_client_secret(&client.id, digest, work.now)
+                .await?;
+        }
+        None if client.auth_method.uses_secret() => generate(work, &client.id).await?,
+        None => {}
+    }
+    // A client of that id was deleted within the hour: its tokens stay dead, so those of the new one count from
+    // the next full second on, as after enabling a client.
+    let key = Key::Client(client.id.as_str());
+    if last_recorded(&mut work.tx, &key).await?.is_some() {
+        let from = Ts::from_secs(work.now.secs() + 1);
+        work.tx.set_client_disabled(&client.id, None, from).await?;
+        let until = work.until();
+        record(&mut work.tx, &key, from.micros(), until).await?;
+        work.revoked
+            .push(Revoked::Client(client.id.clone(), from.micros()));
+    }
+    work.clients_changed = true;
+    work.report
+        .note(Kind::Client, client.id.as_str(), Outcome::Created);
+    Ok(())
+}
+
+async fn change(
+    work: &mut Work,
+    desired: &CheckedClient,
+    stored: &Client,
+) -> Result<(), ApplyError> {
+    let client = &desired.client;
+    let mut changed = differing(&object(&stored.metadata), &object(&client.metadata));
+    if !changed.is_empty() {
+        work.tx.update_client(client, work.now).await?;
+    }
+    let lasting: Vec<TokenDigest> = stored
+        .secrets
+        .iter()
+        .filter(|secret| secret.expires_at.is_none())
+        .map(|secret| secret.digest)
+        .collect();
+    match desired.secret {
+        Some(digest) if !lasting.contains(&digest) => {
+            let keep = client_secrets::KEEP;
+            client_secrets::replace(&mut work.tx, &client.id, digest, keep, work.now).await?;
+            changed.push("client_secret".to_owned());
+        }
+        None if client.auth_method.uses_secret() && lasting.is_empty() => {
+            generate(work, &client.id).await?;
+            changed.push("client_secret".to_owned());
+        }
+        Some(_) | None => {}
+    }
+    work.clients_changed |= !changed.is_empty();
+    work.existed(Kind::Client, client.id.as_str(), changed)
+}
+
+async fn generate(work: &mut Work, id: &ClientId) -> Result<(), StoreError> {
+    let secret = client_secrets::generate();
+    work.tx
+        .insert_client_secret(id, secret.digest(), work.now)
+        .await?;
+    work.report.generated.push(Generated {
+        client_id: id.as_str().to_owned(),
+        secret,
+    });
+    Ok(())
+}
+
+async fn delete(work: &mut Work, id: &str) -> Result<(), ApplyError> {
+    let broken = || StoreError::Inconsistent {
+        table: "clients",
+        column: "id",
+        id: id.to_owned(),
+    };
+    let id = ClientId::parse(id).ok_or_else(broken)?;
+    work.tx.delete_client(&id).await?;
+    let (key, until) = (Key::Client(id.as_str()), work.until());
+    record(&mut work.tx, &key, i64::MAX, until).await?;
+    work.clients_changed = true;
+    work.report
+        .note(Kind::Client, id.as_str(), Outcome::Deleted);
+    work.revoked.push(Revoked::Client(id, i64::MAX));
+    Ok(())
+}

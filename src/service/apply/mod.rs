@@ -1,0 +1,323 @@
+//! Making true what an operator wrote down: all of it in one transaction, or nothing.
+//!
+//! Applying twice changes nothing the second time and says so. Every mistake is found before anything is written,
+//! and all of them are reported at once. Nothing is deleted unless asked for.
+
+mod check;
+mod check_client;
+mod check_user;
+mod clients;
+mod desired;
+mod passwords;
+mod policies;
+mod report;
+mod resources;
+mod roles;
+mod users;
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::sync::Arc;
+
+use serde_json::{Map, Value};
+use thiserror::Error;
+
+use super::Services;
+use super::clients::TOPIC;
+use super::setup::ADMIN_ROLE;
+use crate::crypto::password::PasswordError;
+use crate::domain::client::MAX_ACCESS_TOKEN_LIFETIME;
+use crate::domain::ids::{ClientId, UserId};
+use crate::domain::resource::Resource;
+use crate::spec::time::Ts;
+use crate::store::db::Tx;
+use crate::store::error::StoreError;
+use crate::store::revocations::{Key, bump_changes};
+use crate::store::roles::RoleRecord;
+
+pub use desired::{
+    Desired, DesiredClient, DesiredPassword, DesiredPolicy, DesiredRole, DesiredUser,
+};
+pub use report::{Generated, Item, Kind, Outcome, Report};
+
+/// How to apply.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Options {
+    /// Say what would happen, and write nothing.
+    pub dry_run: bool,
+    /// Delete what the document does not speak of.
+    pub prune: bool,
+    /// Refuse what exists already instead of changing it.
+    pub only_new: bool,
+}
+
+/// One mistake in what is to be applied.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problem {
+    /// What kind of item it is in.
+    pub kind: Kind,
+    /// The item's name.
+    pub name: String,
+    /// The field.
+    pub field: String,
+    /// What is wrong and what was expected.
+    pub problem: String,
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{} {:?}: {}: {}",
+            self.kind, self.name, self.field, self.problem
+        )
+    }
+}
+
+/// Why nothing was applied.
+#[derive(Debug, Error)]
+pub enum ApplyError {
+    /// Mistakes, all of them.
+    #[error("{}", list(.0))]
+    Invalid(Vec<Problem>),
+    /// [`Options::only_new`] was asked for, and it is there.
+    #[error("the {kind} {name:?} exists already")]
+    Exists {
+        /// What kind of item.
+        kind: Kind,
+        /// Its name.
+        name: String,
+    },
+    /// Nobody could administrate any more.
+    #[error(
+        "this would leave nobody who can sign in with the role \"{ADMIN_ROLE}\"; give somebody else the role first"
+    )]
+    LastAdministrator,
+    /// Somebody changed a password in the same moment.
+    #[error("the password of user {0:?} was changed in the same moment; apply again")]
+    Moved(String),
+    /// Hashing.
+    #[error(transparent)]
+    Password(#[from] PasswordError),
+    /// The store.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// Everything is written, but not every running server may know yet.
+    #[error("everything is written, but running servers may not know yet; apply again: {source}")]
+    NotPublished {
+        /// What was written, with the secrets that were made.
+        report: Box<Report>,
+        /// Why.
+        source: StoreError,
+    },
+}
+
+impl ApplyError {
+    /// Whether somebody else was in the way, so that the same may succeed at once.
+    fn is_collision(&self) -> bool {
+        match self {
+            Self::Moved(_)
+            | Self::Store(StoreError::Retryable(_) | StoreError::Conflict { .. }) => true,
+            Self::Store(_)
+            | Self::Invalid(_)
+            | Self::Exists { .. }
+            | Self::LastAdministrator
+            | Self::Password(_)
+            | Self::NotPublished { .. } => false,
+        }
+    }
+}
+
+fn list(problems: &[Problem]) -> String {
+    let lines: Vec<String> = problems.iter().map(ToString::to_string).collect();
+    lines.join("\n")
+}
+
+/// Makes `desired` true, or says what that would take.
+pub async fn apply(
+    services: &Arc<Services>,
+    desired: &Desired,
+    options: Options,
+    now: Ts,
+) -> Result<Report, ApplyError> {
+    match attempt(services, desired, options, now).await {
+        Err(error) if error.is_collision() => attempt(services, desired, options, now).await,
+        other => other,
+    }
+}
+
+async fn attempt(
+    services: &Arc<Services>,
+    desired: &Desired,
+    options: Options,
+    now: Ts,
+) -> Result<Report, ApplyError> {
+    // Mistakes are found before time is spent on passwords, and passwords are hashed before the transaction
+    // that changes anything: on SQLite nobody else writes meanwhile.
+    let mut tx = services.store.db().begin().await?;
+    let known = Known::read(&mut tx).await?;
+    drop(tx);
+    let checked = check::check(desired, &known, options)?;
+    let passwords = passwords::prepare(services, &checked.users).await?;
+
+    let mut tx = services.store.db().begin().await?;
+    // Two who apply wait for each other here, on every engine and in every process.
+    bump_changes(&mut tx, APPLIED).await?;
+    let known = Known::read(&mut tx).await?;
+    let checked = check::check(desired, &known, options)?;
+    let mut work = Work {
+        tx,
+        options,
+        now,
+        report: Report {
+            dry_run: options.dry_run,
+            warnings: checked.warnings.clone(),
+            ..Report::default()
+        },
+        revoked: Vec::new(),
+        clients_changed: false,
+    };
+    let administrators = work.tx.count_active_holders(ADMIN_ROLE).await?;
+    resources::apply(&mut work, &checked, &known).await?;
+    roles::apply(&mut work, &checked, &known).await?;
+    clients::apply(&mut work, &checked).await?;
+    users::apply(&mut work, &checked, &passwords).await?;
+    policies::apply(&mut work, &checked).await?;
+    if administrators > 0 && work.tx.count_active_holders(ADMIN_ROLE).await? == 0 {
+        return Err(ApplyError::LastAdministrator);
+    }
+    work.finish(services).await
+}
+
+/// The topic whose row every apply locks.
+const APPLIED: &str = "applied";
+
+/// What is in the store already and may be referred to.
+struct Known {
+    resources: BTreeMap<String, Resource>,
+    roles: BTreeMap<String, RoleRecord>,
+}
+
+impl Known {
+    async fn read(tx: &mut Tx) -> Result<Self, StoreError> {
+        Ok(Self {
+            resources: tx
+                .list_resources()
+                .await?
+                .into_iter()
+                .map(|resource| (resource.identifier.clone(), resource))
+                .collect(),
+            roles: tx.list_roles().await?,
+        })
+    }
+}
+
+/// A transaction, and what has been done in it.
+struct Work {
+    tx: Tx,
+    options: Options,
+    now: Ts,
+    report: Report,
+    revoked: Vec<Revoked>,
+    clients_changed: bool,
+}
+
+/// What every instance must learn before success is reported.
+enum Revoked {
+    User(UserId, i64),
+    Client(ClientId, i64),
+}
+
+impl Revoked {
+    fn key(&self) -> (Key<'_>, i64) {
+        match self {
+            Self::User(id, version) => (Key::User(id.bytes()), *version),
+            Self::Client(id, version) => (Key::Client(id.as_str()), *version),
+        }
+    }
+}
+
+impl Work {
+    /// Whether something that is in the store but not in the document goes; counts what stays.
+    fn prunes(&mut self, kind: Kind) -> bool {
+        if !self.options.prune {
+            self.report.keep(kind);
+        }
+        self.options.prune
+    }
+
+    /// Notes what became of an item that was there.
+    fn existed(&mut self, kind: Kind, name: &str, changed: Vec<String>) -> Result<(), ApplyError> {
+        if self.options.only_new {
+            return Err(ApplyError::Exists {
+                kind,
+                name: name.to_owned(),
+            });
+        }
+        self.report.note(kind, name, Outcome::of(changed));
+        Ok(())
+    }
+
+    /// Until when a revocation must be remembered that is made now.
+    fn until(&self) -> Ts {
+        self.now.plus(MAX_ACCESS_TOKEN_LIFETIME)
+    }
+
+    async fn finish(mut self, services: &Services) -> Result<Report, ApplyError> {
+        if self.options.dry_run {
+            self.report.generated.clear();
+            return Ok(self.report);
+        }
+        if self.clients_changed {
+            bump_changes(&mut self.tx, TOPIC).await?;
+        }
+        let until = self.until();
+        self.tx.commit().await?;
+        if !self.report.is_unchanged() {
+            tracing::info!("applied a document");
+        }
+        match publish(services, &self.revoked, until).await {
+            Ok(()) => Ok(self.report),
+            Err(source) => Err(ApplyError::NotPublished {
+                report: Box::new(self.report),
+                source,
+            }),
+        }
+    }
+}
+
+/// Also when nothing was changed: an apply before this one may have failed just here.
+async fn publish(services: &Services, revoked: &[Revoked], until: Ts) -> Result<(), StoreError> {
+    for some in revoked.chunks(500) {
+        let records: Vec<(Key<'_>, i64, Ts)> = some
+            .iter()
+            .map(|revoked| {
+                let (key, version) = revoked.key();
+                (key, version, until)
+            })
+            .collect();
+        services.revocations.publish(&records).await?;
+    }
+    services.revocations.publish_change(TOPIC).await
+}
+
+/// The names of the members in which two objects differ.
+fn differing(was: &Map<String, Value>, is: &Map<String, Value>) -> Vec<String> {
+    let names: BTreeSet<&String> = was.keys().chain(is.keys()).collect();
+    names
+        .into_iter()
+        .filter(|name| was.get(*name) != is.get(*name))
+        .cloned()
+        .collect()
+}
+
+/// A value as the object it is written as.
+fn object(value: &impl serde::Serialize) -> Map<String, Value> {
+    match serde_json::to_value(value) {
+        Ok(Value::Object(members)) => members,
+        Ok(_) | Err(_) => Map::new(),
+    }
+}

@@ -1,0 +1,52 @@
+//! Roles.
+
+use super::check::Checked;
+use super::{ADMIN_ROLE, ApplyError, Kind, Known, Outcome, Work};
+
+pub(super) async fn apply(
+    work: &mut Work,
+    checked: &Checked<'_>,
+    known: &Known,
+) -> Result<(), ApplyError> {
+    // All of them first: a role's parents must be there when it gets them.
+    for (name, role) in &checked.roles {
+        let stored = known.roles.get(name);
+        if stored.is_none_or(|stored| stored.description != role.description) {
+            work.tx.save_role(name, role.description.as_deref()).await?;
+        }
+    }
+    for (name, role) in &checked.roles {
+        let Some(stored) = known.roles.get(name) else {
+            work.tx.replace_role_contents(name, role).await?;
+            work.report.note(Kind::Role, name, Outcome::Created);
+            continue;
+        };
+        let differences = [
+            ("description", stored.description != role.description),
+            ("parents", stored.parents != role.parents),
+            ("permissions", stored.permissions != role.permissions),
+        ];
+        let changed: Vec<String> = differences
+            .iter()
+            .filter(|(_, differs)| *differs)
+            .map(|(field, _)| (*field).to_owned())
+            .collect();
+        if stored.parents != role.parents || stored.permissions != role.permissions {
+            work.tx.replace_role_contents(name, role).await?;
+        }
+        work.existed(Kind::Role, name, changed)?;
+    }
+    for name in known.roles.keys() {
+        if checked.roles.contains_key(name) {
+            continue;
+        }
+        // Built in, and what names it need not be a document.
+        if name == ADMIN_ROLE || checked.referred_roles.contains(name) {
+            work.report.keep(Kind::Role);
+        } else if work.prunes(Kind::Role) {
+            work.tx.delete_role(name).await?;
+            work.report.note(Kind::Role, name, Outcome::Deleted);
+        }
+    }
+    Ok(())
+}

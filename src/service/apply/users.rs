@@ -1,0 +1,231 @@
+//! People, their passwords and their roles.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::check::{Checked, CheckedUser};
+use super::passwords::Prepared;
+use super::{ApplyError, DesiredPassword, Kind, Outcome, Revoked, Work, differing, object};
+use crate::crypto::digest::sha256_b64;
+use crate::crypto::random;
+use crate::domain::ids::UserId;
+use crate::domain::user::User;
+use crate::service::revoke::raise_version;
+use crate::spec::standard_claims::StandardClaims;
+use crate::store::error::StoreError;
+use crate::store::revocations::{Key, record};
+use crate::store::users::{UserFields, UserWithPassword};
+
+type Passwords = BTreeMap<String, Prepared>;
+
+pub(super) async fn apply(
+    work: &mut Work,
+    checked: &Checked<'_>,
+    passwords: &Passwords,
+) -> Result<(), ApplyError> {
+    for user in &checked.users {
+        match work.tx.find_user_by_key(&user.key).await? {
+            Some(stored) => change(work, user, stored, passwords).await?,
+            None => create(work, user, passwords).await?,
+        }
+    }
+    let named: BTreeSet<&str> = checked.users.iter().map(|user| user.key.as_str()).collect();
+    for (id, key) in work.tx.list_user_keys().await? {
+        if !named.contains(key.as_str()) && work.prunes(Kind::User) {
+            delete(work, id, &key).await?;
+        }
+    }
+    Ok(())
+}
+
+async fn create(
+    work: &mut Work,
+    user: &CheckedUser<'_>,
+    passwords: &Passwords,
+) -> Result<(), ApplyError> {
+    let desired = user.desired;
+    let id = UserId::from_random(random::bytes());
+    let hash = match &desired.password {
+        None => None,
+        Some(DesiredPassword::Hash(phc)) => {
+            let phc = phc.expose();
+            work.tx
+                .save_setting(&applied_hash(id), &sha256_b64(phc.as_bytes()))
+                .await?;
+            Some(phc.to_owned())
+        }
+        Some(DesiredPassword::Plain(_)) => match passwords.get(&user.key) {
+            Some(Prepared {
+                hash: Some(hash), ..
+            }) => Some(hash.clone()),
+            // They were there a moment ago.
+            Some(_) | None => return Err(ApplyError::Moved(desired.username.clone())),
+        },
+    };
+    let fields = fields(user, None);
+    work.tx.insert_user(id, &fields, hash, work.now).await?;
+    for role in desired.roles.iter().flatten() {
+        work.tx.assign_role(id, role).await?;
+    }
+    if desired.disabled == Some(true) {
+        work.tx.set_user_disabled(id, Some(work.now)).await?;
+    }
+    work.report
+        .note(Kind::User, &desired.username, Outcome::Created);
+    Ok(())
+}
+
+async fn change(
+    work: &mut Work,
+    user: &CheckedUser<'_>,
+    stored: UserWithPassword,
+    passwords: &Passwords,
+) -> Result<(), ApplyError> {
+    let desired = user.desired;
+    let UserWithPassword {
+        user: was,
+        password_hash,
+    } = stored;
+    let fields = fields(user, Some(&was));
+    let mut changed = changed_fields(&was, &fields);
+    if !changed.is_empty() {
+        work.tx.update_user(was.id, &fields, work.now).await?;
+    }
+    let mut ends_everything = false;
+    if let Some(hash) = new_hash(work, user, &was, password_hash, passwords).await? {
+        work.tx.set_password_hash(was.id, hash).await?;
+        changed.push("password".to_owned());
+        // Whoever knew the old one is out.
+        ends_everything = true;
+    }
+    match (desired.disabled, was.disabled_at) {
+        (Some(true), None) => {
+            work.tx.set_user_disabled(was.id, Some(work.now)).await?;
+            changed.push("disabled".to_owned());
+            ends_everything = true;
+        }
+        (Some(false), Some(_)) => {
+            work.tx.set_user_disabled(was.id, None).await?;
+            changed.push("disabled".to_owned());
+        }
+        (Some(true), Some(_)) | (Some(false), None) | (None, _) => {}
+    }
+    if let Some(roles) = &desired.roles {
+        let had = work.tx.list_roles_of(was.id).await?;
+        for role in roles.difference(&had) {
+            work.tx.assign_role(was.id, role).await?;
+        }
+        for role in had.difference(roles) {
+            work.tx.unassign_role(was.id, role).await?;
+        }
+        if had != *roles {
+            changed.push("roles".to_owned());
+        }
+    }
+    let version = if ends_everything {
+        raise_version(&mut work.tx, was.id, work.now)
+            .await?
+            .unwrap_or(was.token_version)
+    } else {
+        was.token_version
+    };
+    // Also when nothing was changed: an apply before this one may have failed to tell.
+    if version > 0 && (desired.disabled == Some(true) || desired.password.is_some()) {
+        work.revoked.push(Revoked::User(was.id, version));
+    }
+    work.existed(Kind::User, &desired.username, changed)
+}
+
+/// The hash that replaces the stored one, if the password is to be another.
+async fn new_hash(
+    work: &mut Work,
+    user: &CheckedUser<'_>,
+    was: &User,
+    stored: Option<String>,
+    passwords: &Passwords,
+) -> Result<Option<String>, ApplyError> {
+    let applied = applied_hash(was.id);
+    match &user.desired.password {
+        None => Ok(None),
+        Some(DesiredPassword::Hash(phc)) => {
+            let phc = phc.expose();
+            let digest = sha256_b64(phc.as_bytes());
+            let known = work.tx.find_setting(&applied).await?;
+            if known.as_ref() == Some(&digest) {
+                return Ok(None);
+            }
+            work.tx.save_setting(&applied, &digest).await?;
+            Ok((stored.as_deref() != Some(phc)).then(|| phc.to_owned()))
+        }
+        Some(DesiredPassword::Plain(_)) => match passwords.get(&user.key) {
+            Some(prepared) if prepared.seen == stored => {
+                if prepared.hash.is_some() {
+                    work.tx.delete_setting(&applied).await?;
+                }
+                Ok(prepared.hash.clone())
+            }
+            Some(_) | None => Err(ApplyError::Moved(user.desired.username.clone())),
+        },
+    }
+}
+
+async fn delete(work: &mut Work, id: UserId, key: &str) -> Result<(), StoreError> {
+    work.tx.delete_user(id).await?;
+    work.tx.delete_setting(&applied_hash(id)).await?;
+    let until = work.until();
+    record(&mut work.tx, &Key::User(id.bytes()), i64::MAX, until).await?;
+    work.revoked.push(Revoked::User(id, i64::MAX));
+    work.report.note(Kind::User, key, Outcome::Deleted);
+    Ok(())
+}
+
+/// Which `password_hash` was applied to a person last: the hash itself is replaced at a sign-in when it was made
+/// with other settings than today's.
+fn applied_hash(id: UserId) -> String {
+    format!("applied_password_hash/{id}")
+}
+
+fn fields(user: &CheckedUser<'_>, was: Option<&User>) -> UserFields {
+    let desired = user.desired;
+    let email = match &desired.email {
+        Some(email) => Some(email.clone()).filter(|email| !email.is_empty()),
+        None => was.and_then(|was| was.email.clone()),
+    };
+    let email_verified = desired.email_verified.unwrap_or_else(|| {
+        was.is_some_and(|was| was.email == email && email.is_some() && was.email_verified)
+    });
+    UserFields {
+        username: desired.username.trim().to_owned(),
+        username_key: user.key.clone(),
+        email,
+        email_verified,
+        claims: claims(&desired.claims, was.map(|was| &was.claims)),
+        attributes: match (&desired.attributes, was) {
+            (Some(attributes), _) => attributes.clone(),
+            (None, Some(was)) => was.attributes.clone(),
+            (None, None) => serde_json::Map::new(),
+        },
+    }
+}
+
+/// What is said, over what is there.
+fn claims(desired: &StandardClaims, was: Option<&StandardClaims>) -> StandardClaims {
+    let mut all = was.map(object).unwrap_or_default();
+    all.extend(object(desired));
+    serde_json::from_value(serde_json::Value::Object(all)).unwrap_or_else(|_| desired.clone())
+}
+
+fn changed_fields(was: &User, is: &UserFields) -> Vec<String> {
+    let differences = [
+        ("username", was.username != is.username),
+        ("email", was.email != is.email),
+        ("email_verified", was.email_verified != is.email_verified),
+        ("attributes", was.attributes != is.attributes),
+    ];
+    let mut changed: Vec<String> = differences
+        .iter()
+        .filter(|(_, differs)| *differs)
+        .map(|(field, _)| (*field).to_owned())
+        .collect();
+    changed.extend(differing(&object(&was.claims), &object(&is.claims)));
+    changed
+}

@@ -1,0 +1,91 @@
+//! Client secrets: made here, told once, two valid at a time while an operator changes over.
+
+use std::time::Duration;
+
+use thiserror::Error;
+
+use super::Services;
+use super::clients::TOPIC;
+use crate::crypto::random;
+use crate::crypto::secret::{PlainToken, TokenDigest};
+use crate::domain::ids::ClientId;
+use crate::spec::time::Ts;
+use crate::store::db::Tx;
+use crate::store::error::StoreError;
+use crate::store::revocations::bump_changes;
+
+/// What a secret that Signet made begins with.
+pub const PREFIX: &str = "sgs_";
+
+/// Shortest secret that an operator may choose, in bytes.
+pub const MIN_BYTES: usize = 16;
+
+/// Secrets shorter than this, in bytes, are accepted with a warning: a random one is longer.
+pub const SHORT_BYTES: usize = 32;
+
+/// How long a replaced secret stays valid unless something else is asked for.
+pub const KEEP: Duration = Duration::from_hours(24);
+
+/// Why a client got no new secret.
+#[derive(Debug, Error)]
+pub enum RotateError {
+    /// No such client.
+    #[error("there is no client {0:?}")]
+    Unknown(ClientId),
+    /// It would have no use for it.
+    #[error("client {id:?} authenticates with {method}, which needs no secret")]
+    NoSecret {
+        /// The client.
+        id: ClientId,
+        /// `token_endpoint_auth_method`.
+        method: &'static str,
+    },
+    /// The store.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// A new random secret.
+#[must_use]
+pub fn generate() -> PlainToken {
+    random::prefixed(PREFIX)
+}
+
+/// Gives a client a new secret; every other one of its ends after `keep`.
+pub async fn rotate(
+    services: &Services,
+    id: &ClientId,
+    keep: Duration,
+    now: Ts,
+) -> Result<PlainToken, RotateError> {
+    let secret = generate();
+    let mut tx = services.store.db().begin().await?;
+    let Some(client) = tx.find_client(id).await? else {
+        return Err(RotateError::Unknown(id.clone()));
+    };
+    if !client.auth_method.uses_secret() {
+        return Err(RotateError::NoSecret {
+            id: id.clone(),
+            method: client.auth_method.as_str(),
+        });
+    }
+    replace(&mut tx, id, secret.digest(), keep, now).await?;
+    bump_changes(&mut tx, TOPIC).await?;
+    tx.commit().await?;
+    services.revocations.publish_change(TOPIC).await?;
+    tracing::info!(client.id = %id, "rotated the secret of client {id}");
+    Ok(secret)
+}
+
+/// Makes a secret the client's lasting one, inside somebody's transaction; follow it with a bump of [`TOPIC`].
+pub(super) async fn replace(
+    tx: &mut Tx,
+    id: &ClientId,
+    digest: TokenDigest,
+    keep: Duration,
+    now: Ts,
+) -> Result<(), StoreError> {
+    tx.insert_client_secret(id, digest, now).await?;
+    tx.expire_client_secrets(id, digest, now.plus(keep)).await?;
+    tx.delete_expired_client_secrets(id, now).await
+}
