@@ -11,7 +11,8 @@ use zeroize::Zeroizing;
 
 use super::answer::Failure;
 
-/// Where a password comes from; without either it is asked for on the terminal.
+/// Where a password comes from. Without either it is asked for on the terminal, or read from standard input when
+/// that is none.
 #[derive(Debug, Default, Args)]
 pub struct PasswordArgs {
     /// Read the password from standard input.
@@ -29,8 +30,13 @@ impl PasswordArgs {
             (Some(path), _) => read_file(path),
             (None, true) => Ok(read(io::stdin().lock())?),
             (None, false) if io::stdin().is_terminal() => ask_twice(),
-            (None, false) => Err(Failure::new("there is no terminal to ask for the password")
-                .hint("use --password-stdin or --password-file FILE")),
+            (None, false) => match read(io::stdin().lock())? {
+                password if password.is_empty() => {
+                    Err(Failure::new("there is no terminal to ask for the password")
+                        .hint("use --password-stdin or --password-file FILE"))
+                }
+                password => Ok(password),
+            },
         }
     }
 }

@@ -1,11 +1,8 @@
 //! `signet serve`.
 
-use std::sync::Arc;
-
 use anyhow::Context as _;
 use clap::Args;
 use serde_json::json;
-use tokio_util::sync::CancellationToken;
 
 use super::answer;
 use crate::app;
@@ -28,8 +25,6 @@ pub async fn run(config: Config, dev: bool, json: bool) -> anyhow::Result<()> {
     let shutdown = app::shutdown::on_signals().context("signals cannot be handled")?;
     metrics::install().context("metrics cannot be collected")?;
     let services = Services::start(config).await?;
-    let now = services.clock.now();
-    services.keys.ensure(now).await?;
     let demo = if dev {
         Some(
             demo::seed(&services)
@@ -40,20 +35,16 @@ pub async fn run(config: Config, dev: bool, json: bool) -> anyhow::Result<()> {
         None
     };
     let greeting = greeting(&services, demo.as_ref(), json).await?;
-    listen(services, demo, shutdown, move || {
-        let _ = answer::print(&greeting);
-    })
-    .await
-}
-
-/// Binds the listeners, calls `listening`, and serves until `shutdown`.
-async fn listen(
-    _services: Arc<Services>,
-    _demo: Option<DemoCredentials>,
-    _shutdown: CancellationToken,
-    _listening: impl FnOnce() + Send,
-) -> anyhow::Result<()> {
-    anyhow::bail!("the application is not connected")
+    app::run(
+        services,
+        app::router::Options::default(),
+        shutdown,
+        move || {
+            let _ = answer::print(&greeting);
+        },
+    )
+    .await?;
+    Ok(())
 }
 
 /// What somebody who started a server should do next.

@@ -131,7 +131,6 @@ mod tests {
             "https://id.example.com/jwks"
         );
         assert!(Issuer::parse("https://id.example.com/tenant").is_err());
-        assert_eq!(Issuer::parse("https://id.example.com").unwrap().path(), "");
     }
 
     #[test]

@@ -265,10 +265,11 @@ impl Client {
     /// each in constant time.
     #[must_use]
     pub fn secret_matches(&self, presented: TokenDigest, now: Ts) -> bool {
-        self.secrets.iter().fold(false, |known, secret| {
-            let valid = secret.expires_at.is_none_or(|expires_at| expires_at > now);
-            known | valid && (secret.digest == presented)
-        })
+        let fits = |secret: &ClientSecret| {
+            let same = secret.digest == presented;
+            same && secret.expires_at.is_none_or(|expires_at| expires_at > now)
+        };
+        self.secrets.iter().filter(|secret| fits(secret)).count() > 0
     }
 }
 

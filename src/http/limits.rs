@@ -80,8 +80,11 @@ impl<S: Sync> FromRequest<S> for FormBody {
         if body.is_end_stream() && !parts.headers.contains_key(CONTENT_TYPE) {
             return Ok(Self(Bytes::new()));
         }
+        // What came is read even if it cannot be used: a client that is still writing would see a broken
+        // connection instead of the answer.
+        let bytes = read(body, limit).await;
         require_form(&parts.headers)?;
-        read(body, limit).await.map(Self)
+        bytes.map(Self)
     }
 }
 

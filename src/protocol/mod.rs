@@ -50,19 +50,20 @@ impl From<OAuthError> for FormError {
     }
 }
 
-/// The token of `Authorization: Bearer` (RFC 6750 §2.1); `Err` when the header is there and is not that.
+/// The token of `Authorization: Bearer` (RFC 6750 §2.1). A header of another scheme, or without a token, carries
+/// none; two headers are an error.
 fn bearer(headers: &HeaderMap) -> Result<Option<&str>, ()> {
     let mut values = headers.get_all(axum::http::header::AUTHORIZATION).iter();
     match (values.next(), values.next()) {
         (None, _) => Ok(None),
         (Some(value), None) => {
-            let (scheme, token) = value.to_str().map_err(|_| ())?.split_once(' ').ok_or(())?;
+            let (scheme, token) = value
+                .to_str()
+                .map_err(|_| ())?
+                .split_once(' ')
+                .unwrap_or_default();
             let token = token.trim_matches(' ');
-            if scheme.eq_ignore_ascii_case("bearer") && !token.is_empty() {
-                Ok(Some(token))
-            } else {
-                Err(())
-            }
+            Ok((scheme.eq_ignore_ascii_case("bearer") && !token.is_empty()).then_some(token))
         }
         (Some(_), Some(_)) => Err(()),
     }

@@ -145,7 +145,7 @@ fn presented<'a>(
     let in_header = bearer(headers).map_err(|()| {
         Refusal::Bearer(
             ErrorCode::InvalidRequest,
-            "the Authorization header must be Bearer and the token",
+            "the Authorization header was sent twice or is not ASCII",
         )
     })?;
     match (in_header, params.find("access_token")) {

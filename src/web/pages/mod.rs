@@ -15,11 +15,6 @@ mod logout;
 mod playground;
 mod setup;
 #[cfg(test)]
-#[expect(
-    clippy::too_many_lines,
-    clippy::unnecessary_wraps,
-    reason = "a gallery lists every page with every field"
-)]
 mod tests;
 
 pub use account::{AccountPage, AppLine};

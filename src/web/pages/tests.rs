@@ -5,8 +5,6 @@ use std::{env, fs, path::Path};
 
 use scraper::{ElementRef, Html, Selector};
 
-use filled::pages_of;
-
 use super::*;
 use crate::web::assets::{Asset, asset_url};
 

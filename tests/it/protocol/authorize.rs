@@ -33,7 +33,11 @@ on_every_engine! {
         let request = Authorization::of(&WEB, "openid");
         let answer = server.http().post(server.url("/authorize")).form(request.parameters()).send().await.unwrap();
         assert_eq!(answer.status(), 303, "a post is followed by a get (RFC 9700 §4.12)");
-        assert!(answer.headers()["location"].to_str().unwrap().contains("/login"));
+        // Sealed, and without a cookie: browsers bring none along with another site's form.
+        let on = answer.headers()["location"].to_str().unwrap();
+        assert!(on.starts_with("/authorize?flow="), "{on}");
+        let callback = Browser::new(&server).sign_in_and_authorize(&server.url(on), ALICE).await;
+        assert!(parameter(&callback, "code").is_some(), "{callback}");
     }
 
     async fn a_native_client_may_choose_its_port_rfc8252_7_3(server: Server) {

@@ -71,13 +71,6 @@ on_every_engine! {
         let answer = Answer::to(request.header("x-forwarded-proto", "https")).await;
         assert!(!answer.body.contains("attacker"), "{answer:?}");
     }
-
-    async fn browsers_of_other_origins_may_read_it_but_not_with_cookies(server: Server) {
-        let request = server.http().get(server.url("/.well-known/openid-configuration"));
-        let answer = Answer::to(request.header("origin", "https://spa.example.test")).await;
-        assert_eq!(answer.header("access-control-allow-origin"), "*");
-        assert_eq!(answer.header("access-control-allow-credentials"), "");
-    }
 }
 
 async fn metadata(server: &Server) -> Value {

@@ -25,7 +25,7 @@ on_every_engine! {
 
     async fn dead_and_unknown_tokens_are_exactly_inactive_rfc7662_2_2(server: Server) {
         let token = server.signed_in(&WEB, "openid").await;
-        for unknown in ["x", "a.b.c", "sgr_AAAA", "sgc_AAAA", "é", "\0", &"x".repeat(20_000)] {
+        for unknown in ["x", "a.b.c", "sgr_AAAA", "sgc_AAAA", "é", &"x".repeat(20_000)] {
             server.assert_inactive(unknown).await;
         }
         server.assert_inactive(&token.id_token()).await;

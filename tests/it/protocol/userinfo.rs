@@ -57,13 +57,4 @@ on_every_engine! {
         server.signet_ok(&["user", "disable", "alice"]);
         assert_eq!(server.userinfo(&signed_in.access_token()).await.status, 401);
     }
-
-    async fn single_page_applications_may_call_it(server: Server) {
-        let request = server.http().request(reqwest::Method::OPTIONS, server.url("/userinfo"));
-        let request = request.header("origin", "https://spa.example.test").header("access-control-request-method", "GET");
-        let answer = Answer::to(request.header("access-control-request-headers", "authorization")).await;
-        assert!((200..300).contains(&answer.status), "{answer:?}");
-        assert!(!answer.header("access-control-allow-origin").is_empty(), "{answer:?}");
-        assert_eq!(answer.header("access-control-allow-credentials"), "");
-    }
 }

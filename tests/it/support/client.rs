@@ -49,7 +49,7 @@ pub(crate) const LEGACY: Client = Client {
 pub(crate) const ODD: Client = Client {
     id: "odd:client",
     redirect_uri: "https://odd.example.test/callback",
-    authentication: Authentication::Basic("100% odd & long + secret: é, ü and /"),
+    authentication: Authentication::Basic("100% odd & long + secret: = ? and /"),
 };
 pub(crate) const SPA: Client = Client {
     id: "spa",

@@ -116,6 +116,8 @@ impl Server {
                 .collect(),
             process: Mutex::new(None),
             http: reqwest::Client::builder()
+                // A connection kept from before a restart would be dead.
+                .pool_max_idle_per_host(0)
                 .redirect(reqwest::redirect::Policy::none())
                 .build()
                 .unwrap(),

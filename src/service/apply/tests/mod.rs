@@ -1,0 +1,156 @@
+mod clients;
+mod documents;
+mod people;
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use super::*;
+use crate::config::{Config, Secret};
+use crate::crypto::password::Verified;
+use crate::crypto::secret::PlainToken;
+use crate::domain::resource::Resource;
+use crate::domain::user::username_key;
+use crate::service::{client_secrets, revoke, users as accounts};
+use crate::spec::auth_method::AuthMethod;
+use crate::spec::client_metadata::ClientMetadata;
+use crate::spec::grant_type::GrantType;
+use crate::store::roles::PolicyRecord;
+
+struct Site {
+    services: Arc<Services>,
+    _directory: tempfile::TempDir,
+}
+
+impl Site {
+    async fn new() -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let path = |name: &str| directory.path().join(name).display().to_string();
+        let settings = [
+            (
+                "SIGNET_DATABASE_URL",
+                format!("sqlite://{}", path("signet.db")),
+            ),
+            ("SIGNET_KEYS_DIR", path("keys")),
+            ("SIGNET_PASSWORD_HASH_MEMORY_KIB", "7168".to_owned()),
+            ("SIGNET_PASSWORD_HASH_ITERATIONS", "5".to_owned()),
+            ("SIGNET_PASSWORD_HASH_THREADS", "2".to_owned()),
+        ];
+        let nowhere = directory.path().join("signet.toml");
+        std::fs::write(&nowhere, "").unwrap();
+        let env = settings
+            .into_iter()
+            .map(|(name, value)| (name.to_owned(), value));
+        let config = Config::load(Some(Path::new(&nowhere)), env, Vec::new()).unwrap();
+        Self {
+            services: Services::start(config).await.unwrap(),
+            _directory: directory,
+        }
+    }
+
+    async fn apply(&self, desired: &Desired, options: Options) -> Result<Report, ApplyError> {
+        let now = self.services.clock.now();
+        apply(&self.services, desired, options, now).await
+    }
+
+    async fn make(&self, desired: &Desired) -> Report {
+        self.apply(desired, Options::default()).await.unwrap()
+    }
+
+    async fn user(&self, name: &str) -> Option<crate::store::users::UserWithPassword> {
+        let key = username_key(name).unwrap();
+        self.services.store.find_user_by_key(&key).await.unwrap()
+    }
+
+    async fn client(&self, id: &str) -> Option<crate::domain::client::Client> {
+        let id = ClientId::parse(id).unwrap();
+        self.services.store.find_client(&id).await.unwrap()
+    }
+
+    async fn knows_password(&self, name: &str, password: &str) -> bool {
+        let phc = self.user(name).await.unwrap().password_hash;
+        let verified = self.services.passwords.verify(password.to_owned(), phc);
+        matches!(verified.await.unwrap(), Verified::Match { .. })
+    }
+}
+
+const PRUNE: Options = Options {
+    dry_run: false,
+    prune: true,
+    only_new: false,
+};
+
+const SECRET: &str = "a-long-random-secret-of-the-operator";
+
+fn client(id: &str, secret: Option<&str>) -> DesiredClient {
+    DesiredClient {
+        id: id.to_owned(),
+        secret: secret.map(Secret::new),
+        metadata: ClientMetadata {
+            redirect_uris: vec!["http://127.0.0.1:9000/callback".to_owned()],
+            ..ClientMetadata::default()
+        },
+    }
+}
+
+fn user(name: &str, password: &str, roles: &[&str]) -> DesiredUser {
+    DesiredUser {
+        username: name.to_owned(),
+        password: Some(DesiredPassword::Plain(Secret::new(password))),
+        roles: Some(roles.iter().map(|role| (*role).to_owned()).collect()),
+        ..DesiredUser::default()
+    }
+}
+
+fn role(name: &str, parents: &[&str], permissions: &[&str]) -> DesiredRole {
+    let set = |items: &[&str]| items.iter().map(|item| (*item).to_owned()).collect();
+    DesiredRole {
+        name: name.to_owned(),
+        role: RoleRecord {
+            description: None,
+            parents: set(parents),
+            permissions: set(permissions),
+        },
+    }
+}
+
+fn site() -> Desired {
+    Desired {
+        resources: vec![Resource {
+            identifier: "https://api.example.test".to_owned(),
+            name: None,
+            scopes: ["orders:read"].into_iter().collect(),
+        }],
+        clients: vec![client("web", Some(SECRET)), client("made", None)],
+        users: vec![
+            user("Alice", "correct horse", &["support"]),
+            user("root", "battery staple", &["admin"]),
+        ],
+        roles: vec![role("support", &["employee"], &["order:read"])],
+        policies: vec![DesiredPolicy {
+            id: "own".to_owned(),
+            policy: PolicyRecord {
+                cedar: "permit(principal, action, resource);".to_owned(),
+                description: None,
+                enabled: true,
+            },
+        }],
+    }
+}
+
+fn outcomes(report: &Report) -> Vec<(Kind, &str, &str)> {
+    let items = report.items.iter();
+    items
+        .map(|item| (item.kind, item.name.as_str(), item.outcome.as_str()))
+        .collect()
+}
+
+fn changed(report: &Report) -> Vec<&str> {
+    let items = report.items.iter();
+    items
+        .flat_map(|item| match &item.outcome {
+            Outcome::Changed(fields) => fields.iter().map(String::as_str).collect(),
+            Outcome::Created | Outcome::Unchanged | Outcome::Deleted => Vec::new(),
+        })
+        .collect()
+}
