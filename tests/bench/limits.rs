@@ -171,7 +171,8 @@ pub(crate) fn sqlite_commits(length: Duration) -> Measured {
         let mut connection = options.connect().await.unwrap();
         for sql in [
             "CREATE TABLE counters (id INTEGER PRIMARY KEY, n INTEGER NOT NULL) STRICT",
-            "INSERT INTO counters SELECT value, 0 FROM generate_series(0, 1023)",
+            "WITH RECURSIVE ids (id) AS (SELECT 0 UNION ALL SELECT id + 1 FROM ids WHERE id < 1023)
+             INSERT INTO counters SELECT id, 0 FROM ids",
         ] {
             sqlx::query(sql).execute(&mut connection).await.unwrap();
         }

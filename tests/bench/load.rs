@@ -108,7 +108,7 @@ impl Sample {
     }
 
     pub(crate) fn cpu_each(&self) -> f64 {
-        self.cpu_micros / self.done.max(1) as f64
+        self.cpu_micros / self.done as f64
     }
 
     /// A latency in milliseconds; `share` is 0.5 for the median.

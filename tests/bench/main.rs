@@ -134,6 +134,9 @@ fn measure(options: &Options) -> Report {
         .build()
         .unwrap();
     let mut report = Report::default();
+    for subject in &subjects {
+        report.add(subject.site.engine.as_str(), subject.just_started());
+    }
     for round in 1..=rounds {
         if let Some(empty) = &empty {
             eprintln!("round {round} of {rounds}: the machine");

@@ -26,7 +26,7 @@ pub(crate) struct Line {
     subject: &'static str,
     what: String,
     cpu_micros_per_request: Option<f64>,
-    per_second: f64,
+    per_second: Option<f64>,
     p50_ms: Option<f64>,
     p99_ms: Option<f64>,
     resident_mib: Option<f64>,
@@ -101,7 +101,7 @@ impl Report {
                 text,
                 "| {subject} | {what} | **{}** | {} | {} | {} | {} |",
                 line.cpu_micros_per_request.map_or("–".to_owned(), rounded),
-                rounded(line.per_second),
+                line.per_second.map_or(String::new(), rounded),
                 line.p50_ms.map_or(String::new(), milliseconds),
                 line.p99_ms.map_or(String::new(), milliseconds),
                 line.resident_mib.map_or(String::new(), rounded),
@@ -115,7 +115,7 @@ impl Row {
     fn line(&self) -> Line {
         let median = |figure: &dyn Fn(&Sample) -> f64| median(self.rounds.iter().map(figure));
         let has_latency = self.rounds.iter().any(|round| !round.latencies.is_empty());
-        let cpu = median(&Sample::cpu_each);
+        let (cpu, rate) = (median(&Sample::cpu_each), median(&Sample::rate));
         let resident = self.rounds.last().map_or(0.0, |round| round.resident_mib);
         let failed = self.failed.clone();
         let error = self
@@ -126,7 +126,7 @@ impl Row {
             subject: self.subject,
             what: self.what.clone(),
             cpu_micros_per_request: cpu.is_finite().then_some(cpu),
-            per_second: median(&Sample::rate),
+            per_second: rate.is_finite().then_some(rate),
             p50_ms: has_latency.then(|| median(&|round: &Sample| round.latency(0.5))),
             p99_ms: has_latency.then(|| median(&|round: &Sample| round.latency(0.99))),
             resident_mib: (resident > 0.0).then_some(resident),

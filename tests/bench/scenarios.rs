@@ -8,6 +8,7 @@ use super::asks::{self, Authorization, Client, MODERN, WEB};
 use super::load::{self, Connection, Length, Operation, Sample};
 use super::operations::{Authorize, Codes, Exchange, InTurn, Rotate, SignIn};
 use super::person::Person;
+use super::process::resident_mib;
 use super::site::{Engine, Site};
 
 /// What is measured.
@@ -86,6 +87,15 @@ impl Subject {
             people: Vec::new(),
             grants: [None, None],
         }
+    }
+
+    /// What the server takes before anybody asked for anything.
+    pub(crate) fn just_started(&self) -> Measured {
+        let sample = Sample {
+            resident_mib: resident_mib(self.site.pid()),
+            ..Sample::default()
+        };
+        ("just started", sample)
     }
 
     /// One round of a scenario. What was needed before it failed when there is an error.
