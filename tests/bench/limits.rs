@@ -59,8 +59,11 @@ pub(crate) fn signatures(length: Duration) -> Measured {
             key.sign("at+jwt", &claims).unwrap();
         }
     });
-    ("ES256 signatures, every core", sample)
+    (SIGNATURES, sample)
 }
+
+/// The line of [`signatures`].
+pub(crate) const SIGNATURES: &str = "ES256 signatures, every core";
 
 /// Argon2id with the server's parameters on as many threads, their memory allocated before.
 pub(crate) fn hashes(length: Duration) -> Measured {

@@ -79,13 +79,12 @@ fn main() -> ExitCode {
         return ExitCode::SUCCESS;
     }
     let began = Instant::now();
-    let busy = process::busy_elsewhere();
     let report = measure(&options);
     let start = start_times();
     if options.json {
         let json = serde_json::json!({
             "machine": process::machine(),
-            "busy_before": busy,
+            "share_of_processors": report.share(),
             "connections": options.connections,
             "seconds": options.seconds,
             "rounds": options.rounds,
@@ -95,7 +94,7 @@ fn main() -> ExitCode {
         println!("{json}");
     } else {
         println!("{}", report.markdown());
-        print!("{}", remarks(&options, busy, &start));
+        print!("{}", remarks(&options, &report, &start));
         println!("The run took {} s.", began.elapsed().as_secs());
     }
     if report.has_failed() {
@@ -188,7 +187,7 @@ fn start_times() -> Vec<f64> {
 }
 
 /// Under which settings all this holds.
-fn remarks(options: &Options, busy: f64, start: &[f64]) -> String {
+fn remarks(options: &Options, report: &Report, start: &[f64]) -> String {
     let limits::PasswordParams {
         memory_kib,
         iterations,
@@ -196,25 +195,33 @@ fn remarks(options: &Options, busy: f64, start: &[f64]) -> String {
         threads,
         ..
     } = limits::password_params();
+    let share = report.share().map_or(String::new(), |share| {
+        format!(
+            "; {:.0} % of them could be had when every core signed, the rest went to something else",
+            share * 100.0
+        )
+    });
     format!(
         "From `exec` to the first 200 of `/jwks` on SQLite with an existing store: {:.0} ms (median of {}; {:.0} to {:.0}).\n\n\
-         {}; {:.0} % of it was busy with something else before the run. Medians of {} rounds of {} s after 1 s of \
+         {}{}. Medians of {} rounds of {} s after 1 s of \
          warm-up. Server, databases and load generator share the machine; the generator is one thread with {} \
          keep-alive connections over loopback (hyper), each asking again as soon as it is answered. Signet and its \
          databases have their default settings, commits wait for the disk. Argon2id: m={memory_kib} t={iterations} p={parallelism} on {threads} \
-         thread(s), {} sign-ins per engine. One refresh rotation or introspection is one request; no refresh token \
-         or code is ever sent twice. The processor time is the server's alone, databases not included; resident \
-         memory is the server's after the last round of that line, in which everything above it was done too.\n",
+         thread(s), {} sign-ins per engine. No refresh token or code is ever sent twice. The \
+         processor time is the server's alone, databases not included; the more requests come at once, the more of \
+         them share a database round trip, and at 800 a second none do. Resident memory is the server's after the \
+         last round of that line, when everything else had been done too; {} MiB of it are the hashing threads'.\n",
         median(start.iter().copied()),
         start.len(),
         start.first().copied().unwrap_or_default(),
         start.last().copied().unwrap_or_default(),
         process::machine(),
-        busy * 100.0,
+        share,
         options.rounds,
         options.seconds,
         options.connections,
         options.logins,
+        threads * memory_kib as usize / 1024,
     )
 }
 

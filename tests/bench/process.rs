@@ -47,18 +47,6 @@ pub(crate) fn cores() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
 }
 
-/// How much of the machine is busy, between 0 and 1, while this process waits for a second.
-pub(crate) fn busy_elsewhere() -> f64 {
-    let before = jiffies();
-    std::thread::sleep(std::time::Duration::from_secs(1));
-    let after = jiffies();
-    let all = after.0 - before.0;
-    if all == 0.0 {
-        return 0.0;
-    }
-    1.0 - (after.1 - before.1) / all
-}
-
 fn cpu_model() -> String {
     let info = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     info.lines()
@@ -67,23 +55,6 @@ fn cpu_model() -> String {
             || "an unknown processor".to_owned(),
             |(_, name)| name.trim().to_owned(),
         )
-}
-
-/// All time and idle time since the machine started.
-fn jiffies() -> (f64, f64) {
-    let stat = fs::read_to_string("/proc/stat").unwrap_or_default();
-    let fields: Vec<f64> = stat
-        .lines()
-        .next()
-        .unwrap_or_default()
-        .split_whitespace()
-        .skip(1)
-        // user nice system idle iowait irq softirq steal; guests count as user.
-        .take(8)
-        .filter_map(|field| field.parse().ok())
-        .collect();
-    let idle = fields.iter().skip(3).take(2).sum();
-    (fields.iter().sum(), idle)
 }
 
 /// Linux shows a hundred ticks a second to programs, whatever the kernel itself counts in.

@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use serde::Serialize;
 
+use super::limits::SIGNATURES;
 use super::load::Sample;
 use super::scenarios::Measured;
 
@@ -65,6 +66,15 @@ impl Report {
         self.rows
             .iter()
             .any(|row| row.failed.is_some() || row.rounds.iter().any(|round| round.errors > 0))
+    }
+
+    /// Which part of the processors was to be had while every core signed.
+    pub(crate) fn share(&self) -> Option<f64> {
+        let row = self.rows.iter().find(|row| row.what == SIGNATURES)?;
+        let share = |round: &Sample| {
+            round.cpu_micros / (round.seconds * 1e6 * super::process::cores() as f64)
+        };
+        Some(median(row.rounds.iter().map(share)))
     }
 
     /// The lines, those of one subject together.
