@@ -40,6 +40,10 @@ pub async fn run(
 ) -> Result<(), AppError> {
     let config = &services.config;
     raise_open_files();
+    // Keys that exist are there before the first request; only making new ones takes long.
+    if let Err(error) = services.keys.load(services.clock.now()).await {
+        tracing::warn!(%error, "the signing keys cannot be read yet");
+    }
     let public = listen(config.listen, "listen").await?;
     let management = listen(config.management_listen, "management_listen").await?;
     let limits = ServerLimits::from(config);

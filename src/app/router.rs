@@ -9,14 +9,18 @@ use axum::routing::{get, post};
 use crate::http::error::OAuthError;
 use crate::http::site::Site;
 use crate::protocol::{authorize, discovery, introspect, jwks, revoke, token, userinfo};
+use crate::web::playground::{self, PlaygroundOptions};
 use crate::web::{account, consent, drawn, login, logout, setup, static_files};
 
 /// What is served beside the contract.
 #[derive(Clone, Debug, Default)]
-pub struct Options {}
+pub struct Options {
+    /// The playground (`serve --dev` only).
+    pub playground: Option<PlaygroundOptions>,
+}
 
 /// The public routes.
-pub fn routes(site: Site, _options: Options) -> Router {
+pub fn routes(site: Site, options: Options) -> Router {
     let protocol = Router::new()
         .route(
             "/.well-known/openid-configuration",
@@ -36,6 +40,9 @@ pub fn routes(site: Site, _options: Options) -> Router {
             get(userinfo::userinfo).post(userinfo::userinfo),
         )
         .method_not_allowed_fallback(method_not_allowed);
+    let playground = options
+        .playground
+        .map_or_else(Router::new, playground::routes);
     let pages = Router::new()
         .route("/authorize", get(authorize::get).post(authorize::post))
         .route("/login", get(login::get).post(login::post))
@@ -44,6 +51,7 @@ pub fn routes(site: Site, _options: Options) -> Router {
         .route("/account", get(account::get).post(account::post))
         .route("/setup", get(setup::get).post(setup::post))
         .route("/", get(home))
+        .merge(playground)
         .fallback(drawn::not_found)
         .layer(from_fn_with_state(site.clone(), drawn::draw));
     Router::new()

@@ -234,7 +234,11 @@ impl Document {
                 Ok(document)
             }
             Err(error) => {
-                let problem = form.at(error.span().unwrap_or_default().start, error.message());
+                let start = error.span().unwrap_or_default().start;
+                let problem = match key_at(text, start) {
+                    Some(key) => form.at(start, &format!("{key}: {}", error.message())),
+                    None => form.at(start, error.message()),
+                };
                 Err(DocumentError {
                     problems: vec![problem],
                 })
@@ -265,6 +269,14 @@ impl Document {
             .zip(of("policies"))
             .for_each(|(entry, line)| entry.line = *line);
     }
+}
+
+/// The key of the line at `offset`, for messages about its value.
+fn key_at(text: &str, offset: usize) -> Option<&str> {
+    let begin = text.get(..offset)?.rfind('\n').map_or(0, |at| at + 1);
+    let line = text.get(begin..)?.lines().next()?;
+    let (key, _) = line.split_once('=')?;
+    Some(key.trim())
 }
 
 fn optional_duration<'de, D: Deserializer<'de>>(

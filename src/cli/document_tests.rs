@@ -145,5 +145,5 @@ fn wrong_types_say_the_line_and_no_secret() {
     assert!(of("[clients]\nclient_id = 'a'").contains("line 1"));
     assert!(of("clients = [5]").contains("line 1"));
     assert!(of("[[clients]\nclient_id = 'a'").contains("line 1: not valid TOML"));
-    assert!(of("[[clients]]\nclient_id = 5").contains("line 2"));
+    assert!(of("[[clients]]\nclient_id = 5").contains("line 2: client_id: invalid type"));
 }

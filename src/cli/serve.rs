@@ -10,6 +10,7 @@ use crate::config::Config;
 use crate::service::demo::{self, DemoCredentials};
 use crate::service::{Services, setup};
 use crate::telemetry::metrics;
+use crate::web::playground::PlaygroundOptions;
 
 /// How to serve.
 #[derive(Debug, Args)]
@@ -24,6 +25,12 @@ pub async fn run(config: Config, dev: bool, json: bool) -> anyhow::Result<()> {
     // First, so that a signal while starting is not lost.
     let shutdown = app::shutdown::on_signals().context("signals cannot be handled")?;
     metrics::install().context("metrics cannot be collected")?;
+    anyhow::ensure!(
+        !dev || !config.issuer.is_https(),
+        "serve --dev creates an account whose password everybody knows, so it serves only an issuer on this machine \
+         (http://localhost…), not {}",
+        config.issuer
+    );
     let services = Services::start(config).await?;
     let demo = if dev {
         Some(
@@ -35,16 +42,24 @@ pub async fn run(config: Config, dev: bool, json: bool) -> anyhow::Result<()> {
         None
     };
     let greeting = greeting(&services, demo.as_ref(), json).await?;
-    app::run(
-        services,
-        app::router::Options::default(),
-        shutdown,
-        move || {
-            let _ = answer::print(&greeting);
-        },
-    )
+    let options = app::router::Options {
+        playground: demo.map(playground_of),
+    };
+    app::run(services, options, shutdown, move || {
+        let _ = answer::print(&greeting);
+    })
     .await?;
     Ok(())
+}
+
+fn playground_of(demo: DemoCredentials) -> PlaygroundOptions {
+    PlaygroundOptions {
+        client_id: demo.client_id.to_owned(),
+        api_client_id: demo.api_client_id.to_owned(),
+        api_secret: demo.api_client_secret,
+        demo_username: demo.username.to_owned(),
+        demo_password: demo.password.to_owned(),
+    }
 }
 
 /// What somebody who started a server should do next.

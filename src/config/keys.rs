@@ -287,6 +287,21 @@ pub const KEYS: &[KeyDoc] = &[
 mod tests {
     use super::*;
 
+    /// `UPDATE_README=1 cargo test the_readme_lists_every_key` writes the table anew.
+    #[test]
+    fn the_readme_lists_every_key() {
+        let (begin, end) = ("<!-- config:begin -->\n", "<!-- config:end -->");
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/README.md");
+        let readme = std::fs::read_to_string(path).unwrap();
+        let (before, rest) = readme.split_once(begin).unwrap();
+        let (table, after) = rest.split_once(end).unwrap();
+        if std::env::var_os("UPDATE_README").is_some() {
+            std::fs::write(path, format!("{before}{begin}{}{end}{after}", markdown())).unwrap();
+        } else {
+            assert_eq!(table, markdown());
+        }
+    }
+
     #[test]
     fn names_are_unique_and_lower_snake_case() {
         for (i, row) in KEYS.iter().enumerate() {

@@ -53,6 +53,14 @@ pub struct AuthorizationRequest {
     pub claims: ClaimsRequest,
 }
 
+impl AuthorizationRequest {
+    /// What a person is asked to allow: the scope, and what stands for the claims asked for beside it.
+    #[must_use]
+    pub fn asked(&self) -> Scope {
+        self.scope.union(&self.claims.scope())
+    }
+}
+
 /// The person a request names.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ExpectedUser {
@@ -77,9 +85,24 @@ pub struct Pending {
     /// The session in which the person allowed exactly this request.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub consented: Option<SessionId>,
+    /// The session that began with a sign-in for this very request.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signed_in: Option<SessionId>,
+    /// What the page on which the person answers has shown them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shown: Option<Shown>,
     /// The person turned away: they cancelled or said no.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub denied: bool,
+}
+
+/// What a page has shown: an answer counts for this and nothing else.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Shown {
+    /// Who was signed in.
+    pub session: SessionId,
+    /// What was asked for.
+    pub scope: Scope,
 }
 
 /// What happens next with a request.
@@ -131,7 +154,8 @@ pub fn next_step(
         return refuse_or(Unmet::Login, Step::Login);
     };
     // A sign-in that happened after the request began always is recent enough, so no request can loop.
-    let fresh = session.auth_time >= pending.started_at;
+    // The mark counts where the clocks of two instances disagree.
+    let fresh = pending.signed_in == Some(session.id) || session.auth_time >= pending.started_at;
     if let Some(expected) = &request.expected_user
         && *expected != ExpectedUser::Known(session.user_id)
     {
@@ -176,5 +200,5 @@ fn needs_consent(
     if client.metadata.first_party {
         return false;
     }
-    !consent.is_some_and(|allowed| request.scope.is_within(allowed))
+    !consent.is_some_and(|allowed| request.asked().is_within(allowed))
 }

@@ -1,4 +1,4 @@
-//! The two cookies of Signet ([RFC 6265bis](https://datatracker.ietf.org/doc/draft-ietf-httpbis-rfc6265bis/)).
+//! The cookies of Signet ([RFC 6265bis](https://datatracker.ietf.org/doc/draft-ietf-httpbis-rfc6265bis/)).
 
 use std::time::Duration;
 
@@ -11,6 +11,8 @@ pub enum Cookie {
     Session,
     /// The browser in which an authorization request began.
     Browser,
+    /// What the playground sent the browser away for (`serve --dev` only).
+    Playground,
 }
 
 impl Cookie {
@@ -18,6 +20,7 @@ impl Cookie {
         match self {
             Self::Session => "__Host-signet-session",
             Self::Browser => "__Host-signet-browser",
+            Self::Playground => "__Host-signet-playground",
         }
     }
 
@@ -25,6 +28,7 @@ impl Cookie {
         match self {
             Self::Session => "signet-session",
             Self::Browser => "signet-browser",
+            Self::Playground => "signet-playground",
         }
     }
 }
@@ -105,11 +109,17 @@ impl Cookies {
             (true, Cookie::Browser) => {
                 "__Host-signet-browser=; Max-Age=0; Path=/; HttpOnly; SameSite=Lax; Secure"
             }
+            (true, Cookie::Playground) => {
+                "__Host-signet-playground=; Max-Age=0; Path=/; HttpOnly; SameSite=Lax; Secure"
+            }
             (false, Cookie::Session) => {
                 "signet-session=; Max-Age=0; Path=/; HttpOnly; SameSite=Lax"
             }
             (false, Cookie::Browser) => {
                 "signet-browser=; Max-Age=0; Path=/; HttpOnly; SameSite=Lax"
+            }
+            (false, Cookie::Playground) => {
+                "signet-playground=; Max-Age=0; Path=/; HttpOnly; SameSite=Lax"
             }
         })
     }

@@ -87,6 +87,7 @@ impl OAuthError {
 
 impl IntoResponse for OAuthError {
     fn into_response(self) -> Response {
+        tracing::info!(error = self.code.as_str(), "refused: {}", self.description);
         let body =
             json!({ "error": self.code.as_str(), "error_description": plain(&self.description) });
         let mut response = (self.status(), json_no_store(), body.to_string()).into_response();

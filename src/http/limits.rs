@@ -4,7 +4,7 @@ use axum::Json;
 use axum::body::{Body, Bytes};
 use axum::extract::{FromRequest, Request};
 use axum::http::StatusCode;
-use axum::http::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderMap};
+use axum::http::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, TRANSFER_ENCODING};
 use axum::response::{IntoResponse, Response};
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use hyper::body::Body as _;
@@ -82,9 +82,13 @@ impl<S: Sync> FromRequest<S> for FormBody {
         }
         // What came is read even if it cannot be used: a client that is still writing would see a broken
         // connection instead of the answer.
-        let bytes = read(body, limit).await;
-        require_form(&parts.headers)?;
-        bytes.map(Self)
+        // Without a length nobody knows how much is still to come.
+        let form = require_form(&parts.headers);
+        if form.is_ok() || !parts.headers.contains_key(TRANSFER_ENCODING) {
+            let bytes = read(body, limit).await;
+            return form.and(bytes).map(Self);
+        }
+        form.and(Err(BodyError::NotAForm))
     }
 }
 

@@ -9,6 +9,7 @@ pub mod error;
 pub mod form_post;
 pub mod headers;
 pub mod limits;
+pub mod memo;
 pub mod observe;
 pub mod page_error;
 pub mod request_id;

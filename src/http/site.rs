@@ -4,6 +4,8 @@ use std::sync::Arc;
 
 use super::cookies::Cookies;
 use super::headers::PageHeaders;
+use super::memo::Memo;
+use crate::domain::resource::Resource;
 use crate::service::Services;
 
 /// The state of every handler; cheap to clone.
@@ -18,6 +20,8 @@ pub struct Inner {
     pub cookies: Cookies,
     /// Headers of pages.
     pub page_headers: PageHeaders,
+    /// The metadata document, which changes with the resource servers.
+    pub metadata: Memo<Vec<Resource>>,
 }
 
 impl Site {
@@ -29,6 +33,7 @@ impl Site {
             services,
             cookies: Cookies::new(https),
             page_headers: PageHeaders::new(https),
+            metadata: Memo::default(),
         }))
     }
 }

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use crate::domain::session::ACR_VALUES;
 use crate::http::error::OAuthError;
 use crate::http::site::Site;
+use crate::service::resources::scopes;
 use crate::spec::alg::SigningAlg;
 use crate::spec::auth_method::AuthMethod;
 use crate::spec::grant_type::GrantType;
@@ -18,13 +19,14 @@ use crate::spec::standard_claims::BY_SCOPE;
 
 /// `GET /.well-known/openid-configuration` and `GET /.well-known/oauth-authorization-server`.
 pub async fn metadata(State(site): State<Site>) -> Response {
-    match site.services.resources.scopes().await {
-        Ok(scopes) => {
+    match site.services.resources.all().await {
+        Ok(resources) => {
             let headers = [
                 (CONTENT_TYPE, "application/json"),
                 (CACHE_CONTROL, "public, max-age=300"),
             ];
-            (headers, document(&site, &scopes).to_string()).into_response()
+            let write = |resources: &Vec<_>| document(&site, &scopes(resources)).to_string();
+            (headers, site.metadata.get(&resources, write)).into_response()
         }
         Err(error) => OAuthError::from(error).into_response(),
     }

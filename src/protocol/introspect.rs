@@ -90,17 +90,10 @@ async fn access_token(
 /// A caller sees tokens meant for it, tokens issued to it, and all if it was given that permission.
 fn may_see(caller: &AuthenticatedClient, token: &AccessToken) -> bool {
     let client = caller.client();
-    let identifiers = [
-        Some(client.id.as_str()),
-        client.metadata.default_resource.as_deref(),
-    ];
-    let is_audience = || {
-        identifiers
-            .iter()
-            .flatten()
-            .any(|own| token.audience.iter().any(|audience| audience == own))
-    };
-    client.metadata.may_introspect || client.id == token.client_id || is_audience()
+    let own = client.id.as_str();
+    client.metadata.may_introspect
+        || client.id == token.client_id
+        || token.audience.iter().any(|audience| audience == own)
 }
 
 /// A refresh token is seen by its own client, and by whoever may introspect everything.

@@ -20,5 +20,5 @@ pub async fn jwks(State(site): State<Site>) -> Response {
         (CONTENT_TYPE, "application/jwk-set+json"),
         (CACHE_CONTROL, "public, max-age=300"),
     ];
-    (headers, services.keys.ring().jwks().to_string()).into_response()
+    (headers, services.keys.ring().jwks()).into_response()
 }

@@ -24,12 +24,15 @@ pub struct ClientKeys {
     fetcher: Fetcher,
     registered: Cache<[u8; 32], Arc<KeySet>>,
     fetched: Cache<String, Fetched>,
+    turns: Cache<String, Arc<tokio::sync::Mutex<()>>>,
 }
 
 #[derive(Clone)]
 struct Fetched {
     at: Ts,
-    keys: Result<Arc<KeySet>, Arc<str>>,
+    keys: Option<Arc<KeySet>>,
+    /// Why the last fetch failed.
+    failure: Option<Arc<str>>,
 }
 
 impl ClientKeys {
@@ -39,6 +42,10 @@ impl ClientKeys {
             registered: Cache::builder()
                 .max_capacity(1_000)
                 .time_to_idle(Duration::from_hours(1))
+                .build(),
+            turns: Cache::builder()
+                .max_capacity(1_000)
+                .time_to_idle(Duration::from_mins(10))
                 .build(),
             fetched: Cache::builder()
                 .max_capacity(1_000)
@@ -85,42 +92,68 @@ impl ClientKeys {
         Ok(keys)
     }
 
-    /// The keys at that address, fetched unless that was done, or failed, within `fresh`.
+    /// The keys at that address, fetched unless that was done, or failed, within `fresh`. One fetch at a time
+    /// serves everybody who waits for it.
     async fn fetched(
         &self,
         address: &str,
         now: Ts,
         fresh: Duration,
     ) -> Result<Arc<KeySet>, String> {
+        let turn = self
+            .turns
+            .get_with_by_ref(address, async { Arc::default() })
+            .await;
+        let _turn = turn.lock().await;
         let known = self.fetched.get(address).await;
-        let wait = |known: &Fetched| {
-            if known.keys.is_ok() {
+        let recent = |known: &Fetched| {
+            let wait = if known.failure.is_none() {
                 fresh
             } else {
                 REFETCH_EVERY
+            };
+            now.since(known.at) < wait
+        };
+        let known = match known {
+            Some(known) if recent(&known) => known,
+            known => {
+                self.fetch(address, now, known.and_then(|known| known.keys))
+                    .await
             }
         };
-        if let Some(known) = known.filter(|known| now.since(known.at) < wait(known)) {
-            return known.keys.map_err(|error| error.to_string());
+        match (known.keys, known.failure) {
+            (Some(keys), _) => Ok(keys),
+            (None, failure) => Err(failure
+                .as_deref()
+                .unwrap_or("the keys are unknown")
+                .to_owned()),
         }
+    }
+
+    /// Fetches; when that fails, the keys from before go on.
+    async fn fetch(&self, address: &str, now: Ts, before: Option<Arc<KeySet>>) -> Fetched {
         let keys = match self.fetcher.json(address).await {
-            Ok(jwks) => KeySet::from_jwks(&jwks)
-                .map(Arc::new)
-                .map_err(|error| Arc::from(error.to_string())),
-            Err(error) => Err(Arc::from(error)),
+            Ok(jwks) => KeySet::from_jwks(&jwks).map_err(|error| error.to_string()),
+            Err(error) => Err(error),
         };
-        if let Err(error) = &keys {
-            tracing::warn!(address, %error, "the keys of a client cannot be fetched");
-        }
-        self.fetched
-            .insert(
-                address.to_owned(),
+        let fetched = match keys {
+            Ok(keys) => Fetched {
+                at: now,
+                keys: Some(Arc::new(keys)),
+                failure: None,
+            },
+            Err(error) => {
+                tracing::warn!(address, %error, "the keys of a client cannot be fetched");
                 Fetched {
                     at: now,
-                    keys: keys.clone(),
-                },
-            )
+                    keys: before,
+                    failure: Some(error.into()),
+                }
+            }
+        };
+        self.fetched
+            .insert(address.to_owned(), fetched.clone())
             .await;
-        keys.map_err(|error| error.to_string())
+        fetched
     }
 }

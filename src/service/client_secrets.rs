@@ -87,5 +87,6 @@ pub(super) async fn replace(
 ) -> Result<(), StoreError> {
     tx.insert_client_secret(id, digest, now).await?;
     tx.expire_client_secrets(id, digest, now.plus(keep)).await?;
-    tx.delete_expired_client_secrets(id, now).await
+    tx.delete_expired_client_secrets(id, now).await?;
+    tx.delete_older_client_secrets(id).await
 }

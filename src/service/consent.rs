@@ -35,7 +35,7 @@ pub async fn remember(
     now: Ts,
 ) -> Result<(), StoreError> {
     let before = services.store.find_consent(user, &client.id).await?;
-    let (mut scope, mut resources) = (request.scope.clone(), request.resources.clone());
+    let (mut scope, mut resources) = (request.asked(), request.resources.clone());
     if let Some(before) = before {
         scope = scope.union(&before.scope);
         resources.extend(

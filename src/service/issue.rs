@@ -92,6 +92,14 @@ enum Audience<'a> {
     Many(Vec<&'a str>),
 }
 
+/// Whether the keys are there that this client's tokens are signed with: asked before anything is used up.
+pub fn can_issue(services: &Services, client: &Client, now: Ts) -> Result<(), KeyError> {
+    let ring = services.keys.ring();
+    ring.active(client.access_token_alg(), now)?;
+    ring.active(client.id_token_alg(), now)?;
+    Ok(())
+}
+
 /// Issues what the grant type gives: an access token always, a refresh token and an ID token where the grant
 /// has them.
 pub async fn issue(services: &Services, issuance: Issuance<'_>) -> Result<TokenResponse, KeyError> {

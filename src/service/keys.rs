@@ -3,6 +3,7 @@
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
+use bytes::Bytes;
 use serde_json::{Value, json};
 use thiserror::Error;
 use tokio_util::sync::CancellationToken;
@@ -39,7 +40,7 @@ pub struct KeyRing {
 pub struct Ring {
     keys: Vec<LoadedKey>,
     verifying: Option<KeySet>,
-    jwks: Arc<str>,
+    jwks: Bytes,
 }
 
 struct LoadedKey {
@@ -101,6 +102,11 @@ impl KeyRing {
     #[must_use]
     pub fn ring(&self) -> Arc<Ring> {
         Arc::clone(&self.ring.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Reads the keys there are.
+    pub async fn load(&self, now: Ts) -> Result<(), KeyError> {
+        self.reload(now).await
     }
 
     /// Makes every algorithm have a key, and the ring loaded. Several starting instances may race for it.
@@ -239,7 +245,7 @@ impl KeyRing {
         let ring = Ring {
             keys,
             verifying: Some(verifying),
-            jwks: jwks.to_string().into(),
+            jwks: Bytes::from(jwks.to_string()),
         };
         *self.ring.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(ring);
         Ok(())
@@ -313,8 +319,8 @@ impl Ring {
 
     /// The public keys as a JWK Set (RFC 7517 §5).
     #[must_use]
-    pub fn jwks(&self) -> Arc<str> {
-        Arc::clone(&self.jwks)
+    pub fn jwks(&self) -> Bytes {
+        self.jwks.clone()
     }
 
     fn verify(&self, jwt: &str) -> Result<Verified, JoseError> {

@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use super::Services;
 use super::keys::KeyError;
+use crate::crypto::jose::JoseError;
 use crate::domain::client::Client;
 use crate::domain::ids::{ClientId, SessionId, UserId};
 use crate::domain::redirect::TrustedRedirect;
@@ -59,10 +60,7 @@ impl LogoutRequest {
             return Err(LogoutError::Page("A parameter was sent more than once."));
         }
         let (hint, audience) = match params.find("id_token_hint") {
-            Some(token) => {
-                let (hint, audience) = read_hint(services, token, now).await?;
-                (Some(hint), Some(audience))
-            }
+            Some(token) => read_hint(services, token, now).await?.unzip(),
             None => (None, None),
         };
         let named = params.find("client_id");
@@ -128,11 +126,14 @@ async fn read_hint(
     services: &Services,
     token: &str,
     now: Ts,
-) -> Result<(Hint, String), LogoutError> {
+) -> Result<Option<(Hint, String)>, LogoutError> {
     const FOREIGN: LogoutError =
         LogoutError::Page("id_token_hint is not an ID token that this server issued.");
     let verified = match services.keys.verify(token, now).await {
-        Ok(verified) if verified.is_typ("JWT") => verified,
+        // Signed userinfo has our issuer and type too, but no session.
+        Ok(verified) if verified.is_typ("JWT") && verified.claims.contains_key("sid") => verified,
+        // Older than its key: it proves nothing any more, so the person is asked.
+        Err(KeyError::Jose(JoseError::UnknownKid)) => return Ok(None),
         Err(KeyError::Store(error)) => return Err(error.into()),
         Ok(_) | Err(_) => return Err(FOREIGN),
     };
@@ -145,5 +146,5 @@ async fn read_hint(
         user: claim("sub").and_then(UserId::parse),
         session: claim("sid").and_then(SessionId::parse),
     };
-    Ok((hint, audience))
+    Ok(Some((hint, audience)))
 }

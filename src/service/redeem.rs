@@ -66,20 +66,26 @@ pub async fn refresh_token(
     redeem(services, presented, now).await
 }
 
-/// The grant behind a refresh token, without redeeming it: what a narrower `scope` is checked against. Only the
-/// token's own client gets it.
+/// The grant behind a code or refresh token, without redeeming it: what a wish is checked against before anything
+/// is used up. Only the credential's own client gets it.
 pub async fn peek(
     services: &Services,
     client: &Client,
-    token: &str,
+    kind: CredentialKind,
+    credential: &str,
     now: Ts,
 ) -> Result<Grant, RedeemError> {
-    let presented = presented_refresh_token(services, client, token)?;
-    let standing = services.store.find_grant(presented.grant_id, now).await?;
+    const UNKNOWN: RedeemError = RedeemError::InvalidGrant(sentence(Refusal::Unknown));
+    let credential = services
+        .credentials
+        .open(kind, credential)
+        .map_err(|_| UNKNOWN)?;
+    let id = GrantId(uuid::Uuid::from_bytes(credential.grant_id));
+    let standing = services.store.find_grant(id, now).await?;
     standing
         .map(|standing| standing.grant)
         .filter(|grant| grant.client_id == client.id)
-        .ok_or(RedeemError::InvalidGrant(sentence(Refusal::Unknown)))
+        .ok_or(UNKNOWN)
 }
 
 fn presented_refresh_token(

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use moka::future::Cache;
 
-use crate::domain::client::DEFAULT_SCOPE;
+use crate::domain::client::{Client, DEFAULT_SCOPE};
 use crate::domain::resource::Resource;
 use crate::spec::scope::Scope;
 use crate::store::Store;
@@ -40,32 +40,31 @@ impl Resources {
         Ok(all)
     }
 
-    /// Whether that identifier is a resource server's.
-    pub async fn contains(&self, identifier: &str) -> Result<bool, StoreError> {
-        if self
-            .all()
-            .await?
+    /// Whether that identifier is a resource server's for which this client may have tokens.
+    pub async fn is_for(&self, client: &Client, identifier: &str) -> Result<bool, StoreError> {
+        let all = self.all().await?;
+        let resource = all
             .iter()
-            .any(|resource| resource.identifier == identifier)
-        {
-            return Ok(true);
-        }
-        // It may have been created a moment ago.
-        self.cache.invalidate(&()).await;
-        Ok(self
-            .all()
-            .await?
-            .iter()
-            .any(|resource| resource.identifier == identifier))
+            .find(|resource| resource.identifier == identifier);
+        Ok(resource.is_some_and(|resource| may_have(client, resource)))
     }
+}
 
-    /// Every scope that means something here: the standard ones and those of the resource servers.
-    pub async fn scopes(&self) -> Result<Scope, StoreError> {
-        let standard: Scope = DEFAULT_SCOPE.split(' ').collect();
-        Ok(self
-            .all()
-            .await?
+/// Whether a client may have tokens for a resource server: it is the client's own default, or the client may have
+/// one of its scopes. Nothing is granted without that (RFC 8707 §3).
+fn may_have(client: &Client, resource: &Resource) -> bool {
+    client.metadata.default_resource.as_deref() == Some(resource.identifier.as_str())
+        || resource
+            .scopes
             .iter()
-            .fold(standard, |scopes, resource| scopes.union(&resource.scopes)))
-    }
+            .any(|scope| client.scope.contains(scope))
+}
+
+/// Every scope that means something here: the standard ones and those of the resource servers.
+#[must_use]
+pub fn scopes(resources: &[Resource]) -> Scope {
+    let standard: Scope = DEFAULT_SCOPE.split(' ').collect();
+    resources
+        .iter()
+        .fold(standard, |scopes, resource| scopes.union(&resource.scopes))
 }

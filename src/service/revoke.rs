@@ -48,12 +48,16 @@ pub async fn consent(
     let until = now.plus(MAX_ACCESS_TOKEN_LIFETIME);
     let mut tx = services.store.db().begin().await?;
     tx.delete_consent(user, client).await?;
-    let mut records = Vec::new();
     for id in tx.revoke_grants_of(user, client, now).await? {
-        let key = Key::Grant(GrantId(id).bytes());
-        record(&mut tx, &key, 1, until).await?;
-        records.push((key, 1, until));
+        record(&mut tx, &Key::Grant(GrantId(id).bytes()), 1, until).await?;
     }
+    // Also those of an attempt before this one, which may not have reached every instance.
+    let since = now.minus(MAX_ACCESS_TOKEN_LIFETIME);
+    let revoked = tx.list_revoked_grants_of(user, client, since).await?;
+    let records: Vec<_> = revoked
+        .into_iter()
+        .map(|id| (Key::Grant(GrantId(id).bytes()), 1, until))
+        .collect();
     tx.commit().await?;
     metrics::revoked("consent");
     services.revocations.publish(&records).await

@@ -29,7 +29,10 @@ pub async fn find(
     if let Some(session) = &session
         && now.since(session.last_seen_at) > TOUCH_EVERY
     {
-        services.store.touch_session(session.id, now).await?;
+        // A session that cannot be noted as used is still a session.
+        if let Err(error) = services.store.touch_session(session.id, now).await {
+            tracing::warn!(%error, "the use of a session could not be noted");
+        }
     }
     Ok(session)
 }
@@ -58,6 +61,7 @@ pub async fn begin(
         expires_at: now.plus(services.config.session_lifetime),
         last_seen_at: now,
     };
+    let mut replaced = None;
     if let Some(before) = before {
         if before.user_id == user.id {
             session.id = before.id;
@@ -70,13 +74,19 @@ pub async fn begin(
             }
             session.id = SessionId::from_random(random::bytes());
         } else {
-            revoke::session(services, before.id, now).await?;
+            replaced = Some(before.id);
         }
     }
     let begun = services
         .store
         .insert_session(&session, cookie.digest())
         .await?;
+    if !begun {
+        return Ok(None);
+    }
+    if let Some(replaced) = replaced {
+        revoke::session(services, replaced, now).await?;
+    }
     tracing::info!(user.id = %user.id, session.id = %session.id, "user {} signed in", user.id);
-    Ok(begun.then_some((session, cookie)))
+    Ok(Some((session, cookie)))
 }

@@ -5,6 +5,9 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::scope::Scope;
+use super::standard_claims::scope_of;
+
 /// Longest `claims` text that is read, in bytes.
 pub const MAX_BYTES: usize = 4096;
 
@@ -43,6 +46,35 @@ impl ClaimsRequest {
             "claims is not a JSON object of the form OpenID Connect Core section 5.5 describes"
                 .to_owned()
         })
+    }
+
+    /// What is left of the request when only claims about the person count that `allowed` covers. Nothing else is
+    /// kept: values and unknown names have no further use.
+    #[must_use]
+    pub fn within(&self, allowed: &Scope) -> Self {
+        let keep = |asked: &BTreeMap<String, Option<ClaimWish>>| {
+            let covered =
+                |name: &&String| scope_of(name).is_some_and(|scope| allowed.contains(scope));
+            asked
+                .keys()
+                .filter(covered)
+                .map(|name| (name.clone(), None))
+                .collect()
+        };
+        Self {
+            userinfo: keep(&self.userinfo),
+            id_token: keep(&self.id_token),
+        }
+    }
+
+    /// The scopes that stand for the claims asked for: what a person must allow.
+    #[must_use]
+    pub fn scope(&self) -> Scope {
+        self.userinfo
+            .keys()
+            .chain(self.id_token.keys())
+            .filter_map(|name| scope_of(name))
+            .collect()
     }
 
     /// Whether nothing is asked for.

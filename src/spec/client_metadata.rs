@@ -13,7 +13,6 @@ use super::scope::Scope;
 
 /// What a client says about itself, and what the operator says about it.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct ClientMetadata {
     /// The name that people are shown.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -92,6 +92,15 @@ pub const BY_SCOPE: [(&str, &[&str]); 4] = [
     ("phone", &["phone_number", "phone_number_verified"]),
 ];
 
+/// The scope that stands for a claim; none for claims that are not about a person.
+#[must_use]
+pub fn scope_of(claim: &str) -> Option<&'static str> {
+    let (scope, _) = BY_SCOPE
+        .iter()
+        .find(|(_, claims)| claims.contains(&claim))?;
+    Some(scope)
+}
+
 /// Keeps, of all claims of a person, those that `scope` or `asked` name. Nulls and blanks never pass
 /// (OpenID Connect Core §5.3.2).
 #[must_use]

@@ -68,11 +68,15 @@ where
             .send(Waiting { request, answer })
             .await
             .map_err(|_| StoreError::unavailable("the batch task has stopped"))?;
-        answered
-            .await
-            .map_err(|_| StoreError::unavailable("the batch was abandoned"))?
+        match tokio::time::timeout(PATIENCE, answered).await {
+            Ok(answer) => answer.map_err(|_| StoreError::unavailable("the batch was abandoned"))?,
+            Err(_) => Err(StoreError::unavailable("the batch took too long")),
+        }
     }
 }
+
+/// How long a request waits for its answer; then the caller is told to come again.
+const PATIENCE: std::time::Duration = std::time::Duration::from_secs(8);
 
 struct Gather<Req, Res, Key> {
     waiting: mpsc::Receiver<Waiting<Req, Res>>,

@@ -132,6 +132,15 @@ impl Tx {
         Ok(())
     }
 
+    /// Keeps the two newest secrets of a client: the lasting one and the one it replaces.
+    pub async fn delete_older_client_secrets(&mut self, id: &ClientId) -> Result<(), StoreError> {
+        self.q(DELETE_OLDER_SECRETS)
+            .bind(id.as_str().to_owned())
+            .exec()
+            .await?;
+        Ok(())
+    }
+
     /// Removes the secrets of a client that ended before `now`.
     pub async fn delete_expired_client_secrets(
         &mut self,
@@ -231,3 +240,6 @@ const DELETE_EXPIRED_SECRETS: &str =
 const SET_DISABLED: &str = "UPDATE clients SET disabled_at = $2, not_before = $3 WHERE id = $1";
 
 const DELETE: &str = "DELETE FROM clients WHERE id = $1";
+
+const DELETE_OLDER_SECRETS: &str = "DELETE FROM client_secrets WHERE client_id = $1 AND digest NOT IN \
+    (SELECT digest FROM client_secrets WHERE client_id = $1 ORDER BY created_at DESC, digest LIMIT 2)";

@@ -89,6 +89,24 @@ impl super::db::Tx {
         Ok(())
     }
 
+    /// The grants of this person to this client that were revoked since `since`: what an earlier, unfinished
+    /// revocation may not have made known everywhere.
+    pub async fn list_revoked_grants_of(
+        &mut self,
+        user: UserId,
+        client: &ClientId,
+        since: Ts,
+    ) -> Result<Vec<Uuid>, StoreError> {
+        let rows = self
+            .q(REVOKED_SINCE)
+            .bind(user.0)
+            .bind(client.as_str().to_owned())
+            .bind(since.micros())
+            .all::<(Uuid,)>()
+            .await?;
+        Ok(rows.into_iter().map(|(id,)| id).collect())
+    }
+
     /// Revokes every living grant of this person to this client; returns their names.
     pub async fn revoke_grants_of(
         &mut self,
@@ -127,4 +145,7 @@ const SAVE: &str = "INSERT INTO consents (user_id, client_id, scope, resources, 
 
 const DELETE: &str = "DELETE FROM consents WHERE user_id = $1 AND client_id = $2";
 
-const REVOKE_GRANTS: &str = "UPDATE grants SET revoked_at = $3 WHERE user_id = $1 AND client_id = $2 AND revoked_at IS NULL RETURNING id";
+const REVOKE_GRANTS: &str = "UPDATE grants SET revoked_at = $3 WHERE user_id = $1 AND client_id = $2 AND revoked_at IS NULL AND expires_at > $3 RETURNING id";
+
+const REVOKED_SINCE: &str =
+    "SELECT id FROM grants WHERE user_id = $1 AND client_id = $2 AND revoked_at > $3";

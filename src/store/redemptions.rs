@@ -28,6 +28,9 @@ type Outcome = Result<Option<Grant>, StoreError>;
 /// The queue of redemptions.
 pub(super) type Redemptions = Batcher<Redemption, Outcome>;
 
+/// Arrays are at least this long, with grants that do not exist.
+const PLANNED: usize = 12;
+
 /// At most this many redemptions in one statement.
 const MAX_BATCH: usize = 64;
 
@@ -199,6 +202,17 @@ impl Columns {
             columns.step.push(i64::from(presented.rotate));
             columns.now.push(now.micros());
             columns.idle_since.push(idle_since.micros());
+        }
+        // Short arrays look cheap to PostgreSQL, which then plans each of them anew instead of keeping one plan.
+        while columns.id.len() < PLANNED {
+            columns.id.push(Uuid::nil());
+            columns.generation.push(-1);
+            columns.client_id.push(String::new());
+            columns.redirect_uri.push(None);
+            columns.code_challenge.push(None);
+            columns.step.push(0);
+            columns.now.push(0);
+            columns.idle_since.push(0);
         }
         columns
     }

@@ -86,19 +86,22 @@ impl Tx {
         Ok(())
     }
 
-    /// Uses the link up, for the one transaction that wins it.
+    /// Uses the link up, for the one transaction that wins it; every other link ends with it.
     pub async fn use_setup_token(
         &mut self,
         digest: TokenDigest,
         now: Ts,
     ) -> Result<bool, StoreError> {
-        Ok(self
+        let used = self
             .q(USE_SETUP)
             .bind(digest.as_bytes().to_vec())
             .bind(now.micros())
             .exec()
-            .await?
-            == 1)
+            .await?;
+        if used == 1 {
+            self.q(END_SETUP).bind(now.micros()).exec().await?;
+        }
+        Ok(used == 1)
     }
 }
 
@@ -118,3 +121,5 @@ const FIND_SETUP: &str =
     "SELECT created_at FROM setup_tokens WHERE digest = $1 AND used_at IS NULL AND expires_at > $2";
 
 const USE_SETUP: &str = "UPDATE setup_tokens SET used_at = $2 WHERE digest = $1 AND used_at IS NULL AND expires_at > $2";
+
+const END_SETUP: &str = "UPDATE setup_tokens SET used_at = $1 WHERE used_at IS NULL";

@@ -5,7 +5,7 @@ use axum::response::Response;
 
 use super::pages::{ConsentPage, ScopeLine};
 use super::visit::{Visit, logo_source};
-use crate::domain::authorization::Pending;
+use crate::domain::authorization::{Pending, Shown};
 use crate::domain::session::Session;
 use crate::http::headers::Page;
 use crate::http::limits::{BodyError, FormBody};
@@ -13,6 +13,7 @@ use crate::http::page_error::PageError;
 use crate::service::authorization::{self, Resolved};
 use crate::service::consent;
 use crate::spec::params::Params;
+use crate::spec::scope::Scope;
 
 /// `GET /consent`.
 pub async fn get(visit: Visit) -> Result<Response, PageError> {
@@ -22,6 +23,10 @@ pub async fn get(visit: Visit) -> Result<Response, PageError> {
         Asked::Elsewhere(response) => return Ok(response),
     };
     let Resolved { client, request } = &resolved;
+    let pending = Pending {
+        shown: Some(shown(&session, &resolved)),
+        ..pending
+    };
     let page = ConsentPage {
         layout: visit.layout("Allow access"),
         flow: visit.site.services.flows.seal(&pending),
@@ -32,7 +37,7 @@ pub async fn get(visit: Visit) -> Result<Response, PageError> {
         policy_uri: client.metadata.policy_uri.clone(),
         tos_uri: client.metadata.tos_uri.clone(),
         account: session.username.clone(),
-        scopes: request.scope.iter().map(ScopeLine::of).collect(),
+        scopes: lines(&request.asked()),
         redirect_host: request.target.redirect.shown_host(),
     };
     let logo = logo_source(Some(client));
@@ -51,6 +56,19 @@ pub async fn post(visit: Visit, body: Result<FormBody, BodyError>) -> Result<Res
         Asked::Elsewhere(response) => return Ok(response),
     };
     let services = &visit.site.services;
+    if pending.shown != Some(shown(&session, &resolved)) {
+        // Somebody else signed in meanwhile, or the client's registration changed: it is asked anew.
+        return Ok(visit.go(
+            "/authorize",
+            &[(
+                "flow",
+                &services.flows.seal(&Pending {
+                    shown: None,
+                    ..pending
+                }),
+            )],
+        ));
+    }
     let answered = match form.find("action") {
         Some("allow") => {
             consent::remember(
@@ -95,5 +113,19 @@ async fn asked(visit: &Visit, params: &Params) -> Result<Asked, PageError> {
         (Ok(_) | Err(_), _) => Ok(Asked::Elsewhere(
             visit.go("/authorize", &[("flow", &services.flows.seal(&pending))]),
         )),
+    }
+}
+
+/// Who you are comes first, then what else is asked for.
+fn lines(scope: &Scope) -> Vec<ScopeLine> {
+    let mut tokens: Vec<&str> = scope.iter().collect();
+    tokens.sort_by_key(|token| *token != Scope::OPENID);
+    tokens.into_iter().map(ScopeLine::of).collect()
+}
+
+fn shown(session: &Session, resolved: &Resolved) -> Shown {
+    Shown {
+        session: session.id,
+        scope: resolved.request.asked(),
     }
 }

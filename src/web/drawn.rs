@@ -52,6 +52,11 @@ pub async fn not_found() -> PageError {
 }
 
 fn error_page(visit: &Visit, request_id: &RequestId, error: PageError) -> Response {
+    tracing::info!(
+        status = error.status.as_u16(),
+        "showed an error page: {}",
+        error.message
+    );
     let page = ErrorPage {
         layout: Layout {
             request_id: None,

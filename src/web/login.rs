@@ -6,7 +6,8 @@ use axum::response::Response;
 
 use super::pages::{LoginPage, SelectAccountPage};
 use super::visit::{Visit, logo_source};
-use crate::domain::authorization::Pending;
+use crate::domain::authorization::{Pending, Shown};
+use crate::domain::session::Session;
 use crate::http::cookies::Cookie;
 use crate::http::headers::Page;
 use crate::http::limits::{BodyError, FormBody};
@@ -15,6 +16,7 @@ use crate::service::login::{LoginError, with_password};
 use crate::service::sessions;
 use crate::spec::params::Params;
 use crate::spec::prompt::Prompt;
+use crate::spec::scope::Scope;
 
 /// `GET /login`.
 pub async fn get(visit: Visit) -> Result<Response, PageError> {
@@ -27,7 +29,7 @@ pub async fn get(visit: Visit) -> Result<Response, PageError> {
         && !asked.login
         && query.find("account") != Some("other")
     {
-        return select_account(&visit, pending, &session.username).await;
+        return select_account(&visit, pending, session).await;
     }
     let known = session
         .map(|session| session.username)
@@ -86,7 +88,7 @@ async fn sign_in(
         }
     };
     let before = visit.session().await?;
-    let Some((_, cookie)) = sessions::begin(services, &user, before, visit.now).await? else {
+    let Some((session, cookie)) = sessions::begin(services, &user, before, visit.now).await? else {
         let again = Form {
             username: username.to_owned(),
             error: Some(refusal_shown(&LoginError::Wrong).1),
@@ -95,7 +97,13 @@ async fn sign_in(
         return show(visit, pending.as_ref(), again, StatusCode::BAD_REQUEST).await;
     };
     let mut response = match pending {
-        Some(pending) => visit.go("/authorize", &[("flow", &services.flows.seal(&pending))]),
+        Some(pending) => {
+            let proven = Pending {
+                signed_in: Some(session.id),
+                ..pending
+            };
+            visit.go("/authorize", &[("flow", &services.flows.seal(&proven))])
+        }
         None => visit.go("/account", &[]),
     };
     response.headers_mut().append(
@@ -110,13 +118,10 @@ async fn sign_in(
 
 fn refusal_shown(refusal: &LoginError) -> (StatusCode, &'static str) {
     match refusal {
-        LoginError::Wrong => (
+        // A disabled account looks like a wrong password: whoever guesses learns nothing (the log says which).
+        LoginError::Wrong | LoginError::Disabled => (
             StatusCode::BAD_REQUEST,
             "That username and password do not fit together. Check both and try again.",
-        ),
-        LoginError::Disabled => (
-            StatusCode::FORBIDDEN,
-            "This account is switched off. Ask whoever runs this site.",
         ),
         LoginError::Busy | LoginError::Store(_) => (
             StatusCode::SERVICE_UNAVAILABLE,
@@ -148,7 +153,9 @@ async fn go_on(visit: &Visit, pending: Option<Pending>) -> Result<Response, Page
     Ok(match (pending, session) {
         (Some(pending), session) => {
             let chosen = Pending {
-                selected: session.map(|session| session.id),
+                selected: session
+                    .filter(|session| was_shown(&pending, session))
+                    .map(|session| session.id),
                 ..pending
             };
             visit.go(
@@ -167,21 +174,35 @@ fn other_account(visit: &Visit, form: &Params) -> Response {
     }
 }
 
+/// Whether the page on which the person answered showed this very session.
+fn was_shown(pending: &Pending, session: &Session) -> bool {
+    pending
+        .shown
+        .as_ref()
+        .is_some_and(|shown| shown.session == session.id)
+}
+
 async fn select_account(
     visit: &Visit,
     pending: &Pending,
-    account: &str,
+    session: &Session,
 ) -> Result<Response, PageError> {
     let client = visit.client_of(pending).await?;
     let page = SelectAccountPage {
         layout: visit.layout("Choose an account"),
-        flow: visit.site.services.flows.seal(pending),
+        flow: visit.site.services.flows.seal(&Pending {
+            shown: Some(Shown {
+                session: session.id,
+                scope: Scope::default(),
+            }),
+            ..pending.clone()
+        }),
         csrf: visit.csrf(),
         client_name: client.as_ref().map(|client| client.shown_name().to_owned()),
         client_logo: client
             .as_ref()
             .and_then(|client| client.metadata.logo_uri.clone()),
-        account: account.to_owned(),
+        account: session.username.clone(),
     };
     let logo = logo_source(client.as_deref());
     let kind = Page {

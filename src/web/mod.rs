@@ -8,6 +8,7 @@ pub mod drawn;
 pub mod login;
 pub mod logout;
 pub mod pages;
+pub mod playground;
 pub mod setup;
 pub mod static_files;
 pub mod visit;

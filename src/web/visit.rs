@@ -69,7 +69,7 @@ impl Visit {
             status: error.status(),
             ..PageError::bad_request(format!("{error}."))
         })?;
-        Params::parse(&bytes).map_err(|error| PageError::bad_request(format!("{error}.")))
+        Params::parse_typed(&bytes).map_err(|error| PageError::bad_request(format!("{error}.")))
     }
 
     /// The parameters of a form that one of our own pages in this browser posted.
@@ -91,9 +91,10 @@ impl Visit {
 
     /// The pending request that travels through this page, if it was begun in this browser.
     pub fn pending(&self, params: &Params) -> Result<Option<Pending>, PageError> {
-        let Some(flow) = params.find("flow") else {
+        if !params.contains("flow") {
             return Ok(None);
-        };
+        }
+        let flow = params.find("flow").unwrap_or_default();
         let opened = self
             .site
             .services

@@ -105,7 +105,7 @@ await walk(browser, 'an unregistered redirect_uri ends on a page with a request 
 });
 
 await walk(browser, 'the way back after signing in shows no stale form that fails with a 5xx', {}, async (page) => {
-  await page.goto(authorizationUrl());
+  await page.goto(authorizationUrl({ prompt: 'consent' }));
   await signIn(page);
   await page.waitForSelector('#consent-allow');
   const response = await page.goBack();

@@ -79,6 +79,37 @@ on_every_engine! {
         assert!(!server.signet_ok(&["user", "list"]).contains("eve"), "half of a document was written");
     }
 
+    async fn prune_ends_what_the_document_does_not_name(server: Server) {
+        let grant = [("grant_type", "client_credentials")];
+        let before = server.token(&MACHINE, &grant).await.json()["access_token"].as_str().unwrap().to_owned();
+        server.assert_active(&before).await;
+        let hash = "$argon2id$v=19$m=512,t=2,p=1$MDEyMzQ1Njc4OWFiY2RlZg$1oKHvYa9Xl0bhNzQ6HfW9rKcGQf3sYkq0mOaT2o6S0M";
+        let rest = format!(
+            "[[clients]]\nclient_id = \"api\"\ngrant_types = [\"client_credentials\"]\nmay_introspect = true\n\
+             [[users]]\nusername = \"root\"\npassword_hash = \"{hash}\"\nroles = [\"admin\"]\n"
+        );
+        server.apply(&rest);
+        assert!(server.apply(&rest).contains("Nothing to change"), "a hash is applied once");
+        let file = server.directory().join("rest.toml");
+        let file = file.to_str().unwrap();
+        std::fs::write(file, "").unwrap();
+        assert_eq!(server.signet(&["apply", "-f", file, "--prune"]).status.code(), Some(1), "the last administrator stays");
+
+        std::fs::write(file, &rest).unwrap();
+        server.signet_ok(&["apply", "-f", file, "--prune"]);
+        server.token(&MACHINE, &grant).await.failed(401, "invalid_client");
+        assert_eq!(server.introspect(&before).await["active"], false);
+        let users = server.signet_ok(&["user", "list"]);
+        assert!(users.contains("root") && !users.contains("alice"), "{users}");
+
+        // A client of the same name is another one; its tokens count from the next full second on.
+        server.apply(include_str!("support/fixture.toml"));
+        tokio::time::sleep(Duration::from_millis(1100)).await;
+        let after = server.token(&MACHINE, &grant).await.json()["access_token"].as_str().unwrap().to_owned();
+        server.assert_active(&after).await;
+        assert_eq!(server.introspect(&before).await["active"], false);
+    }
+
     async fn a_user_is_managed_from_the_command_line(server: Server) {
         let password = "another long pass phrase";
         let made = server.signet_with_input(&["user", "create", "carol", "--email", "carol@example.test"], &format!("{password}\n"));

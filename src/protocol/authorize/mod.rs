@@ -23,7 +23,7 @@ use crate::spec::time::Ts;
 use respond::to_page;
 
 /// Longest request that travels on, in bytes.
-const MAX_REQUEST: usize = 16 * 1024;
+const MAX_REQUEST: usize = 12 * 1024;
 
 /// `GET /authorize`.
 pub async fn get(
@@ -50,7 +50,7 @@ pub async fn post(State(site): State<Site>, body: Result<FormBody, BodyError>) -
             ..PageError::bad_request(format!("{error}."))
         }),
     };
-    match params {
+    match params.and_then(bounded) {
         Ok(params) => {
             let pending = begun(&params, None, site.services.clock.now());
             to_page("/authorize", &site.services.flows.seal(&pending))
@@ -129,19 +129,11 @@ fn read(text: &[u8]) -> Result<Params, PageError> {
 
 /// A request that goes on, or one that begins now.
 fn pending(site: &Site, browser: &Browser, params: &Params, now: Ts) -> Result<Pending, PageError> {
-    let Some(flow) = params.find("flow") else {
-        let length: usize = params
-            .pairs()
-            .iter()
-            .map(|(name, value)| name.len() + value.len())
-            .sum();
-        if length > MAX_REQUEST {
-            return Err(PageError::bad_request(format!(
-                "The request is longer than {MAX_REQUEST} bytes."
-            )));
-        }
-        return Ok(begun(params, Some(browser), now));
-    };
+    if !params.contains("flow") {
+        let params = bounded(params.clone())?;
+        return Ok(begun(&params, Some(browser), now));
+    }
+    let flow = params.find("flow").unwrap_or_default();
     let mut pending = site
         .services
         .flows
@@ -154,6 +146,18 @@ fn pending(site: &Site, browser: &Browser, params: &Params, now: Ts) -> Result<P
     Ok(pending)
 }
 
+/// A request that is short enough to travel through pages, however it came.
+fn bounded(params: Params) -> Result<Params, PageError> {
+    let pairs = params.pairs().iter();
+    let length: usize = pairs.map(|(name, value)| name.len() + value.len()).sum();
+    if length > MAX_REQUEST {
+        return Err(PageError::bad_request(format!(
+            "The request is longer than {MAX_REQUEST} bytes."
+        )));
+    }
+    Ok(params)
+}
+
 fn begun(params: &Params, browser: Option<&Browser>, now: Ts) -> Pending {
     Pending {
         params: params.pairs().to_vec(),
@@ -161,6 +165,8 @@ fn begun(params: &Params, browser: Option<&Browser>, now: Ts) -> Pending {
         browser: browser.map(|browser| browser_digest(browser.cookie())),
         selected: None,
         consented: None,
+        signed_in: None,
+        shown: None,
         denied: false,
     }
 }

@@ -1,9 +1,10 @@
 //! `grant_type=authorization_code` (RFC 6749 §4.1.3, RFC 7636 §4.5).
 
 use super::TokenRequest;
+use crate::crypto::credential::CredentialKind;
 use crate::http::error::OAuthError;
 use crate::http::site::Site;
-use crate::service::issue::{Basis, Issuance, TokenResponse, issue};
+use crate::service::issue::{Basis, Issuance, TokenResponse, can_issue, issue};
 use crate::service::redeem;
 use crate::spec::grant_type::GrantType;
 use crate::spec::pkce::CodeVerifier;
@@ -16,6 +17,21 @@ pub(super) async fn answer(
     let code = request.require("code")?;
     let redirect_uri = request.require("redirect_uri")?;
     let verifier = code_verifier(request)?;
+    // Nothing may fail after the code is used up but what nobody can foresee.
+    can_issue(&site.services, client, request.now)?;
+    let granted = redeem::peek(
+        &site.services,
+        client,
+        CredentialKind::AuthorizationCode,
+        code,
+        request.now,
+    )
+    .await;
+    let resources = match &granted {
+        Ok(grant) => request.resources(site, &grant.resources).await?,
+        // Redeeming says what is wrong.
+        Err(_) => Vec::new(),
+    };
     let grant = redeem::code(
         &site.services,
         client,
@@ -25,12 +41,12 @@ pub(super) async fn answer(
         request.now,
     )
     .await?;
-    let resources = request.resources(site, &grant.resources).await?;
+    let scope = grant.scope.intersection(&client.scope);
     let issuance = Issuance {
         client,
         grant_type: GrantType::AuthorizationCode,
         basis: Basis::Grant(&grant),
-        scope: &grant.scope,
+        scope: &scope,
         resources: &resources,
         now: request.now,
     };

@@ -97,29 +97,46 @@ impl TokenRequest {
             .ok_or_else(|| OAuthError::invalid_request(format!("{name} is missing")))
     }
 
-    /// The resource servers asked for (RFC 8707 §2.2), which must be among `granted` when the grant names any.
+    /// The resource servers asked for (RFC 8707 §2.2), else those `granted`; each must be one that the client may
+    /// have today, and one of the granted when there are any.
     async fn resources(&self, site: &Site, granted: &[String]) -> Result<Vec<String>, OAuthError> {
-        let mut asked: Vec<String> = Vec::new();
+        let mut resources: Vec<String> = Vec::new();
         for resource in self.params.all("resource") {
-            let known = if granted.is_empty() {
-                site.services.resources.contains(resource).await?
-            } else {
-                granted.iter().any(|granted| granted == resource)
-            };
-            if !known {
+            let covered = granted.is_empty() || granted.iter().any(|granted| granted == resource);
+            if !covered
+                || !site
+                    .services
+                    .resources
+                    .is_for(self.client.client(), resource)
+                    .await?
+            {
                 return Err(OAuthError::new(
                     ErrorCode::InvalidTarget,
-                    "resource is not a resource server that this grant covers",
+                    "resource is not a resource server that this grant and this client cover",
                 ));
             }
-            if !asked.iter().any(|known| known == resource) {
-                asked.push(resource.to_owned());
+            if !resources.iter().any(|known| known == resource) {
+                resources.push(resource.to_owned());
             }
         }
-        Ok(if asked.is_empty() {
-            granted.to_vec()
-        } else {
-            asked
-        })
+        if resources.is_empty() {
+            for resource in granted {
+                if site
+                    .services
+                    .resources
+                    .is_for(self.client.client(), resource)
+                    .await?
+                {
+                    resources.push(resource.clone());
+                }
+            }
+            if resources.is_empty() && !granted.is_empty() {
+                return Err(OAuthError::new(
+                    ErrorCode::InvalidTarget,
+                    "the resource servers of this grant are gone, or this client may not have them any more",
+                ));
+            }
+        }
+        Ok(resources)
     }
 }

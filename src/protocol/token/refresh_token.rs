@@ -1,10 +1,11 @@
 //! `grant_type=refresh_token` (RFC 6749 §6).
 
 use super::TokenRequest;
+use crate::crypto::credential::CredentialKind;
 use crate::domain::grant::Grant;
 use crate::http::error::OAuthError;
 use crate::http::site::Site;
-use crate::service::issue::{Basis, Issuance, TokenResponse, issue};
+use crate::service::issue::{Basis, Issuance, TokenResponse, can_issue, issue};
 use crate::service::redeem;
 use crate::spec::error_code::ErrorCode;
 use crate::spec::grant_type::GrantType;
@@ -16,10 +17,18 @@ pub(super) async fn answer(
 ) -> Result<TokenResponse, OAuthError> {
     let client = request.client.client();
     let token = request.require("refresh_token")?;
+    can_issue(&site.services, client, request.now)?;
     let narrowed = narrowed(site, request, token).await?;
     let grant = redeem::refresh_token(&site.services, client, token, request.now).await?;
-    let (scope, resources) =
-        narrowed.unwrap_or_else(|| (grant.scope.clone(), grant.resources.clone()));
+    let (scope, resources) = match narrowed {
+        Some(narrowed) => narrowed,
+        None => (
+            grant.scope.clone(),
+            request.resources(site, &grant.resources).await?,
+        ),
+    };
+    // What was taken from the client since is not given any more.
+    let scope = scope.intersection(&client.scope);
     let issuance = Issuance {
         client,
         grant_type: GrantType::RefreshToken,
@@ -41,7 +50,14 @@ async fn narrowed(
     if request.params.find("scope").is_none() && request.params.find("resource").is_none() {
         return Ok(None);
     }
-    let grant = redeem::peek(&site.services, request.client.client(), token, request.now).await?;
+    let grant = redeem::peek(
+        &site.services,
+        request.client.client(),
+        CredentialKind::RefreshToken,
+        token,
+        request.now,
+    )
+    .await?;
     Ok(Some((
         scope(request, &grant)?,
         request.resources(site, &grant.resources).await?,

@@ -4,9 +4,10 @@ use super::DesiredClient;
 use super::check::{Check, CheckedClient};
 use super::report::Kind;
 use crate::crypto::secret::PlainToken;
-use crate::domain::client::{Client, MAX_ACCESS_TOKEN_LIFETIME};
+use crate::domain::client::Client;
 use crate::domain::ids::ClientId;
 use crate::service::client_secrets;
+use crate::spec::auth_method::AuthMethod;
 
 impl Check<'_, '_> {
     pub(super) fn client(&mut self, desired: &DesiredClient) -> Option<CheckedClient> {
@@ -21,18 +22,6 @@ impl Check<'_, '_> {
             return None;
         };
         let metadata = &desired.metadata;
-        let longest = MAX_ACCESS_TOKEN_LIFETIME.as_secs();
-        if metadata
-            .access_token_lifetime
-            .is_some_and(|secs| secs == 0 || u64::from(secs) > longest)
-        {
-            self.refuse(
-                Kind::Client,
-                name,
-                "access_token_lifetime",
-                format!("expected 1 second to {longest} seconds"),
-            );
-        }
         if let Some(resource) = &metadata.default_resource
             && !self.has_resource(resource)
         {
@@ -49,28 +38,31 @@ impl Check<'_, '_> {
             "metadata",
             &serde_json::to_string(metadata).unwrap_or_default(),
         );
-        let client = match Client::register(id, metadata.clone()) {
-            Ok(client) => client,
-            Err(error) => {
-                self.refuse(Kind::Client, name, error.field, error.problem);
-                return None;
-            }
-        };
+        let method = metadata.token_endpoint_auth_method;
         let secret = desired.secret.as_ref().map(|secret| {
-            self.secret(&client, secret.expose());
+            self.secret(
+                name,
+                method.unwrap_or(AuthMethod::ClientSecretBasic),
+                secret.expose(),
+            );
             PlainToken::new(secret.expose()).digest()
         });
-        Some(CheckedClient { client, secret })
+        match Client::register(id, metadata.clone()) {
+            Ok(client) => Some(CheckedClient { client, secret }),
+            Err(error) => {
+                self.refuse(Kind::Client, name, error.field, error.problem);
+                None
+            }
+        }
     }
 
-    fn secret(&mut self, client: &Client, secret: &str) {
-        let name = client.id.as_str();
+    fn secret(&mut self, name: &str, method: AuthMethod, secret: &str) {
         let mut refuse =
             |problem: String| self.refuse(Kind::Client, name, "client_secret", problem);
-        if !client.auth_method.uses_secret() {
+        if !method.uses_secret() {
             refuse(format!(
                 "token_endpoint_auth_method = {:?} uses no secret",
-                client.auth_method.as_str()
+                method.as_str()
             ));
         }
         // RFC 6749 appendix A.2 knows ASCII alone, its appendix B sends whatever UTF-8 there is.

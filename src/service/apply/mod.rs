@@ -166,6 +166,8 @@ async fn attempt(
     let mut tx = services.store.db().begin().await?;
     // Two who apply wait for each other here, on every engine and in every process.
     bump_changes(&mut tx, APPLIED).await?;
+    // Hashing may have taken minutes; what is revoked is revoked from now on.
+    let now = now.max(services.clock.now());
     let known = Known::read(&mut tx).await?;
     let checked = check::check(desired, &known, options)?;
     let mut work = Work {

@@ -84,14 +84,14 @@ pub(super) async fn check(
     let scope = granted_scope(client, params)?;
     Ok(AuthorizationRequest {
         target: target.clone(),
-        resources: resources(services, params).await?,
+        resources: resources(services, client, params).await?,
         nonce: params.find("nonce").map(str::to_owned),
         code_challenge: code_challenge(client, params)?,
         max_age: max_age(client, params)?,
         login_hint: params.find("login_hint").map(str::to_owned),
         expected_user: expected_user(services, params, &claims, prompt, now).await?,
         prompt,
-        claims,
+        claims: claims.within(&client.scope),
         scope,
     })
 }
@@ -179,13 +179,17 @@ fn granted_scope(client: &Client, params: &Params) -> Result<Scope, Refusal> {
 }
 
 /// `resource` (RFC 8707 §2).
-async fn resources(services: &Services, params: &Params) -> Result<Vec<String>, Refusal> {
+async fn resources(
+    services: &Services,
+    client: &Client,
+    params: &Params,
+) -> Result<Vec<String>, Refusal> {
     let mut resources = Vec::new();
     for resource in params.all("resource") {
-        if !services.resources.contains(resource).await? {
+        if !services.resources.is_for(client, resource).await? {
             return Err(refuse(
                 ErrorCode::InvalidTarget,
-                "resource is not a resource server known here",
+                "resource is not a resource server of which this client may have a scope",
             ));
         }
         if !resources.iter().any(|known| known == resource) {

@@ -168,7 +168,9 @@ pub const CLIENTS: &str = "clients";
 
 const RECORD: &str = "INSERT INTO revocations (kind, key, version, expires_at)
 SELECT $1, $2, $3, CASE WHEN older.expires_at > $4 THEN older.expires_at ELSE $4 END
-FROM (SELECT MAX(expires_at) AS expires_at FROM revocations WHERE kind = $1 AND key = $2) AS older";
+FROM (SELECT MAX(expires_at) AS expires_at FROM revocations WHERE kind = $1 AND key = $2) AS older
+WHERE $1 = 5 OR NOT EXISTS (SELECT 1 FROM revocations
+WHERE kind = $1 AND key = $2 AND version >= $3 AND revocations.expires_at >= $4)";
 
 const LAST: &str =
     "SELECT version FROM revocations WHERE kind = $1 AND key = $2 ORDER BY seq DESC LIMIT 1";

@@ -24,7 +24,7 @@ pub use error::ErrorPage;
 pub use form_post::FormPostPage;
 pub use login::{LoginPage, SelectAccountPage};
 pub use logout::{LogoutPage, SignedOutPage};
-pub use playground::{Decoded, Exchange, PlaygroundPage, Reply, Step, meaning_of_claim};
+pub use playground::{Check, Decoded, Exchange, PlaygroundPage, Reply, Step, meaning_of_claim};
 pub use setup::SetupPage;
 use url::Url;
 

@@ -1,6 +1,7 @@
 //! The playground: a tiny relying party that shows what it does (`serve --dev` only).
 
 use askama::Template;
+use serde::{Deserialize, Serialize};
 
 use super::Layout;
 
@@ -30,7 +31,7 @@ pub struct PlaygroundPage {
 }
 
 /// One step of the flow.
-#[derive(Default)]
+#[derive(Clone, Default, Serialize, Deserialize)]
 pub struct Step {
     /// What happened, in a few words.
     pub title: String,
@@ -40,12 +41,28 @@ pub struct Step {
     pub response: Option<Reply>,
     /// Why the step exists, in a sentence or two; may be empty.
     pub note: String,
-    /// The tokens in the response, decoded.
+    /// Whether its messages stay folded although it is the latest: long, and seldom read.
+    pub folded: bool,
+    /// What the application checked.
+    pub checks: Vec<Check>,
+    /// The tokens in the response, decoded; made from the response, so never kept.
+    #[serde(skip)]
     pub decoded: Vec<Decoded>,
 }
 
+/// Something that the application made sure of.
+#[derive(Clone, Default, Serialize, Deserialize)]
+pub struct Check {
+    /// What was looked at, such as a claim.
+    pub name: String,
+    /// Whether it was as it must be.
+    pub passed: bool,
+    /// What was found, in a sentence.
+    pub detail: String,
+}
+
 /// An HTTP request.
-#[derive(Default)]
+#[derive(Clone, Default, Serialize, Deserialize)]
 pub struct Exchange {
     /// The method.
     pub method: String,
@@ -58,7 +75,7 @@ pub struct Exchange {
 }
 
 /// An HTTP response.
-#[derive(Default)]
+#[derive(Clone, Default, Serialize, Deserialize)]
 pub struct Reply {
     /// The status code.
     pub status: u16,
@@ -97,11 +114,11 @@ impl Reply {
 }
 
 /// A token's parts and what they mean.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub struct Decoded {
     /// Which token this is, for example "ID token".
     pub name: String,
-    /// The JOSE header, indented.
+    /// The JOSE header, indented; empty, as the payload, for claims that are plain JSON.
     pub header_json: String,
     /// The payload, indented.
     pub payload_json: String,
@@ -130,6 +147,9 @@ pub fn meaning_of_claim(claim: &str) -> &'static str {
         "at_hash" => "Ties the ID token to the access token that came with it.",
         "c_hash" => "Ties the ID token to the code it came with.",
         "scope" => "What it allows.",
+        "active" => "Whether the provider vouches for it right now.",
+        "token_type" => "How it is presented: whoever bears it may use it.",
+        "grant_id" => "The grant it came from: revoking that ends it.",
         "ver" => "Your token version: raising it ends every older token.",
         "roles" => "Your roles at the provider.",
         "name" => "Your full name.",

@@ -57,7 +57,7 @@ async function signIn(config, client, parameters = {}) {
   });
   const answer = await new Person(person.username, person.password).authorize(url);
   const checks = { pkceCodeVerifier, expectedState, expectedNonce, idTokenExpected: true };
-  if (parameters.max_age) checks.maxAge = parameters.max_age;
+  if (parameters.max_age) checks.maxAge = Number(parameters.max_age);
   return { answer, checks, tokens: await oidc.authorizationCodeGrant(config, answer, checks) };
 }
 

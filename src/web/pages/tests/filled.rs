@@ -156,6 +156,12 @@ fn playground_pages(text: &str) -> Vec<(&'static str, String)> {
                 text,
                 some(),
                 vec![Step {
+                    folded: false,
+                    checks: vec![Check {
+                        name: t(),
+                        passed: false,
+                        detail: t(),
+                    }],
                     title: t(),
                     request: Some(Exchange {
                         method: t(),

@@ -310,6 +310,9 @@ fn steps() -> Vec<Step> {
                 body: json,
             }),
             note: "This goes directly from the application to the provider; the browser sees none of it.".to_owned(),
+            checks: [("signature", true, "It verifies with a key of the provider."), ("nonce", false, "It belongs to another sign-in.")]
+                .map(|(name, passed, detail)| Check { name: name.to_owned(), passed, detail: detail.to_owned() })
+                .to_vec(),
             decoded: ["ID token", "Access token"]
                 .map(|name| Decoded {
                     name: name.to_owned(),
@@ -319,6 +322,7 @@ fn steps() -> Vec<Step> {
                 })
                 .into_iter()
                 .collect(),
+            ..Step::default()
         },
     ]
 }
