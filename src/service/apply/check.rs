@@ -7,6 +7,7 @@ use super::{
 };
 use crate::crypto::secret::TokenDigest;
 use crate::domain::client::Client;
+use crate::domain::policy::check_text;
 use crate::domain::resource::{self, Resource};
 use crate::domain::user::username_key;
 use crate::store::roles::RoleRecord;
@@ -221,8 +222,8 @@ impl Check<'_, '_> {
             if !is_name(&desired.id) {
                 self.refuse(Kind::Policy, &desired.id, "id", NAME);
             }
-            if desired.policy.cedar.trim().is_empty() {
-                self.refuse(Kind::Policy, &desired.id, "cedar", "expected a policy");
+            if let Err(problem) = check_text(&desired.policy.cedar) {
+                self.refuse(Kind::Policy, &desired.id, "cedar", problem);
             }
             self.text(Kind::Policy, &desired.id, "cedar", &desired.policy.cedar);
             let description = desired.policy.description.as_deref().unwrap_or_default();
