@@ -21,8 +21,8 @@ trap stop EXIT
 as_nobody_special "$bin/initdb" -D "$dir/data" -A trust -U postgres >/dev/null
 as_nobody_special "$bin/pg_ctl" -D "$dir/data" -l "$dir/log" -w start \
     -o "-k $dir -c listen_addresses='' -c fsync=off -c max_connections=300" >/dev/null
-export SIGNET_TEST_POSTGRES="postgres:///postgres?host=$dir&user=postgres"
-export SIGNET_TEST_REDIS=1
+export STORE_TEST_POSTGRES="postgres:///postgres?host=$dir&user=postgres"
+export STORE_TEST_REDIS=1
 
 log=target/test.log
 mkdir -p target

@@ -1,4 +1,4 @@
-//! Both engines, as far as they are at hand: PostgreSQL when `SIGNET_TEST_POSTGRES` names one.
+//! Both engines, as far as they are at hand: PostgreSQL when `STORE_TEST_POSTGRES` names one.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
@@ -26,10 +26,10 @@ pub(crate) fn sqlite_fresh() -> Fresh {
     }
 }
 
-/// A database of its own on the server of `SIGNET_TEST_POSTGRES`.
+/// A database of its own on the server of `STORE_TEST_POSTGRES`.
 pub(crate) async fn postgres_fresh() -> Option<Fresh> {
     static NUMBER: AtomicU32 = AtomicU32::new(0);
-    let server = std::env::var("SIGNET_TEST_POSTGRES").ok()?;
+    let server = std::env::var("STORE_TEST_POSTGRES").ok()?;
     let name = format!(
         "store_{}_{}",
         std::process::id(),

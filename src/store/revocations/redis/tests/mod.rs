@@ -1,5 +1,5 @@
-//! Attacks on the copy in Redis. They start servers of their own, and only when `SIGNET_TEST_REDIS` (and
-//! `SIGNET_TEST_POSTGRES`) is set.
+//! Attacks on the copy in Redis. They start servers of their own, and only when `STORE_TEST_REDIS` (and
+//! `STORE_TEST_POSTGRES`) is set.
 
 mod lost;
 mod server;
@@ -72,7 +72,7 @@ impl Instance {
 }
 
 async fn site() -> Option<Site> {
-    std::env::var("SIGNET_TEST_REDIS").ok()?;
+    std::env::var("STORE_TEST_REDIS").ok()?;
     let fresh = postgres_fresh().await?;
     let db = migrated(&fresh).await;
     let server = Server::start();
