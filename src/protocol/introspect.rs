@@ -4,15 +4,14 @@
 
 use axum::extract::State;
 use axum::http::HeaderMap;
-use axum::response::{IntoResponse, Response};
-use serde_json::{Map, Value, json};
+use axum::response::Response;
+use serde_json::json;
 
-use super::client_auth::{AuthenticatedClient, authenticate};
-use super::form;
+use super::client_auth::{AuthenticatedClient, authenticate_at};
+use super::{answered, form};
 use crate::crypto::credential::{Credential, CredentialKind};
 use crate::domain::ids::GrantId;
 use crate::http::error::OAuthError;
-use crate::http::headers::json_no_store;
 use crate::http::limits::{BodyError, FormBody};
 use crate::http::site::Site;
 use crate::service::access_token::{self, AccessToken, TokenError};
@@ -25,19 +24,23 @@ pub async fn post(
     headers: HeaderMap,
     body: Result<FormBody, BodyError>,
 ) -> Response {
-    let params = match form(body) {
-        Ok(params) => params,
-        Err(error) => return error.into_response(),
-    };
-    match answer(&site, &headers, &params).await {
-        Ok(body) => (json_no_store(), body).into_response(),
-        Err(error) => error.into_response(),
-    }
+    answered(async { Ok(answer(&site, &headers, &form(body)?).await?) }).await
 }
 
 async fn answer(site: &Site, headers: &HeaderMap, params: &Params) -> Result<String, OAuthError> {
     let now = site.services.clock.now();
-    let caller = authenticate(site, headers, params, now).await?;
+    let services = &site.services;
+    // One question about everything: the caller, and the token if its signature was checked before.
+    let known = match params.find("token") {
+        Some(token) => services.access_tokens.known(token, now).await,
+        None => None,
+    };
+    let keys = known.as_ref().map(|token| token.revocation_keys());
+    let standing = services
+        .revocations
+        .check(keys.as_deref().unwrap_or_default())
+        .await?;
+    let caller = authenticate_at(site, headers, params, now, standing.clients_version).await?;
     if caller.client().is_public() {
         // Anybody could ask in a public client's name (RFC 7662 §4).
         return Err(OAuthError::invalid_client(
@@ -48,43 +51,33 @@ async fn answer(site: &Site, headers: &HeaderMap, params: &Params) -> Result<Str
     let token = params
         .find("token")
         .ok_or_else(|| OAuthError::invalid_request("token is missing"))?;
-    let active = match site.services.credentials.open_any(token) {
-        Some((CredentialKind::RefreshToken, credential)) => {
-            refresh_token(site, &caller, credential, now).await?
+    let active = if let Some(token) = known {
+        (token.stands(&standing) && may_see(&caller, &token)).then(|| token.introspection.clone())
+    } else {
+        match services.credentials.open_any(token) {
+            Some((CredentialKind::RefreshToken, credential)) => {
+                refresh_token(site, &caller, credential, now).await?
+            }
+            // A code is not a token.
+            Some((CredentialKind::AuthorizationCode, _)) => None,
+            None => access_token(site, &caller, token, now).await?,
         }
-        // A code is not a token.
-        Some((CredentialKind::AuthorizationCode, _)) => None,
-        None => access_token(site, &caller, token, now).await?,
     };
-    Ok(active.map_or_else(
-        || INACTIVE.to_owned(),
-        |claims| Value::Object(claims).to_string(),
-    ))
+    Ok(active.map_or_else(|| "{\"active\":false}".to_owned(), String::from))
 }
-
-const INACTIVE: &str = "{\"active\":false}";
 
 async fn access_token(
     site: &Site,
     caller: &AuthenticatedClient,
     token: &str,
     now: Ts,
-) -> Result<Option<Map<String, Value>>, OAuthError> {
+) -> Result<Option<Box<str>>, OAuthError> {
     let token = match access_token::verify_standing(&site.services, token, now).await {
         Ok(token) => token,
         Err(TokenError::Inactive(_)) => return Ok(None),
         Err(TokenError::Store(error)) => return Err(error.into()),
     };
-    if !may_see(caller, &token) {
-        return Ok(None);
-    }
-    let mut claims = token.claims.clone();
-    claims.insert("active".to_owned(), true.into());
-    claims.insert("token_type".to_owned(), "Bearer".into());
-    // What Signet itself needs for revocation is nobody else's business.
-    claims.remove("ver");
-    claims.remove("grant_id");
-    Ok(Some(claims))
+    Ok(may_see(caller, &token).then(|| token.introspection.clone()))
 }
 
 /// A caller sees tokens meant for it, tokens issued to it, and all if it was given that permission.
@@ -102,8 +95,8 @@ async fn refresh_token(
     caller: &AuthenticatedClient,
     credential: Credential,
     now: Ts,
-) -> Result<Option<Map<String, Value>>, OAuthError> {
-    let id = GrantId(uuid::Uuid::from_bytes(credential.grant_id));
+) -> Result<Option<Box<str>>, OAuthError> {
+    let id = GrantId::from_bytes(credential.grant_id);
     let Some(standing) = site.services.store.find_grant(id, now).await? else {
         return Ok(None);
     };
@@ -125,5 +118,5 @@ async fn refresh_token(
         "exp": grant.expires_at.secs(),
         "token_type": "refresh_token",
     });
-    Ok(claims.as_object().cloned())
+    Ok(Some(claims.to_string().into()))
 }

@@ -11,8 +11,10 @@ pub mod token;
 pub mod userinfo;
 
 use axum::http::HeaderMap;
+use axum::response::{IntoResponse, Response};
 
 use crate::http::error::OAuthError;
+use crate::http::headers::json_no_store;
 use crate::http::limits::{BodyError, FormBody};
 use crate::spec::params::Params;
 
@@ -28,15 +30,25 @@ fn form(body: Result<FormBody, BodyError>) -> Result<Params, FormError> {
     }
 }
 
-/// A body that is no usable form.
+/// The answer to a posted form: JSON that nobody stores, or the error.
+async fn answered<Body: Into<axum::body::Body>>(
+    answer: impl Future<Output = Result<Body, FormError>>,
+) -> Response {
+    match answer.await {
+        Ok(body) => (json_no_store(), body.into()).into_response(),
+        Err(error) => error.into_response(),
+    }
+}
+
+/// A body that is no usable form, or the error that the form is answered with.
 #[derive(Debug)]
 enum FormError {
     Body(BodyError),
     OAuth(OAuthError),
 }
 
-impl axum::response::IntoResponse for FormError {
-    fn into_response(self) -> axum::response::Response {
+impl IntoResponse for FormError {
+    fn into_response(self) -> Response {
         match self {
             Self::Body(error) => error.into_response(),
             Self::OAuth(error) => error.into_response(),

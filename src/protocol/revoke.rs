@@ -1,16 +1,16 @@
 //! `/revoke` (RFC 7009): a client takes back its own tokens. 200 means that no instance calls the token active
 //! again; if that cannot be promised right now, the answer is 503.
 
+use axum::body::Body;
 use axum::extract::State;
-use axum::http::{HeaderMap, StatusCode};
-use axum::response::{IntoResponse, Response};
+use axum::http::HeaderMap;
+use axum::response::Response;
 
 use super::client_auth::authenticate;
-use super::form;
+use super::{answered, form};
 use crate::crypto::credential::CredentialKind;
 use crate::domain::ids::GrantId;
 use crate::http::error::OAuthError;
-use crate::http::headers::json_no_store;
 use crate::http::limits::{BodyError, FormBody};
 use crate::http::site::Site;
 use crate::service::access_token::{self, TokenError};
@@ -23,14 +23,11 @@ pub async fn post(
     headers: HeaderMap,
     body: Result<FormBody, BodyError>,
 ) -> Response {
-    let params = match form(body) {
-        Ok(params) => params,
-        Err(error) => return error.into_response(),
-    };
-    match answer(&site, &headers, &params).await {
-        Ok(()) => (StatusCode::OK, json_no_store()).into_response(),
-        Err(error) => error.into_response(),
-    }
+    answered(async {
+        answer(&site, &headers, &form(body)?).await?;
+        Ok(Body::empty())
+    })
+    .await
 }
 
 async fn answer(site: &Site, headers: &HeaderMap, params: &Params) -> Result<(), OAuthError> {
@@ -45,7 +42,7 @@ async fn answer(site: &Site, headers: &HeaderMap, params: &Params) -> Result<(),
         // Any generation ends the family: whoever holds an old one may end what came of it. A code of the
         // client's own ends its grant as well.
         Some((CredentialKind::RefreshToken | CredentialKind::AuthorizationCode, credential)) => {
-            let id = GrantId(uuid::Uuid::from_bytes(credential.grant_id));
+            let id = GrantId::from_bytes(credential.grant_id);
             let found = services.store.find_grant(id, now).await?;
             // Somebody else's token: nothing happens, and nothing is told (RFC 7009 §2.1).
             if found.is_some_and(|standing| standing.grant.client_id == *own) {

@@ -53,8 +53,8 @@ pub struct AccessToken {
     pub grant_id: Option<GrantId>,
     /// The browser session it lives in.
     pub session_id: Option<SessionId>,
-    /// All its claims, as they were signed.
-    pub claims: Map<String, Value>,
+    /// What `/introspect` answers about it while it stands.
+    pub introspection: Box<str>,
 }
 
 /// Why a token is not vouched for.
@@ -80,6 +80,12 @@ impl AccessTokens {
                 .time_to_live(Duration::from_mins(5))
                 .build(),
         }
+    }
+
+    /// The access token, if its signature was checked before and it has not expired since.
+    pub async fn known(&self, token: &str, now: Ts) -> Option<Arc<AccessToken>> {
+        let token = self.cache.get(&sha256(token.as_bytes())).await?;
+        (token.expires_at > now).then_some(token)
     }
 }
 
@@ -179,6 +185,15 @@ enum Audience {
     Many(Vec<String>),
 }
 
+/// The claims as they were signed (RFC 7662 §2.2), without what only Signet itself needs for revocation.
+fn introspection(mut claims: Map<String, Value>) -> Box<str> {
+    claims.remove("ver");
+    claims.remove("grant_id");
+    claims.insert("active".to_owned(), true.into());
+    claims.insert("token_type".to_owned(), "Bearer".into());
+    Value::Object(claims).to_string().into()
+}
+
 async fn verify_signature(
     services: &Services,
     token: &str,
@@ -225,6 +240,6 @@ async fn verify_signature(
         version: claims.ver.unwrap_or(0),
         grant_id: claims.grant_id,
         session_id: claims.sid,
-        claims: verified.claims,
+        introspection: introspection(verified.claims),
     })
 }

@@ -46,8 +46,13 @@ impl Clients {
 
     /// The client of that id as it stands now, unless it is disabled.
     pub async fn find(&self, id: &ClientId) -> Result<Option<Arc<Client>>, StoreError> {
-        let version = self.revocations.check(&[]).await?.clients_version;
+        let version = self.version().await?;
         self.find_at(id, version).await
+    }
+
+    /// The number of the last change of any client, as of now.
+    pub async fn version(&self) -> Result<i64, StoreError> {
+        Ok(self.revocations.check(&[]).await?.clients_version)
     }
 
     /// The client of that id, when the number of the last change is known already.

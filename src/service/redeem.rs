@@ -1,7 +1,7 @@
 //! Redeeming codes and refresh tokens, and what follows from a replay.
 
 use super::{Services, revoke};
-use crate::crypto::credential::CredentialKind;
+use crate::crypto::credential::{Credential, CredentialKind};
 use crate::crypto::digest::sha256_b64;
 use crate::domain::client::Client;
 use crate::domain::grant::{CodeBinding, Grant, Presented, Redeemed, Refusal};
@@ -26,6 +26,40 @@ impl From<StoreError> for RedeemError {
     }
 }
 
+/// What a code says of itself.
+pub fn opened_code(services: &Services, code: &str) -> Result<Credential, RedeemError> {
+    services
+        .credentials
+        .open(CredentialKind::AuthorizationCode, code)
+        .map_err(|_| RedeemError::InvalidGrant("code is not one that this server issued"))
+}
+
+/// What a refresh token says of itself.
+pub fn opened_refresh_token(services: &Services, token: &str) -> Result<Credential, RedeemError> {
+    services
+        .credentials
+        .open(CredentialKind::RefreshToken, token)
+        .map_err(|_| RedeemError::InvalidGrant("refresh_token is not one that this server issued"))
+}
+
+/// The grant behind a code or refresh token, without redeeming it: what a wish is checked against before anything
+/// is used up. Only the credential's own client gets it.
+pub async fn peek(
+    services: &Services,
+    client: &Client,
+    credential: Credential,
+    now: Ts,
+) -> Result<Grant, RedeemError> {
+    let standing = services
+        .store
+        .find_grant(grant_id(&credential), now)
+        .await?;
+    standing
+        .map(|standing| standing.grant)
+        .filter(|grant| grant.client_id == client.id)
+        .ok_or(RedeemError::InvalidGrant(sentence(Refusal::Unknown)))
+}
+
 /// Redeems an authorization code (RFC 6749 §4.1.3) with its proofs.
 pub async fn code(
     services: &Services,
@@ -35,14 +69,11 @@ pub async fn code(
     verifier: Option<&CodeVerifier>,
     now: Ts,
 ) -> Result<Grant, RedeemError> {
-    let credential = services
-        .credentials
-        .open(CredentialKind::AuthorizationCode, code)
-        .map_err(|_| RedeemError::InvalidGrant("code is not one that this server issued"))?;
+    let credential = opened_code(services, code)?;
     let code_challenge =
         verifier.and_then(|verifier| CodeChallenge::parse(&sha256_b64(verifier.as_bytes())));
     let presented = Presented {
-        grant_id: GrantId(uuid::Uuid::from_bytes(credential.grant_id)),
+        grant_id: grant_id(&credential),
         generation: credential.generation,
         client_id: client.id.clone(),
         code: Some(CodeBinding {
@@ -62,50 +93,19 @@ pub async fn refresh_token(
     token: &str,
     now: Ts,
 ) -> Result<Grant, RedeemError> {
-    let presented = presented_refresh_token(services, client, token)?;
-    redeem(services, presented, now).await
-}
-
-/// The grant behind a code or refresh token, without redeeming it: what a wish is checked against before anything
-/// is used up. Only the credential's own client gets it.
-pub async fn peek(
-    services: &Services,
-    client: &Client,
-    kind: CredentialKind,
-    credential: &str,
-    now: Ts,
-) -> Result<Grant, RedeemError> {
-    const UNKNOWN: RedeemError = RedeemError::InvalidGrant(sentence(Refusal::Unknown));
-    let credential = services
-        .credentials
-        .open(kind, credential)
-        .map_err(|_| UNKNOWN)?;
-    let id = GrantId(uuid::Uuid::from_bytes(credential.grant_id));
-    let standing = services.store.find_grant(id, now).await?;
-    standing
-        .map(|standing| standing.grant)
-        .filter(|grant| grant.client_id == client.id)
-        .ok_or(UNKNOWN)
-}
-
-fn presented_refresh_token(
-    services: &Services,
-    client: &Client,
-    token: &str,
-) -> Result<Presented, RedeemError> {
-    let credential = services
-        .credentials
-        .open(CredentialKind::RefreshToken, token)
-        .map_err(|_| {
-            RedeemError::InvalidGrant("refresh_token is not one that this server issued")
-        })?;
-    Ok(Presented {
-        grant_id: GrantId(uuid::Uuid::from_bytes(credential.grant_id)),
+    let credential = opened_refresh_token(services, token)?;
+    let presented = Presented {
+        grant_id: grant_id(&credential),
         generation: credential.generation,
         client_id: client.id.clone(),
         code: None,
         rotate: !client.keeps_refresh_token(),
-    })
+    };
+    redeem(services, presented, now).await
+}
+
+fn grant_id(credential: &Credential) -> GrantId {
+    GrantId::from_bytes(credential.grant_id)
 }
 
 async fn redeem(services: &Services, presented: Presented, now: Ts) -> Result<Grant, RedeemError> {

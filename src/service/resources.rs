@@ -39,15 +39,13 @@ impl Resources {
         self.cache.insert((), Arc::clone(&all)).await;
         Ok(all)
     }
+}
 
-    /// Whether that identifier is a resource server's for which this client may have tokens.
-    pub async fn is_for(&self, client: &Client, identifier: &str) -> Result<bool, StoreError> {
-        let all = self.all().await?;
-        let resource = all
-            .iter()
-            .find(|resource| resource.identifier == identifier);
-        Ok(resource.is_some_and(|resource| may_have(client, resource)))
-    }
+/// Whether that identifier is a resource server's, one of `all`, for which this client may have tokens.
+#[must_use]
+pub fn is_for(all: &[Resource], client: &Client, identifier: &str) -> bool {
+    all.iter()
+        .any(|resource| resource.identifier == identifier && may_have(client, resource))
 }
 
 /// Whether a client may have tokens for a resource server: it is the client's own default, or the client may have

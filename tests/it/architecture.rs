@@ -19,10 +19,11 @@ const ROOMS: [&[&str]; 10] = [
 ];
 
 /// The rooms in which an outside crate may be named.
-const HOMES: [(&str, &[&str]); 8] = [
+const HOMES: [(&str, &[&str]); 9] = [
     ("sqlx", &["store"]),
     ("redis", &["store"]),
     ("josekit", &["crypto"]),
+    ("aws_lc_rs", &["crypto"]),
     ("argon2", &["crypto"]),
     ("rand", &["crypto"]),
     ("axum", &["http", "protocol", "web", "admin", "app", "cli"]),

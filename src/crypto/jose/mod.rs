@@ -1,4 +1,4 @@
-//! Signed JSON Web Tokens: the only place that knows josekit.
+//! Signed JSON Web Tokens: the only place that knows josekit and AWS-LC.
 //!
 //! Compact serialisation and asymmetric signatures only. There is no HMAC, no `none` and no
 //! encryption here, keys are never taken from a token, and the algorithm is a property of the key
@@ -7,6 +7,7 @@
 mod json;
 mod jwk;
 mod key_set;
+mod signer;
 mod signing_key;
 
 use serde_json::{Map, Value};

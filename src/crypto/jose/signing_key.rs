@@ -6,11 +6,12 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use josekit::jwk::KeyPair;
 use josekit::jwk::alg::ed::EdCurve;
-use josekit::jws::{ES256, EdDSA, JwsSigner, PS256, RS256};
+use josekit::jws::{ES256, EdDSA, PS256, RS256};
 use serde::Serialize;
 use serde_json::{Map, Value};
 use zeroize::Zeroizing;
 
+use super::signer::Signer;
 use super::{JoseError, PublicKey, thumbprint};
 use crate::crypto::b64;
 use crate::spec::alg::SigningAlg;
@@ -19,7 +20,7 @@ use crate::spec::alg::SigningAlg;
 pub struct SigningKey {
     alg: SigningAlg,
     kid: String,
-    signer: Box<dyn JwsSigner>,
+    signer: Signer,
     pkcs8: Zeroizing<Vec<u8>>,
     public_jwk: Value,
     public_key: PublicKey,
@@ -91,7 +92,7 @@ impl SigningKey {
         b64::encode_into(&header, &mut jwt);
         jwt.push('.');
         b64::encode_into(&payload, &mut jwt);
-        let signature = self.signer.sign(jwt.as_bytes()).map_err(cannot)?;
+        let signature = self.signer.sign(jwt.as_bytes())?;
         jwt.push('.');
         b64::encode_into(&signature, &mut jwt);
         Ok(jwt)
@@ -100,7 +101,7 @@ impl SigningKey {
     /// A bare signature, for tests that forge headers.
     #[cfg(test)]
     pub(super) fn sign_bytes(&self, message: &[u8]) -> Result<Vec<u8>, JoseError> {
-        self.signer.sign(message).map_err(cannot)
+        self.signer.sign(message)
     }
 
     fn new(alg: SigningAlg, pair: &impl KeyPair) -> Result<Self, JoseError> {
@@ -112,7 +113,7 @@ impl SigningKey {
         Ok(Self {
             alg,
             kid,
-            signer: signer(alg, &pkcs8)?,
+            signer: Signer::from_pkcs8(alg, &pkcs8)?,
             pkcs8,
             public_jwk,
             public_key,
@@ -160,17 +161,6 @@ fn pkcs8(pair: &impl KeyPair) -> Result<Zeroizing<Vec<u8>>, JoseError> {
         .decode(body.as_str())
         .map(Zeroizing::new)
         .map_err(bad)
-}
-
-/// A signer from DER: OpenSSL 3 then keeps the key in its own provider from the start.
-fn signer(alg: SigningAlg, der: &[u8]) -> Result<Box<dyn JwsSigner>, JoseError> {
-    let signer: Result<Box<dyn JwsSigner>, _> = match alg {
-        SigningAlg::Rs256 => RS256.signer_from_der(der).map(|it| Box::new(it) as _),
-        SigningAlg::Ps256 => PS256.signer_from_der(der).map(|it| Box::new(it) as _),
-        SigningAlg::Es256 => ES256.signer_from_der(der).map(|it| Box::new(it) as _),
-        SigningAlg::EdDsa => EdDSA.signer_from_der(der).map(|it| Box::new(it) as _),
-    };
-    signer.map_err(bad)
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "it stands in map_err")]

@@ -61,13 +61,25 @@ pub async fn authenticate(
     params: &Params,
     now: Ts,
 ) -> Result<AuthenticatedClient, OAuthError> {
+    let version = site.services.clients.version().await?;
+    authenticate_at(site, headers, params, now, version).await
+}
+
+/// [`authenticate`], for a request that has asked for the number of the last change of clients already.
+pub async fn authenticate_at(
+    site: &Site,
+    headers: &HeaderMap,
+    params: &Params,
+    now: Ts,
+    clients_version: i64,
+) -> Result<AuthenticatedClient, OAuthError> {
     let presented = presented(headers, params)?;
     let used_basic = presented.credential.method() == AuthMethod::ClientSecretBasic;
     let refuse = |description: String| OAuthError::invalid_client(description, used_basic);
     let client = site
         .services
         .clients
-        .find(&presented.client_id)
+        .find_at(&presented.client_id, clients_version)
         .await?
         .ok_or_else(|| refuse("client_id is unknown, or its secret is wrong".to_owned()))?;
     let method = presented.credential.method();

@@ -1,7 +1,6 @@
 //! `grant_type=authorization_code` (RFC 6749 §4.1.3, RFC 7636 §4.5).
 
 use super::TokenRequest;
-use crate::crypto::credential::CredentialKind;
 use crate::http::error::OAuthError;
 use crate::http::site::Site;
 use crate::service::issue::{Basis, Issuance, TokenResponse, can_issue, issue};
@@ -19,19 +18,12 @@ pub(super) async fn answer(
     let verifier = code_verifier(request)?;
     // Nothing may fail after the code is used up but what nobody can foresee.
     can_issue(&site.services, client, request.now)?;
-    let granted = redeem::peek(
-        &site.services,
-        client,
-        CredentialKind::AuthorizationCode,
-        code,
-        request.now,
-    )
-    .await;
-    let resources = match &granted {
-        Ok(grant) => request.resources(site, &grant.resources).await?,
-        // Redeeming says what is wrong.
-        Err(_) => Vec::new(),
-    };
+    let all = site.services.resources.all().await?;
+    if request.params.find("resource").is_some() {
+        let code = redeem::opened_code(&site.services, code)?;
+        let grant = redeem::peek(&site.services, client, code, request.now).await?;
+        request.resources(&all, &grant.resources)?;
+    }
     let grant = redeem::code(
         &site.services,
         client,
@@ -41,6 +33,7 @@ pub(super) async fn answer(
         request.now,
     )
     .await?;
+    let resources = request.resources(&all, &grant.resources)?;
     let scope = grant.scope.intersection(&client.scope);
     let issuance = Issuance {
         client,

@@ -21,7 +21,8 @@ pub(super) async fn answer(
         ));
     }
     let scope = scope(request)?;
-    let resources = request.resources(site, &[]).await?;
+    let all = site.services.resources.all().await?;
+    let resources = request.resources(&all, &[])?;
     let issuance = Issuance {
         client,
         grant_type: GrantType::ClientCredentials,

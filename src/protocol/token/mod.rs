@@ -6,15 +6,16 @@ mod refresh_token;
 
 use axum::extract::State;
 use axum::http::HeaderMap;
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 
 use super::client_auth::{AuthenticatedClient, authenticate};
-use super::form;
+use super::{answered, form};
+use crate::domain::resource::Resource;
 use crate::http::error::OAuthError;
-use crate::http::headers::json_no_store;
 use crate::http::limits::{BodyError, FormBody};
 use crate::http::site::Site;
 use crate::service::issue::TokenResponse;
+use crate::service::resources::is_for;
 use crate::spec::error_code::ErrorCode;
 use crate::spec::grant_type::GrantType;
 use crate::spec::params::Params;
@@ -33,18 +34,11 @@ pub async fn post(
     headers: HeaderMap,
     body: Result<FormBody, BodyError>,
 ) -> Response {
-    let params = match form(body) {
-        Ok(params) => params,
-        Err(error) => return error.into_response(),
-    };
-    match answer(&site, &headers, params).await {
-        Ok(response) => (
-            json_no_store(),
-            serde_json::to_vec(&response).unwrap_or_default(),
-        )
-            .into_response(),
-        Err(error) => error.into_response(),
-    }
+    answered(async {
+        let response = answer(&site, &headers, form(body)?).await?;
+        Ok(serde_json::to_vec(&response).unwrap_or_default())
+    })
+    .await
 }
 
 async fn answer(
@@ -97,19 +91,14 @@ impl TokenRequest {
             .ok_or_else(|| OAuthError::invalid_request(format!("{name} is missing")))
     }
 
-    /// The resource servers asked for (RFC 8707 §2.2), else those `granted`; each must be one that the client may
-    /// have today, and one of the granted when there are any.
-    async fn resources(&self, site: &Site, granted: &[String]) -> Result<Vec<String>, OAuthError> {
+    /// The resource servers asked for (RFC 8707 §2.2), else those `granted`; each must be one of `all` that the
+    /// client may have today, and one of the granted when there are any.
+    fn resources(&self, all: &[Resource], granted: &[String]) -> Result<Vec<String>, OAuthError> {
+        let is_for = |resource: &str| is_for(all, self.client.client(), resource);
         let mut resources: Vec<String> = Vec::new();
         for resource in self.params.all("resource") {
             let covered = granted.is_empty() || granted.iter().any(|granted| granted == resource);
-            if !covered
-                || !site
-                    .services
-                    .resources
-                    .is_for(self.client.client(), resource)
-                    .await?
-            {
+            if !covered || !is_for(resource) {
                 return Err(OAuthError::new(
                     ErrorCode::InvalidTarget,
                     "resource is not a resource server that this grant and this client cover",
@@ -119,18 +108,9 @@ impl TokenRequest {
                 resources.push(resource.to_owned());
             }
         }
-        if resources.is_empty() {
-            for resource in granted {
-                if site
-                    .services
-                    .resources
-                    .is_for(self.client.client(), resource)
-                    .await?
-                {
-                    resources.push(resource.clone());
-                }
-            }
-            if resources.is_empty() && !granted.is_empty() {
+        if resources.is_empty() && !granted.is_empty() {
+            resources.extend(granted.iter().filter(|granted| is_for(granted)).cloned());
+            if resources.is_empty() {
                 return Err(OAuthError::new(
                     ErrorCode::InvalidTarget,
                     "the resource servers of this grant are gone, or this client may not have them any more",

@@ -1,7 +1,6 @@
 //! `grant_type=refresh_token` (RFC 6749 §6).
 
 use super::TokenRequest;
-use crate::crypto::credential::CredentialKind;
 use crate::domain::grant::Grant;
 use crate::http::error::OAuthError;
 use crate::http::site::Site;
@@ -17,16 +16,19 @@ pub(super) async fn answer(
 ) -> Result<TokenResponse, OAuthError> {
     let client = request.client.client();
     let token = request.require("refresh_token")?;
+    // Nothing may fail after the token is used up but what nobody can foresee.
     can_issue(&site.services, client, request.now)?;
-    let narrowed = narrowed(site, request, token).await?;
+    let all = site.services.resources.all().await?;
+    let asks = |name| request.params.find(name).is_some();
+    if asks("scope") || asks("resource") {
+        let token = redeem::opened_refresh_token(&site.services, token)?;
+        let grant = redeem::peek(&site.services, client, token, request.now).await?;
+        scope(request, &grant)?;
+        request.resources(&all, &grant.resources)?;
+    }
     let grant = redeem::refresh_token(&site.services, client, token, request.now).await?;
-    let (scope, resources) = match narrowed {
-        Some(narrowed) => narrowed,
-        None => (
-            grant.scope.clone(),
-            request.resources(site, &grant.resources).await?,
-        ),
-    };
+    let scope = scope(request, &grant)?;
+    let resources = request.resources(&all, &grant.resources)?;
     // What was taken from the client since is not given any more.
     let scope = scope.intersection(&client.scope);
     let issuance = Issuance {
@@ -40,30 +42,7 @@ pub(super) async fn answer(
     Ok(issue(&site.services, issuance).await?)
 }
 
-/// What the access token is narrowed down to, where the request asks for that. It is checked before the token is
-/// redeemed, so that a wrong wish does not use it up.
-async fn narrowed(
-    site: &Site,
-    request: &TokenRequest,
-    token: &str,
-) -> Result<Option<(Scope, Vec<String>)>, OAuthError> {
-    if request.params.find("scope").is_none() && request.params.find("resource").is_none() {
-        return Ok(None);
-    }
-    let grant = redeem::peek(
-        &site.services,
-        request.client.client(),
-        CredentialKind::RefreshToken,
-        token,
-        request.now,
-    )
-    .await?;
-    Ok(Some((
-        scope(request, &grant)?,
-        request.resources(site, &grant.resources).await?,
-    )))
-}
-
+/// What is asked for, which can only be less than what was granted; else all of that.
 fn scope(request: &TokenRequest, grant: &Grant) -> Result<Scope, OAuthError> {
     let Some(text) = request.params.find("scope") else {
         return Ok(grant.scope.clone());

@@ -7,6 +7,7 @@ use crate::domain::client::Client;
 use crate::domain::ids::UserId;
 use crate::service::Services;
 use crate::service::keys::KeyError;
+use crate::service::resources::is_for;
 use crate::spec::claims_request::ClaimsRequest;
 use crate::spec::error_code::ErrorCode;
 use crate::spec::grant_type::GrantType;
@@ -184,9 +185,10 @@ async fn resources(
     client: &Client,
     params: &Params,
 ) -> Result<Vec<String>, Refusal> {
+    let all = services.resources.all().await?;
     let mut resources = Vec::new();
     for resource in params.all("resource") {
-        if !services.resources.is_for(client, resource).await? {
+        if !is_for(&all, client, resource) {
             return Err(refuse(
                 ErrorCode::InvalidTarget,
                 "resource is not a resource server of which this client may have a scope",

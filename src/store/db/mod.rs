@@ -18,6 +18,7 @@ mod postgres;
 mod query;
 mod sqlite;
 mod tx;
+mod wal_index;
 mod writer;
 
 #[cfg(test)]
@@ -31,6 +32,7 @@ pub use query::{Q, Row, Val};
 pub(crate) use sqlite::Probe;
 pub(crate) use tx::LONGEST_TX;
 pub use tx::Tx;
+pub(crate) use wal_index::Stamp;
 
 use super::error::StoreError;
 use query::Ex;

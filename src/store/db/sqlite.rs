@@ -11,6 +11,7 @@ use sqlx::{ConnectOptions, Connection, SqliteConnection, SqlitePool};
 use tokio::sync::Mutex;
 
 use super::super::error::StoreError;
+use super::wal_index::{Stamp, WalIndex};
 use super::writer::Writer;
 use super::{ACQUIRE_TIMEOUT, Row};
 
@@ -54,8 +55,12 @@ pub(super) async fn open(path: &str) -> Result<(SqlitePool, Writer, Probe), Stor
         .test_before_acquire(false)
         .connect_with(for_reading.clone())
         .await?;
+    let mut watching = for_reading.connect().await?;
+    // The index is there once somebody has read.
+    sqlx::query(DATA_VERSION).execute(&mut watching).await?;
     let probe = Probe {
-        connection: Arc::new(Mutex::new(Some(for_reading.connect().await?))),
+        connection: Arc::new(Mutex::new(Some(watching))),
+        index: WalIndex::open(&path),
     };
     Ok((readers, writer, probe))
 }
@@ -103,9 +108,16 @@ fn make_private(path: &Path) -> std::io::Result<()> {
 #[derive(Clone)]
 pub(crate) struct Probe {
     connection: Arc<Mutex<Option<SqliteConnection>>>,
+    index: Option<WalIndex>,
 }
 
 impl Probe {
+    /// Where the file stands: while the stamp stays the same, so does [`data_version`](Self::data_version).
+    /// `None` when only that can tell.
+    pub(crate) fn stamp(&self) -> Option<Stamp> {
+        self.index.as_ref()?.stamp()
+    }
+
     /// A number that differs from the last one when something was committed since.
     pub(crate) async fn data_version(&self) -> Result<i64, StoreError> {
         let rows: Vec<(i64,)> = self.all(DATA_VERSION, &[]).await?;

@@ -1,9 +1,10 @@
 //! The copy in memory, for SQLite.
 //!
-//! Everything is loaded at start. Every check first asks the file whether anyone has committed since
-//! (`PRAGMA data_version`), because the command line writes to the same file from another process. Checks
-//! that wait together share one question, but a check never trusts a question that was asked before the
-//! check began: the [`Batcher`] lets nobody join a batch that runs.
+//! Everything is loaded at start. Every check first looks whether anyone has committed since, because the
+//! command line writes to the same file from another process: at the header of the WAL index, and if that
+//! changed, at `PRAGMA data_version` and what is new. Checks that wait together share one such question, but a
+//! check never trusts a question that was asked before the check began: the [`Batcher`] lets nobody join a batch
+//! that runs.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -11,7 +12,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use super::super::batch::Batcher;
-use super::super::db::{Db, Probe};
+use super::super::db::{Db, Probe, Stamp};
 use super::super::error::StoreError;
 use super::key::CLIENT;
 use super::{GRACE, Key, Standing};
@@ -22,6 +23,7 @@ const PAGE: usize = 1000;
 const SWEEP_EVERY: Duration = Duration::from_secs(10);
 
 pub(super) struct Memory {
+    probe: Probe,
     records: Arc<RwLock<Records>>,
     freshen: Batcher<u64, ()>,
     asked: AtomicU64,
@@ -34,7 +36,8 @@ struct Records {
     /// The last row that was read; rows are numbered in the order of their commits, because SQLite has one
     /// writer at a time, and AUTOINCREMENT never gives a number twice.
     last_seq: i64,
-    /// `None` until everything was loaded once.
+    /// The stamp, or else the number, under which everything was read; neither before that happened once.
+    stamp: Option<Stamp>,
     data_version: Option<i64>,
     swept_at: Option<Ts>,
 }
@@ -54,13 +57,13 @@ impl Memory {
             .ok_or_else(|| StoreError::unavailable("this engine has no data_version"))?;
         let records = Arc::new(RwLock::new(Records::default()));
         freshen(&probe, &records).await?;
-        let shared = Arc::clone(&records);
+        let (asking, shared) = (probe.clone(), Arc::clone(&records));
         let freshen = Batcher::spawn(
             WAITING_CHECKS,
             1,
             |check: &u64| *check,
             move |checks: Vec<u64>| {
-                let (probe, records) = (probe.clone(), Arc::clone(&shared));
+                let (probe, records) = (asking.clone(), Arc::clone(&shared));
                 async move {
                     freshen(&probe, &records).await?;
                     Ok(vec![(); checks.len()])
@@ -68,6 +71,7 @@ impl Memory {
             },
         );
         Ok(Self {
+            probe,
             records,
             freshen,
             asked: AtomicU64::new(0),
@@ -75,60 +79,79 @@ impl Memory {
     }
 
     pub(super) async fn check(&self, keys: &[Key<'_>]) -> Result<Standing, StoreError> {
+        let stamp = self.probe.stamp();
+        if stamp.is_some() {
+            let records = self.records.read().unwrap_or_else(PoisonError::into_inner);
+            if records.stamp == stamp {
+                return Ok(records.standing(keys));
+            }
+        }
         self.freshen
             .submit(self.asked.fetch_add(1, Ordering::Relaxed))
             .await?;
         let records = self.records.read().unwrap_or_else(PoisonError::into_inner);
-        Ok(Standing {
-            values: keys
-                .iter()
-                .map(|key| {
-                    let record = records.by_kind.get(&key.kind())?.get(key.bytes())?;
-                    Some(record.version)
-                })
-                .collect(),
-            clients_version: records.clients_version,
-        })
+        Ok(records.standing(keys))
     }
 }
 
-/// Reads what was committed since the last time. The number is read before the rows: what is committed in
-/// between is read now and once more the next time.
+/// Reads what was committed since the last time. The stamp, or else the number, is read before the rows: what is
+/// committed in between is read now and once more the next time.
 async fn freshen(probe: &Probe, records: &RwLock<Records>) -> Result<(), StoreError> {
-    let data_version = probe.data_version().await?;
+    let stamp = probe.stamp();
+    let data_version = match stamp {
+        Some(_) => None,
+        None => Some(probe.data_version().await?),
+    };
     let mut last_seq = {
         let records = records.read().unwrap_or_else(PoisonError::into_inner);
-        if records.data_version == Some(data_version) {
+        let fresh = match stamp {
+            Some(_) => records.stamp == stamp,
+            None => records.data_version == data_version,
+        };
+        if fresh {
             return Ok(());
         }
         records.last_seq
     };
     loop {
         let page: Vec<Line> = probe.all(SINCE, &[last_seq]).await?;
-        let full = page.len() == PAGE;
-        if let Some(last) = page.last() {
-            last_seq = last.0;
-            let mut records = records.write().unwrap_or_else(PoisonError::into_inner);
-            records.last_seq = last_seq;
-            for line in page {
-                records.learn(line);
-            }
+        let full = page.len() > PAGE;
+        let mut records = records.write().unwrap_or_else(PoisonError::into_inner);
+        for line in page {
+            records.learn(line);
         }
+        last_seq = records.last_seq;
         if !full {
-            break;
+            records.stamp = stamp;
+            records.data_version = data_version;
+            records.sweep(Clock::system().now());
+            return Ok(());
         }
     }
-    let clients: Vec<(i64,)> = probe.all(CLIENTS_VERSION, &[]).await?;
-    let mut records = records.write().unwrap_or_else(PoisonError::into_inner);
-    records.clients_version = clients.first().map_or(0, |row| row.0);
-    records.data_version = Some(data_version);
-    records.sweep(Clock::system().now());
-    Ok(())
 }
 
 impl Records {
+    fn standing(&self, keys: &[Key<'_>]) -> Standing {
+        Standing {
+            values: keys
+                .iter()
+                .map(|key| {
+                    let record = self.by_kind.get(&key.kind())?.get(key.bytes())?;
+                    Some(record.version)
+                })
+                .collect(),
+            clients_version: self.clients_version,
+        }
+    }
+
     /// Rows come in the order of `seq`: the latest wins for a client, the largest for everything else.
-    fn learn(&mut self, (_, kind, key, version, expires_at): Line) {
+    /// Kind 0 is the number of the last change of clients.
+    fn learn(&mut self, (seq, kind, key, version, expires_at): Line) {
+        if kind == 0 {
+            self.clients_version = version;
+            return;
+        }
+        self.last_seq = seq;
         let new = Record {
             version,
             expires_at,
@@ -161,7 +184,5 @@ impl Records {
     }
 }
 
-const SINCE: &str = "SELECT seq, kind, key, version, expires_at FROM revocations
-WHERE seq > $1 ORDER BY seq LIMIT 1000";
-
-const CLIENTS_VERSION: &str = "SELECT version FROM changes WHERE topic = 'clients'";
+const SINCE: &str = "SELECT 0 AS seq, 0 AS kind, x'' AS key, version, 0 AS expires_at FROM changes WHERE topic = 'clients'
+UNION ALL SELECT seq, kind, key, version, expires_at FROM revocations WHERE seq > $1 ORDER BY seq LIMIT 1001";
