@@ -1,5 +1,7 @@
 //! Redeeming codes and refresh tokens, and what follows from a replay.
 
+use std::sync::Arc;
+
 use super::{Services, revoke};
 use crate::crypto::credential::{Credential, CredentialKind};
 use crate::crypto::digest::sha256_b64;
@@ -62,7 +64,7 @@ pub async fn peek(
 
 /// Redeems an authorization code (RFC 6749 §4.1.3) with its proofs.
 pub async fn code(
-    services: &Services,
+    services: &Arc<Services>,
     client: &Client,
     code: &str,
     redirect_uri: &str,
@@ -88,7 +90,7 @@ pub async fn code(
 /// Redeems a refresh token (RFC 6749 §6). The grant that comes back is the one to go on with, whether this
 /// request advanced it or the answer to an earlier one was lost.
 pub async fn refresh_token(
-    services: &Services,
+    services: &Arc<Services>,
     client: &Client,
     token: &str,
     now: Ts,
@@ -108,7 +110,11 @@ fn grant_id(credential: &Credential) -> GrantId {
     GrantId::from_bytes(credential.grant_id)
 }
 
-async fn redeem(services: &Services, presented: Presented, now: Ts) -> Result<Grant, RedeemError> {
+async fn redeem(
+    services: &Arc<Services>,
+    presented: Presented,
+    now: Ts,
+) -> Result<Grant, RedeemError> {
     let id = presented.grant_id;
     let client = presented.client_id.clone();
     let is_code = presented.generation == 0;
@@ -128,7 +134,12 @@ async fn redeem(services: &Services, presented: Presented, now: Ts) -> Result<Gr
         Redeemed::Refused(Refusal::Replayed) => {
             metrics::grant_redeemed("replayed");
             tracing::warn!(client.id = %client, grant.id = %id, "a used {} of client {client} came back: grant {id} is revoked", if is_code { "code" } else { "refresh token" });
-            revoke::grant(services, id, now).await?;
+            // In a task of its own: whoever replays and hangs up at once must not keep the family alive.
+            let services = Arc::clone(services);
+            let revoked = tokio::spawn(async move { revoke::grant(&services, id, now).await });
+            revoked.await.map_err(|_| {
+                StoreError::Unavailable("the revocation was interrupted".to_owned())
+            })??;
             Err(RedeemError::InvalidGrant(sentence(Refusal::Replayed)))
         }
         Redeemed::Refused(refusal) => {

@@ -4,7 +4,7 @@ use sqlx::types::Json;
 use uuid::Uuid;
 
 use super::Store;
-use super::db::Tx;
+use super::db::{Engine, Tx};
 use super::error::StoreError;
 use crate::domain::grant::{CodeBinding, Grant};
 use crate::domain::ids::{ClientId, GrantId, SessionId, UserId};
@@ -23,12 +23,16 @@ pub struct StandingGrant {
 }
 
 impl Store {
-    /// Stores a new grant. `false` when the session ended, the person was disabled or the client was disabled
-    /// meanwhile.
-    pub async fn insert_grant(&self, grant: &Grant) -> Result<bool, StoreError> {
+    /// Stores a new grant. `false` when the session ended, the person was disabled, the client was disabled or,
+    /// where `consented`, access was taken back meanwhile.
+    pub async fn insert_grant(&self, grant: &Grant, consented: bool) -> Result<bool, StoreError> {
+        let insert = match self.db.engine() {
+            Engine::Postgres => INSERT_POSTGRES,
+            Engine::Sqlite => INSERT_SQLITE,
+        };
         let rows = self
             .db
-            .w(INSERT)
+            .w(insert)
             .bind(grant.id.0)
             .bind(grant.client_id.as_str().to_owned())
             .bind(grant.user_id.0)
@@ -53,6 +57,7 @@ impl Store {
             .bind(grant.created_at.micros())
             .bind(grant.code_expires_at.micros())
             .bind(grant.expires_at.micros())
+            .bind(consented)
             .exec()
             .await?;
         Ok(rows == 1)
@@ -163,13 +168,25 @@ impl GrantRow {
     }
 }
 
-const INSERT: &str = "INSERT INTO grants (id, client_id, user_id, user_version, session_id, offline, scope, resources, nonce, claims, \
+// The consent is held until the grant is there: whoever takes it back at this moment waits, and then finds the grant.
+// SQLite has one writer at a time and needs no lock.
+const INSERT_POSTGRES: &str = "WITH held AS MATERIALIZED (SELECT 1 FROM consents WHERE user_id = $3 AND client_id = $2 FOR KEY SHARE) \
+    INSERT INTO grants (id, client_id, user_id, user_version, session_id, offline, scope, resources, nonce, claims, \
     redirect_uri, code_challenge, auth_time, acr, amr, generation, created_at, advanced_at, code_expires_at, expires_at) \
     SELECT $1, c.id, u.id, u.token_version, s.id, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, 0, $16, $16, $17, $18 \
     FROM users u, clients c, sessions s \
     WHERE u.id = $3 AND u.token_version = $4 AND u.disabled_at IS NULL \
     AND c.id = $2 AND c.disabled_at IS NULL \
-    AND s.id = $5 AND s.ended_at IS NULL AND s.expires_at > $16";
+    AND s.id = $5 AND s.ended_at IS NULL AND s.expires_at > $16 AND (NOT $19 OR EXISTS (SELECT 1 FROM held))";
+
+const INSERT_SQLITE: &str = "INSERT INTO grants (id, client_id, user_id, user_version, session_id, offline, scope, resources, nonce, claims, \
+    redirect_uri, code_challenge, auth_time, acr, amr, generation, created_at, advanced_at, code_expires_at, expires_at) \
+    SELECT $1, c.id, u.id, u.token_version, s.id, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, 0, $16, $16, $17, $18 \
+    FROM users u, clients c, sessions s \
+    WHERE u.id = $3 AND u.token_version = $4 AND u.disabled_at IS NULL \
+    AND c.id = $2 AND c.disabled_at IS NULL \
+    AND s.id = $5 AND s.ended_at IS NULL AND s.expires_at > $16 \
+    AND (NOT $19 OR EXISTS (SELECT 1 FROM consents k WHERE k.user_id = $3 AND k.client_id = $2))";
 
 const FIND: &str = "SELECT g.id, g.client_id, g.user_id, g.user_version, g.session_id, g.offline, g.scope, g.resources, g.nonce, g.claims, \
     g.redirect_uri, g.code_challenge, g.auth_time, g.acr, g.amr, g.generation, g.created_at, g.advanced_at, g.code_expires_at, \

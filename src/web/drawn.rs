@@ -5,6 +5,7 @@ use axum::extract::FromRequestParts;
 use axum::extract::Request;
 use axum::extract::State;
 use axum::http::StatusCode;
+use axum::http::header::{CONTENT_LENGTH, SET_COOKIE};
 use axum::middleware::Next;
 use axum::response::Response;
 
@@ -32,9 +33,12 @@ pub async fn draw(State(site): State<Site>, request: Request, next: Next) -> Res
         return response;
     };
     // What the handler said beside the page, such as cookies, stays.
-    for (name, value) in response.headers() {
-        if !drawn.headers().contains_key(name) && name != axum::http::header::CONTENT_LENGTH {
-            drawn.headers_mut().append(name.clone(), value.clone());
+    for name in response.headers().keys() {
+        if *name == SET_COOKIE || !(*name == CONTENT_LENGTH || drawn.headers().contains_key(name)) {
+            drawn.headers_mut().remove(name);
+            for value in response.headers().get_all(name) {
+                drawn.headers_mut().append(name.clone(), value.clone());
+            }
         }
     }
     drawn

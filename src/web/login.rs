@@ -1,7 +1,7 @@
 //! `/login`: who are you?
 
 use axum::http::StatusCode;
-use axum::http::header::{RETRY_AFTER, SET_COOKIE};
+use axum::http::header::SET_COOKIE;
 use axum::response::Response;
 
 use super::pages::{LoginPage, SelectAccountPage};
@@ -78,13 +78,7 @@ async fn sign_in(
                 error: Some(sentence),
                 known: false,
             };
-            let mut response = show(visit, pending.as_ref(), again, status).await?;
-            if status == StatusCode::SERVICE_UNAVAILABLE {
-                response
-                    .headers_mut()
-                    .insert(RETRY_AFTER, axum::http::HeaderValue::from_static("2"));
-            }
-            return Ok(response);
+            return show(visit, pending.as_ref(), again, status).await;
         }
     };
     let before = visit.session().await?;

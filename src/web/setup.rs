@@ -38,7 +38,10 @@ pub async fn post(visit: Visit, body: Result<FormBody, BodyError>) -> Result<Res
             &visit,
             &token,
             username,
-            Some("The two passwords differ.".to_owned()),
+            Some((
+                StatusCode::BAD_REQUEST,
+                "The two passwords differ.".to_owned(),
+            )),
         ));
     }
     match setup::create_administrator(services, &token, username, password.to_owned(), visit.now)
@@ -61,9 +64,17 @@ pub async fn post(visit: Visit, body: Result<FormBody, BodyError>) -> Result<Res
             &visit,
             &token,
             username,
-            Some("Many people are signing in right now. Try again in a few seconds.".to_owned()),
+            Some((
+                StatusCode::SERVICE_UNAVAILABLE,
+                "Many people are signing in right now. Try again in a few seconds.".to_owned(),
+            )),
         )),
-        Err(error) => Ok(show(&visit, &token, username, Some(sentence(&error)))),
+        Err(error) => Ok(show(
+            &visit,
+            &token,
+            username,
+            Some((StatusCode::BAD_REQUEST, sentence(&error))),
+        )),
     }
 }
 
@@ -78,11 +89,15 @@ fn sentence(error: &UserError) -> String {
     format!("{first}{}.", letters.as_str())
 }
 
-fn show(visit: &Visit, token: &PlainToken, username: &str, error: Option<String>) -> Response {
-    let status = if error.is_some() {
-        StatusCode::BAD_REQUEST
-    } else {
-        StatusCode::OK
+fn show(
+    visit: &Visit,
+    token: &PlainToken,
+    username: &str,
+    error: Option<(StatusCode, String)>,
+) -> Response {
+    let (status, error) = match error {
+        Some((status, error)) => (status, Some(error)),
+        None => (StatusCode::OK, None),
     };
     let page = SetupPage {
         layout: visit.layout("Set up"),

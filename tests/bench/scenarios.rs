@@ -91,11 +91,19 @@ impl Subject {
 
     /// What the server takes before anybody asked for anything.
     pub(crate) fn just_started(&self) -> Measured {
-        let sample = Sample {
+        ("just started", self.resident())
+    }
+
+    /// What it keeps when everything has been done and nobody asks any more.
+    pub(crate) fn at_rest(&self) -> Measured {
+        ("after all of this, at rest", self.resident())
+    }
+
+    fn resident(&self) -> Sample {
+        Sample {
             resident_mib: resident_mib(self.site.pid()),
             ..Sample::default()
-        };
-        ("just started", sample)
+        }
     }
 
     /// One round of a scenario. What was needed before it failed when there is an error.

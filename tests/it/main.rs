@@ -15,3 +15,4 @@ mod protocol;
 mod relying_parties;
 mod security;
 mod support;
+mod web;

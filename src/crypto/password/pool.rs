@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::io;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
+use std::time::Duration;
 
 use argon2::{Argon2, Block};
 use tokio::sync::oneshot;
@@ -110,27 +111,51 @@ impl Shared {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Waits for a job; `None` when the pool is gone.
-    fn next(&self) -> Option<Job> {
-        let mut queue = self
+    /// Waits for a job, at most [`IDLE`].
+    fn next(&self) -> Next {
+        let nothing = |queue: &mut Queue| queue.waiting.is_empty() && !queue.closed;
+        let (mut queue, waited) = self
             .wake
-            .wait_while(self.lock(), |queue| {
-                queue.waiting.is_empty() && !queue.closed
-            })
+            .wait_timeout_while(self.lock(), IDLE, nothing)
             .unwrap_or_else(PoisonError::into_inner);
-        queue.waiting.pop_front()
+        match queue.waiting.pop_front() {
+            Some(job) => Next::Job(job),
+            None if waited.timed_out() => Next::Idle,
+            None => Next::Closed,
+        }
     }
 }
+
+/// What a thread does next.
+enum Next {
+    Job(Job),
+    Idle,
+    Closed,
+}
+
+/// A thread without work for so long gives its memory back: it is most of what the process needs.
+const IDLE: Duration = Duration::from_secs(5);
 
 fn hash_until_closed(shared: &Shared, blocks: usize) {
     // The token endpoint goes first. On Linux this is the priority of this thread alone; where it
     // is refused, hashing runs at the usual priority.
     let _ = rustix::process::setpriority_process(Some(rustix::thread::gettid()), 10);
-    let mut memory = vec![Block::new(); blocks];
-    while let Some(Job { work, reply }) = shared.next() {
-        // A caller that went away should not cost a hash.
-        if !reply.is_closed() {
-            let _ = reply.send(hash(&work, &mut memory));
+    let mut memory = Vec::new();
+    // glibc returns a block to the system as soon as it is freed only if it is larger than 32 MiB (`mallopt(3)`,
+    // M_MMAP_THRESHOLD). What is reserved beyond the need is never touched, so it is address space and no memory.
+    let reserved = blocks.max(33 * 1024);
+    loop {
+        match shared.next() {
+            Next::Job(Job { work, reply }) => {
+                // A caller that went away should not cost a hash.
+                if !reply.is_closed() {
+                    memory.reserve_exact(reserved - memory.len());
+                    memory.resize(blocks, Block::new());
+                    let _ = reply.send(hash(&work, &mut memory));
+                }
+            }
+            Next::Idle => memory = Vec::new(),
+            Next::Closed => return,
         }
     }
 }

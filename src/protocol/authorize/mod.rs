@@ -69,7 +69,7 @@ async fn answer(
     let services = &site.services;
     let now = services.clock.now();
     let params = read(query)?;
-    let pending = pending(site, browser, &params, now)?;
+    let mut pending = pending(site, browser, &params, now)?;
     let resolved = match authorization::resolve(services, &pending, now).await {
         Ok(resolved) => resolved,
         Err(Refused::Client {
@@ -83,7 +83,7 @@ async fn answer(
     let session =
         sessions::find(services, site.cookies.read(headers, Cookie::Session), now).await?;
     let consented = match &session {
-        Some(session) => {
+        Some(session) if !resolved.client.metadata.first_party => {
             consent::find(
                 services,
                 session.user_id,
@@ -92,30 +92,30 @@ async fn answer(
             )
             .await?
         }
-        None => None,
+        // The operator's own applications need none.
+        _ => None,
     };
-    let flow = || services.flows.seal(&pending);
-    match (
-        next_step(
-            &resolved.request,
-            &pending,
-            &resolved.client,
-            session.as_ref(),
-            consented.as_ref(),
-        ),
-        session,
-    ) {
-        (Step::Refuse(unmet), _) => Ok(respond::unmet(site, &resolved.request.target, unmet)),
+    let step = next_step(
+        &resolved.request,
+        &pending,
+        &resolved.client,
+        session.as_ref(),
+        consented.as_ref(),
+    );
+    let target = &resolved.request.target;
+    match (step, session) {
+        (Step::Refuse(unmet), _) => Ok(respond::unmet(site, target, unmet)),
         (Step::Login | Step::SelectAccount, _) | (Step::Respond | Step::Consent, None) => {
-            Ok(to_page("/login", &flow()))
+            Ok(to_page("/login", &services.flows.seal(&pending)))
         }
-        (Step::Consent, Some(_)) => Ok(to_page("/consent", &flow())),
+        (Step::Consent, Some(_)) => Ok(to_page("/consent", &services.flows.seal(&pending))),
         (Step::Respond, Some(session)) => {
-            match authorization::grant(services, &resolved, &session, now).await? {
-                Some(granted) => Ok(respond::code(site, &resolved.request.target, &granted.code)),
-                // The session ended in this very moment.
-                None => Ok(to_page("/login", &flow())),
+            if let Some(granted) = authorization::grant(services, &resolved, &session, now).await? {
+                return Ok(respond::code(site, target, &granted.code));
             }
+            // Something was ended since it was looked at: look again, and ask again for what was allowed.
+            pending.consented = None;
+            Ok(to_page("/authorize", &services.flows.seal(&pending)))
         }
     }
 }

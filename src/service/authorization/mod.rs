@@ -123,7 +123,8 @@ pub struct Code {
     pub code: PlainToken,
 }
 
-/// Stores the grant and makes its code; `None` when the session, the person or the client was ended meanwhile.
+/// Stores the grant and makes its code; `None` when the session, the person, the client or what the person allowed
+/// was ended meanwhile.
 pub async fn grant(
     services: &Services,
     resolved: &Resolved,
@@ -164,7 +165,8 @@ pub async fn grant(
         expires_at,
         revoked_at: None,
     };
-    if !services.store.insert_grant(&grant).await? {
+    let consented = !client.metadata.first_party;
+    if !services.store.insert_grant(&grant, consented).await? {
         return Ok(None);
     }
     let code = services

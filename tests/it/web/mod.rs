@@ -1,0 +1,3 @@
+//! The pages, as a browser without JavaScript sees them.
+
+mod account;
