@@ -15,6 +15,7 @@ pub mod document;
 pub mod healthcheck;
 pub mod key;
 pub mod migrate;
+pub mod policy;
 pub mod secret;
 pub mod serve;
 pub mod settings;
@@ -68,6 +69,9 @@ pub enum Command {
     /// Signing keys.
     #[command(subcommand)]
     Key(key::KeyCommand),
+    /// Who may do what.
+    #[command(subcommand)]
+    Policy(policy::PolicyCommand),
     /// Bring the database to this version's shape; serve does it by itself.
     Migrate,
     /// The configuration.
@@ -137,6 +141,12 @@ pub async fn run(cli: Cli) -> Result<Answer, Failure> {
         }
         Command::Key(command) => {
             with_services(config, async |services| key::run(services, command).await).await
+        }
+        Command::Policy(command) => {
+            with_services(config, async |services| {
+                policy::run(services, command).await
+            })
+            .await
         }
         Command::Admin(command) => {
             with_services(config, async |services| {

@@ -8,6 +8,7 @@ pub mod client_keys;
 pub mod client_secrets;
 pub mod clients;
 pub mod consent;
+pub mod decisions;
 pub mod demo;
 pub mod fetch;
 pub mod flow;
@@ -55,6 +56,8 @@ pub struct Services {
     pub clients: clients::Clients,
     /// Resource servers and their scopes.
     pub resources: resources::Resources,
+    /// Who may do what.
+    pub decisions: decisions::Decisions,
     /// Signing keys.
     pub keys: keys::KeyRing,
     /// Codes and refresh tokens.
@@ -142,6 +145,7 @@ impl Services {
             replay: Replay::new(store.db().clone()),
             clients: clients::Clients::new(store.clone(), revocations.clone()),
             resources: resources::Resources::new(store.clone()),
+            decisions: decisions::Decisions::new(store.clone()),
             keys: keys::KeyRing::new(store.clone(), &master, &config),
             credentials: CredentialKeys::new(&master),
             passwords,
@@ -156,10 +160,11 @@ impl Services {
         }))
     }
 
-    /// Starts what runs beside the requests, until `stop`: revocation copies, key rotation, clean-up.
+    /// Starts what runs beside the requests, until `stop`: revocation copies, key rotation, policies, clean-up.
     pub fn spawn_background(self: &Arc<Self>, stop: &CancellationToken) {
         self.revocations.spawn_background(stop.clone());
         tokio::spawn(keys::keep_rotating(Arc::clone(self), stop.clone()));
+        tokio::spawn(decisions::keep_fresh(Arc::clone(self), stop.clone()));
         tokio::spawn(sweep(Arc::clone(self), stop.clone()));
     }
 

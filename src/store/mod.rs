@@ -12,6 +12,7 @@ pub mod error;
 pub mod grants;
 mod janitor;
 pub mod migrate;
+pub mod policy;
 mod redemptions;
 pub mod replay;
 pub mod resources;
@@ -57,7 +58,7 @@ impl Store {
 }
 
 /// Every migration, in order; a new file is added here.
-pub const MIGRATIONS: [Migration; 2] = [
+pub const MIGRATIONS: [Migration; 3] = [
     Migration {
         number: 1,
         name: "0001_foundation",
@@ -67,5 +68,10 @@ pub const MIGRATIONS: [Migration; 2] = [
         number: 2,
         name: "0002_revocations",
         sql: include_str!("../../migrations/0002_revocations.sql"),
+    },
+    Migration {
+        number: 3,
+        name: "0003_policy",
+        sql: include_str!("../../migrations/0003_policy.sql"),
     },
 ];

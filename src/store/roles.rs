@@ -5,6 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::Store;
 use super::db::Tx;
 use super::error::StoreError;
+use super::policy::{FACTS, POLICY};
+use super::revocations::bump_changes;
 use crate::domain::ids::UserId;
 
 /// A role with everything that hangs on it.
@@ -30,7 +32,7 @@ pub struct PolicyRecord {
 }
 
 impl Store {
-    /// How many people hold the role and can sign in.
+    /// How many people hold the role, for every organization and without an end, and can sign in.
     pub async fn count_active_holders(&self, role: &str) -> Result<i64, StoreError> {
         Ok(self
             .db
@@ -41,7 +43,7 @@ impl Store {
             .0)
     }
 
-    /// The roles a person was given directly.
+    /// The roles a person was given directly, for every organization and without an end.
     pub async fn list_roles_of(&self, user: UserId) -> Result<BTreeSet<String>, StoreError> {
         Ok(self
             .db
@@ -56,7 +58,7 @@ impl Store {
 }
 
 impl Tx {
-    /// How many people hold the role and can sign in.
+    /// How many people hold the role, for every organization and without an end, and can sign in.
     pub async fn count_active_holders(&mut self, role: &str) -> Result<i64, StoreError> {
         Ok(self
             .q(COUNT_HOLDERS)
@@ -102,7 +104,7 @@ impl Tx {
             .bind(description.map(str::to_owned))
             .exec()
             .await?;
-        Ok(())
+        bump_changes(self, POLICY).await
     }
 
     /// Replaces a role's parents and permissions; every parent must exist.
@@ -130,16 +132,16 @@ impl Tx {
                 .exec()
                 .await?;
         }
-        Ok(())
+        bump_changes(self, POLICY).await
     }
 
     /// Removes a role.
     pub async fn delete_role(&mut self, name: &str) -> Result<(), StoreError> {
         self.q(DELETE).bind(name.to_owned()).exec().await?;
-        Ok(())
+        bump_changes(self, POLICY).await
     }
 
-    /// The roles a person was given directly.
+    /// The roles a person was given directly, for every organization and without an end.
     pub async fn list_roles_of(&mut self, user: UserId) -> Result<BTreeSet<String>, StoreError> {
         Ok(self
             .q(ROLES_OF)
@@ -158,7 +160,7 @@ impl Tx {
             .bind(role.to_owned())
             .exec()
             .await?;
-        Ok(())
+        bump_changes(self, FACTS).await
     }
 
     /// Takes a role from a person.
@@ -168,7 +170,7 @@ impl Tx {
             .bind(role.to_owned())
             .exec()
             .await?;
-        Ok(())
+        bump_changes(self, FACTS).await
     }
 
     /// Every policy there is.
@@ -201,19 +203,19 @@ impl Tx {
             .bind(policy.enabled)
             .exec()
             .await?;
-        Ok(())
+        bump_changes(self, POLICY).await
     }
 
     /// Removes a policy.
     pub async fn delete_policy(&mut self, id: &str) -> Result<(), StoreError> {
         self.q(DELETE_POLICY).bind(id.to_owned()).exec().await?;
-        Ok(())
+        bump_changes(self, POLICY).await
     }
 }
 
-const COUNT_HOLDERS: &str = "SELECT COUNT(*) FROM role_assignments a JOIN users u ON u.id = a.user_id WHERE a.role = $1 AND u.disabled_at IS NULL";
+const COUNT_HOLDERS: &str = "SELECT COUNT(*) FROM role_assignments a JOIN users u ON u.id = a.user_id WHERE a.role = $1 AND a.organization = '' AND a.expires_at IS NULL AND u.disabled_at IS NULL";
 
-const ROLES_OF: &str = "SELECT role FROM role_assignments WHERE user_id = $1 ORDER BY role";
+const ROLES_OF: &str = "SELECT role FROM role_assignments WHERE user_id = $1 AND organization = '' AND expires_at IS NULL ORDER BY role";
 
 const LIST: &str = "SELECT name, description FROM roles ORDER BY name";
 
@@ -234,10 +236,10 @@ const ADD_PERMISSION: &str = "INSERT INTO role_permissions (role, permission) VA
 
 const DELETE: &str = "DELETE FROM roles WHERE name = $1";
 
-const ASSIGN: &str =
-    "INSERT INTO role_assignments (user_id, role) VALUES ($1, $2) ON CONFLICT DO NOTHING";
+const ASSIGN: &str = "INSERT INTO role_assignments (user_id, role, organization) VALUES ($1, $2, '') ON CONFLICT (user_id, role, organization) DO UPDATE SET expires_at = NULL";
 
-const UNASSIGN: &str = "DELETE FROM role_assignments WHERE user_id = $1 AND role = $2";
+const UNASSIGN: &str =
+    "DELETE FROM role_assignments WHERE user_id = $1 AND role = $2 AND organization = ''";
 
 const LIST_POLICIES: &str = "SELECT id, cedar, description, enabled FROM policies ORDER BY id";
 

@@ -7,6 +7,8 @@ use uuid::Uuid;
 use super::Store;
 use super::db::Tx;
 use super::error::StoreError;
+use super::policy::FACTS;
+use super::revocations::bump_changes;
 use crate::domain::ids::UserId;
 use crate::domain::user::User;
 use crate::spec::standard_claims::StandardClaims;
@@ -153,7 +155,7 @@ impl Tx {
             .bind(now.micros())
             .exec()
             .await?;
-        Ok(())
+        bump_changes(self, FACTS).await
     }
 
     /// Sets the hash of a person's password.
@@ -179,13 +181,13 @@ impl Tx {
             .bind(disabled_at.map(Ts::micros))
             .exec()
             .await?;
-        Ok(())
+        bump_changes(self, FACTS).await
     }
 
     /// Removes a person and what hangs on them.
     pub async fn delete_user(&mut self, id: UserId) -> Result<(), StoreError> {
         self.q(DELETE).bind(id.0).exec().await?;
-        Ok(())
+        bump_changes(self, FACTS).await
     }
 }
 

@@ -10,6 +10,7 @@
 
 mod architecture;
 mod browser;
+mod cli;
 mod operations;
 mod protocol;
 mod relying_parties;

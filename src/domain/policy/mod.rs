@@ -1,38 +1,18 @@
-//! Policies as text in the Cedar language; the only place that knows `cedar-policy`.
+//! Who may do what: one decision over roles (RBAC), levels on single resources, and policies over attributes (ABAC).
+//!
+//! Refused unless something allows; a `forbid` always wins; the order never matters. See [`Snapshot::decide`].
 
-use std::str::FromStr as _;
-
-use cedar_policy::PolicySet;
-
-/// Checks that a text is Cedar. The error says where it is not.
-pub fn check_text(cedar: &str) -> Result<(), String> {
-    match PolicySet::from_str(cedar) {
-        Ok(policies) if policies.is_empty() => Err("holds no policy".to_owned()),
-        Ok(_) => Ok(()),
-        Err(errors) => Err(errors.to_string()),
-    }
-}
+mod cedar;
+mod decision;
+mod permission;
+mod roles;
+mod snapshot;
 
 #[cfg(test)]
-mod tests {
-    use super::*;
+mod tests;
 
-    #[test]
-    fn text_that_is_no_policy_is_refused() {
-        assert_eq!(
-            check_text(
-                "permit(principal, action == Action::\"read\", resource is Document) when { principal.department == resource.department };"
-            ),
-            Ok(())
-        );
-        for broken in [
-            "",
-            "permit",
-            "permit(principal, action);",
-            "allow(principal, action, resource);",
-            "permit(principal, action, resource",
-        ] {
-            assert!(check_text(broken).is_err(), "{broken}");
-        }
-    }
-}
+pub use cedar::{Broken, Problem, check_text};
+pub use decision::{Assignment, Decision, Levels, Object, Question, Reason, Subject};
+pub use permission::{Level, MAX_NAME, Permission};
+pub use roles::{Role, in_cycles};
+pub use snapshot::{Group, Snapshot, Written};

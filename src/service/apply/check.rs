@@ -7,7 +7,7 @@ use super::{
 };
 use crate::crypto::secret::TokenDigest;
 use crate::domain::client::Client;
-use crate::domain::policy::check_text;
+use crate::domain::policy::{Permission, check_text};
 use crate::domain::resource::{self, Resource};
 use crate::domain::user::username_key;
 use crate::store::roles::RoleRecord;
@@ -132,8 +132,7 @@ impl Check<'_, '_> {
                 role.role.description.as_deref().unwrap_or_default(),
             );
             for permission in &role.role.permissions {
-                let pair = permission.split_once(':');
-                if !is_name(permission) || pair.is_none_or(|(a, b)| a.is_empty() || b.is_empty()) {
+                if Permission::parse(permission).is_none() {
                     self.refuse(
                         Kind::Role,
                         &role.name,
@@ -223,7 +222,7 @@ impl Check<'_, '_> {
                 self.refuse(Kind::Policy, &desired.id, "id", NAME);
             }
             if let Err(problem) = check_text(&desired.policy.cedar) {
-                self.refuse(Kind::Policy, &desired.id, "cedar", problem);
+                self.refuse(Kind::Policy, &desired.id, "cedar", problem.to_string());
             }
             self.text(Kind::Policy, &desired.id, "cedar", &desired.policy.cedar);
             let description = desired.policy.description.as_deref().unwrap_or_default();

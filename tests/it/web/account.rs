@@ -3,7 +3,7 @@
 use crate::support::browser::Browser;
 use crate::support::client::{Authorization, WEB};
 use crate::support::engines::on_every_engine;
-use crate::support::server::{ALICE, Server};
+use crate::support::server::ALICE;
 
 on_every_engine! {
     async fn removing_an_app_ends_its_tokens_and_it_has_to_ask_again(server: Server) {

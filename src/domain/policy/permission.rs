@@ -1,0 +1,116 @@
+//! Permissions and levels: what may be done to what.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// Longest resource type, action or identifier in a decision, in bytes.
+pub const MAX_NAME: usize = 255;
+
+/// An action on every resource of a type, written `resource_type:action`; the action `*` is every action.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Permission {
+    /// The kind of resource.
+    pub resource_type: String,
+    /// What is done to it.
+    pub action: String,
+}
+
+impl Permission {
+    /// Every action of a type.
+    pub const EVERY_ACTION: &'static str = "*";
+
+    /// Reads `resource_type:action`; the type ends at the last colon.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let (resource_type, action) = text.rsplit_once(':')?;
+        let good = |part: &str| {
+            !part.is_empty() && !part.chars().any(|c| c.is_control() || c.is_whitespace())
+        };
+        (text.len() <= MAX_NAME && good(resource_type) && good(action)).then(|| Self {
+            resource_type: resource_type.to_owned(),
+            action: action.to_owned(),
+        })
+    }
+}
+
+impl fmt::Display for Permission {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.resource_type, self.action)
+    }
+}
+
+/// How much somebody may do to one resource; a higher level has everything of the lower ones.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Level {
+    /// The action `read`.
+    Read,
+    /// And `write`.
+    Write,
+    /// And `delete`.
+    Delete,
+    /// And every other action.
+    Admin,
+}
+
+impl Level {
+    /// All of them, the lowest first.
+    pub const ALL: [Self; 4] = [Self::Read, Self::Write, Self::Delete, Self::Admin];
+
+    /// The level that an action needs.
+    #[must_use]
+    pub fn needed_for(action: &str) -> Self {
+        Self::parse(action).unwrap_or(Self::Admin)
+    }
+
+    /// Reads a level by its name.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|level| level.as_str() == text)
+    }
+
+    /// Its name.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Read => "read",
+            Self::Write => "write",
+            Self::Delete => "delete",
+            Self::Admin => "admin",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_permission_is_a_type_and_an_action() {
+        let permission = Permission::parse("order:read").unwrap();
+        assert_eq!(
+            (
+                permission.resource_type.as_str(),
+                permission.action.as_str()
+            ),
+            ("order", "read")
+        );
+        assert_eq!(
+            Permission::parse("urn:shop:order:read")
+                .unwrap()
+                .resource_type,
+            "urn:shop:order"
+        );
+        for broken in ["", "order", ":read", "order:", "order: read", "a b:c"] {
+            assert_eq!(Permission::parse(broken), None, "{broken:?}");
+        }
+    }
+
+    #[test]
+    fn a_level_has_everything_of_the_lower_ones() {
+        assert!(Level::ALL.is_sorted());
+        assert_eq!(Level::needed_for("read"), Level::Read);
+        assert_eq!(Level::needed_for("share"), Level::Admin);
+    }
+}

@@ -1,0 +1,146 @@
+//! `signet policy check|test`: decisions over what was applied.
+
+use std::process::Output;
+
+use serde_json::Value;
+
+use crate::support::engines::on_every_engine;
+use crate::support::server::Server;
+
+const DOCUMENT: &str = r#"
+[[roles]]
+name = "employee"
+permissions = ["canteen:*"]
+
+[[roles]]
+name = "support"
+parents = ["employee"]
+permissions = ["order:read", "order:refund"]
+
+[[policies]]
+id = "own-department"
+cedar = 'permit(principal, action == Action::"read", resource is Document) when { principal.department == resource.department };'
+
+[[policies]]
+id = "no-secrets"
+cedar = 'forbid(principal, action, resource) when { resource has secret && resource.secret };'
+
+[[users]]
+username = "sally"
+password = "correct horse battery staple"
+roles = ["support"]
+attributes = { department = "sales" }
+"#;
+
+fn check(server: &Server, arguments: &[&str]) -> (Option<i32>, Value) {
+    let all: Vec<&str> = ["--json", "policy", "check"]
+        .into_iter()
+        .chain(arguments.iter().copied())
+        .collect();
+    let Output { status, stdout, .. } = server.signet(&all);
+    (
+        status.code(),
+        serde_json::from_slice(&stdout).unwrap_or_default(),
+    )
+}
+
+fn question<'a>(action: &'a str, resource: &'a str) -> Vec<&'a str> {
+    vec![
+        "--subject",
+        "sally",
+        "--action",
+        action,
+        "--resource",
+        resource,
+    ]
+}
+
+on_every_engine! {
+    async fn roles_and_policies_decide_and_say_why(server: Server) {
+        server.apply(DOCUMENT);
+
+        let (code, answer) = check(&server, &question("eat", "canteen:1"));
+        assert_eq!((code, &answer["decision"]), (Some(0), &Value::Bool(true)));
+        assert_eq!(answer["reasons"][0]["kind"], "role");
+        assert_eq!(answer["reasons"][0]["role"], "support");
+        assert_eq!(answer["reasons"][0]["granted_by"], "employee");
+
+        let sales = r#"{"department":"sales"}"#;
+        let mut own = question("read", "Document:42");
+        own.extend(["--attributes", sales]);
+        let (code, answer) = check(&server, &own);
+        assert_eq!((code, &answer["reasons"][0]["policy"]), (Some(0), &Value::from("own-department")));
+
+        let mut secret = question("read", "Document:42");
+        secret.extend(["--attributes", r#"{"department":"sales","secret":true}"#]);
+        let (code, answer) = check(&server, &secret);
+        assert_eq!(code, Some(1));
+        assert_eq!(answer["reasons"][0]["kind"], "forbid");
+
+        let mut missing = question("ship", "order:7");
+        let (code, answer) = check(&server, &missing);
+        assert_eq!((code, answer["reasons"].as_array().unwrap().len()), (Some(1), 1));
+        missing.push("--why");
+        server.apply("[[roles]]\nname = \"shipping\"\npermissions = [\"order:ship\"]\n");
+        let (_, answer) = check(&server, &missing);
+        assert_eq!(answer["reasons"][1]["roles"][0], "shipping");
+
+        let (code, answer) = check(&server, &["--subject", "nobody", "--action", "read", "--resource", "order:7"]);
+        assert_eq!((code, &answer["reasons"][0]["kind"]), (Some(1), &Value::from("unknown_subject")));
+    }
+
+    async fn what_is_taken_away_is_gone_and_the_disabled_may_do_nothing(server: Server) {
+        server.apply(DOCUMENT);
+        assert_eq!(check(&server, &question("refund", "order:7")).0, Some(0));
+        server.apply("[[users]]\nusername = \"sally\"\nroles = [\"employee\"]\n");
+        assert_eq!(check(&server, &question("refund", "order:7")).0, Some(1));
+        assert_eq!(check(&server, &question("eat", "canteen:1")).0, Some(0));
+        server.signet_ok(&["user", "disable", "sally"]);
+        let (code, answer) = check(&server, &question("eat", "canteen:1"));
+        assert_eq!((code, &answer["reasons"][0]["kind"]), (Some(1), &Value::from("disabled")));
+    }
+
+    async fn a_table_of_questions_is_a_test(server: Server) {
+        server.apply(DOCUMENT);
+        let file = server.directory().join("policy-tests.toml");
+        let table = |expect: &str| format!(r#"
+            [[tests]]
+            subject = "sally"
+            action = "read"
+            resource = "Document:42"
+            attributes = {{ department = "sales" }}
+            expect = "allow"
+
+            [[tests]]
+            subject = "sally"
+            action = "delete"
+            resource = "Document:42"
+            expect = "{expect}"
+        "#);
+        let run = |text: &str| {
+            std::fs::write(&file, text).unwrap();
+            server.signet(&["policy", "test", file.to_str().unwrap()])
+        };
+        let passed = run(&table("deny"));
+        assert_eq!(passed.status.code(), Some(0), "{passed:?}");
+        assert!(String::from_utf8_lossy(&passed.stdout).contains("2 passed, 0 failed"));
+        let failed = run(&table("allow"));
+        assert_eq!(failed.status.code(), Some(1));
+        let said = String::from_utf8_lossy(&failed.stdout).into_owned();
+        assert!(said.contains("sally delete Document:42: expected allow, decided deny"), "{said}");
+        assert_eq!(run("[[tests]]\nsubject = \"sally\"\n").status.code(), Some(1));
+        assert_eq!(run("").status.code(), Some(1));
+    }
+}
+
+#[tokio::test]
+async fn a_policy_with_a_mistake_is_refused_with_its_place() {
+    let server = Server::start(crate::support::engines::Engine::Sqlite);
+    let file = server.directory().join("broken.toml");
+    let text = "[[policies]]\nid = \"p\"\ncedar = '''\npermit(principal, action, resource)\nwhen { principal.x = 1 };\n'''\n";
+    std::fs::write(&file, text).unwrap();
+    let refused = server.signet(&["apply", "-f", file.to_str().unwrap()]);
+    assert_eq!(refused.status.code(), Some(1));
+    let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(said.contains("line 2, column"), "{said}");
+}
