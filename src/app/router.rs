@@ -8,7 +8,7 @@ use axum::routing::{get, post};
 
 use crate::http::error::OAuthError;
 use crate::http::site::Site;
-use crate::protocol::{authorize, discovery, introspect, jwks, revoke, token, userinfo};
+use crate::protocol::{authorize, authzen, discovery, introspect, jwks, revoke, token, userinfo};
 use crate::web::playground::{self, PlaygroundOptions};
 use crate::web::{account, consent, drawn, login, logout, setup, static_files};
 
@@ -39,6 +39,12 @@ pub fn routes(site: Site, options: Options) -> Router {
             "/userinfo",
             get(userinfo::userinfo).post(userinfo::userinfo),
         )
+        .route("/.well-known/authzen-configuration", get(authzen::metadata))
+        .route("/access/v1/evaluation", post(authzen::evaluation))
+        .route("/access/v1/evaluations", post(authzen::evaluations))
+        .route("/access/v1/search/subject", post(authzen::search_subject))
+        .route("/access/v1/search/resource", post(authzen::search_resource))
+        .route("/access/v1/search/action", post(authzen::search_action))
         .method_not_allowed_fallback(method_not_allowed);
     let playground = options
         .playground

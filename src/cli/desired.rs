@@ -7,12 +7,15 @@ use serde_json::{Map, Value};
 
 use super::client::method;
 use super::document::{
-    ClientEntry, Document, PolicyEntry, RefreshTokenRotation, ResourceEntry, RoleEntry, UserEntry,
+    ClientEntry, Document, GroupEntry, ObjectEntry, OrganizationEntry, PolicyEntry,
+    RefreshTokenRotation, ResourceEntry, RoleEntry, UserEntry,
 };
+use crate::domain::policy::{Level, ResourceName};
 use crate::domain::resource::Resource;
 use crate::domain::user::username_key;
 use crate::service::apply::{
-    Desired, DesiredClient, DesiredPassword, DesiredPolicy, DesiredRole, DesiredUser, Kind,
+    Desired, DesiredClient, DesiredGroup, DesiredObject, DesiredOrganization, DesiredPassword,
+    DesiredPolicy, DesiredRole, DesiredUser, Kind,
 };
 use crate::spec::alg::SigningAlg;
 use crate::spec::auth_method::AuthMethod;
@@ -20,6 +23,7 @@ use crate::spec::client_metadata::{self, ApplicationType, ClientMetadata};
 use crate::spec::grant_type::GrantType;
 use crate::spec::scope::{Scope, is_token};
 use crate::spec::standard_claims::{Address, StandardClaims};
+use crate::store::groups::{GroupRecord, ObjectRecord, OrganizationRecord};
 use crate::store::roles::{PolicyRecord, RoleRecord};
 
 /// What a document wants, and where it says so.
@@ -88,6 +92,32 @@ pub fn convert(document: Document, file_name: &str) -> Result<Converted, Vec<Str
             .map(|entry| {
                 lines.insert((Kind::Policy, entry.id.clone()), entry.line);
                 policy(entry)
+            })
+            .collect(),
+        organizations: document
+            .organizations
+            .into_iter()
+            .map(|entry| {
+                lines.insert((Kind::Organization, entry.name.clone()), entry.line);
+                organization(entry)
+            })
+            .collect(),
+        groups: document
+            .groups
+            .into_iter()
+            .map(|entry| {
+                lines.insert((Kind::Group, entry.name.clone()), entry.line);
+                words.at(Kind::Group, &entry.name, entry.line);
+                words.group(entry)
+            })
+            .collect(),
+        objects: document
+            .objects
+            .into_iter()
+            .filter_map(|entry| {
+                lines.insert((Kind::Object, entry.resource.clone()), entry.line);
+                words.at(Kind::Object, &entry.resource, entry.line);
+                words.object(entry)
             })
             .collect(),
     };
@@ -280,16 +310,77 @@ impl Words<'_> {
                     country: address.country,
                 }),
             },
-            attributes: entry.attributes.map(|attributes| {
-                attributes
-                    .into_iter()
-                    .map(|(name, value)| (name, without_dates(value)))
-                    .collect()
-            }),
+            attributes: entry.attributes.map(attributes),
             roles: entry.roles.map(|roles| roles.into_iter().collect()),
+            groups: entry.groups.map(|groups| groups.into_iter().collect()),
+            organizations: entry.organizations.map(|names| names.into_iter().collect()),
+            levels: entry.levels.map(|levels| self.levels(levels)),
             disabled: entry.disabled,
         }
     }
+}
+
+impl Words<'_> {
+    fn group(&mut self, entry: GroupEntry) -> DesiredGroup {
+        DesiredGroup {
+            name: entry.name,
+            group: GroupRecord {
+                description: entry.description,
+                parents: entry.parents.unwrap_or_default().into_iter().collect(),
+                roles: entry.roles.unwrap_or_default().into_iter().collect(),
+                levels: self.levels(entry.levels.unwrap_or_default()),
+            },
+        }
+    }
+
+    fn object(&mut self, entry: ObjectEntry) -> Option<DesiredObject> {
+        let Some(name) = ResourceName::parse(&entry.resource) else {
+            self.refuse("resource", RESOURCE);
+            return None;
+        };
+        Some(DesiredObject {
+            name,
+            object: ObjectRecord {
+                organization: entry.organization,
+                attributes: attributes(entry.attributes.unwrap_or_default()),
+            },
+        })
+    }
+
+    fn levels(&mut self, written: BTreeMap<String, String>) -> BTreeMap<ResourceName, Level> {
+        let mut levels = BTreeMap::new();
+        for (resource, level) in written {
+            match (ResourceName::parse(&resource), Level::parse(&level)) {
+                (Some(name), Some(level)) => {
+                    levels.insert(name, level);
+                }
+                (None, _) => self.refuse("levels", &format!("{resource:?}: {RESOURCE}")),
+                (_, None) => self.refuse(
+                    "levels",
+                    &format!("{level:?}: expected read, write, delete or admin"),
+                ),
+            }
+        }
+        levels
+    }
+}
+
+const RESOURCE: &str = "expected a type, a colon and an id, such as Document:42";
+
+fn organization(entry: OrganizationEntry) -> DesiredOrganization {
+    DesiredOrganization {
+        name: entry.name,
+        organization: OrganizationRecord {
+            description: entry.description,
+        },
+    }
+}
+
+fn attributes(written: BTreeMap<String, Value>) -> Map<String, Value> {
+    written
+        .into_iter()
+        .map(|(name, value)| (name, without_dates(value)))
+        .collect()
 }
 
 fn role(entry: RoleEntry) -> DesiredRole {

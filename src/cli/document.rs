@@ -27,6 +27,12 @@ pub struct Document {
     pub roles: Vec<RoleEntry>,
     /// Cedar policies.
     pub policies: Vec<PolicyEntry>,
+    /// Organizations.
+    pub organizations: Vec<OrganizationEntry>,
+    /// Groups.
+    pub groups: Vec<GroupEntry>,
+    /// What policies may ask about resources.
+    pub objects: Vec<ObjectEntry>,
 }
 
 /// A resource server: an audience of access tokens ([RFC 8707](https://www.rfc-editor.org/rfc/rfc8707)).
@@ -141,6 +147,12 @@ pub struct UserEntry {
     pub address: Option<AddressEntry>,
     /// Names of roles.
     pub roles: Option<Vec<String>>,
+    /// Names of groups.
+    pub groups: Option<Vec<String>>,
+    /// Names of organizations.
+    pub organizations: Option<Vec<String>>,
+    /// By resource, such as `Document:42`: `read`, `write`, `delete` or `admin`.
+    pub levels: Option<BTreeMap<String, String>>,
     /// What policies may ask about.
     pub attributes: Option<BTreeMap<String, serde_json::Value>>,
     /// Whether they may not sign in.
@@ -195,6 +207,53 @@ pub struct PolicyEntry {
     pub description: Option<String>,
     /// Whether it counts; it does when nothing is said.
     pub enabled: Option<bool>,
+    /// The line where the entry begins.
+    #[serde(skip)]
+    pub line: usize,
+}
+
+/// An organization.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OrganizationEntry {
+    /// Its name.
+    pub name: String,
+    /// What it is.
+    pub description: Option<String>,
+    /// The line where the entry begins.
+    #[serde(skip)]
+    pub line: usize,
+}
+
+/// A group of people.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct GroupEntry {
+    /// Its name.
+    pub name: String,
+    /// What it is for.
+    pub description: Option<String>,
+    /// The groups whose members its members are too.
+    pub parents: Option<Vec<String>>,
+    /// Roles of its members.
+    pub roles: Option<Vec<String>>,
+    /// By resource, such as `Document:42`: `read`, `write`, `delete` or `admin`.
+    pub levels: Option<BTreeMap<String, String>>,
+    /// The line where the entry begins.
+    #[serde(skip)]
+    pub line: usize,
+}
+
+/// What policies may ask about a resource.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ObjectEntry {
+    /// A type, a colon and an id, such as `Document:42`.
+    pub resource: String,
+    /// To which organization it belongs.
+    pub organization: Option<String>,
+    /// What policies may ask about.
+    pub attributes: Option<BTreeMap<String, serde_json::Value>>,
     /// The line where the entry begins.
     #[serde(skip)]
     pub line: usize,
@@ -267,6 +326,18 @@ impl Document {
         self.policies
             .iter_mut()
             .zip(of("policies"))
+            .for_each(|(entry, line)| entry.line = *line);
+        self.organizations
+            .iter_mut()
+            .zip(of("organizations"))
+            .for_each(|(entry, line)| entry.line = *line);
+        self.groups
+            .iter_mut()
+            .zip(of("groups"))
+            .for_each(|(entry, line)| entry.line = *line);
+        self.objects
+            .iter_mut()
+            .zip(of("objects"))
             .for_each(|(entry, line)| entry.line = *line);
     }
 }

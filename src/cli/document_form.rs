@@ -7,7 +7,8 @@ use serde::de::{Deserializer, Error as _, Visitor, value::Error as Stop};
 use toml::de::DeTable;
 
 use super::{
-    AddressEntry, ClientEntry, Document, PolicyEntry, ResourceEntry, RoleEntry, UserEntry,
+    AddressEntry, ClientEntry, Document, GroupEntry, ObjectEntry, OrganizationEntry, PolicyEntry,
+    ResourceEntry, RoleEntry, UserEntry,
 };
 use crate::config::{parse::nearest, source::line_of};
 
@@ -25,7 +26,7 @@ struct Kind {
     ignore_case: bool,
 }
 
-fn kinds() -> [Kind; 5] {
+fn kinds() -> [Kind; 8] {
     let kind = |list, key, fields| Kind {
         list,
         key,
@@ -47,6 +48,9 @@ fn kinds() -> [Kind; 5] {
         },
         kind("roles", "name", fields_of::<RoleEntry>()),
         kind("policies", "id", fields_of::<PolicyEntry>()),
+        kind("organizations", "name", fields_of::<OrganizationEntry>()),
+        kind("groups", "name", fields_of::<GroupEntry>()),
+        kind("objects", "resource", fields_of::<ObjectEntry>()),
     ]
 }
 

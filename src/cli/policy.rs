@@ -8,7 +8,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use super::answer::{Answer, Failure, plain};
-use crate::domain::policy::{Decision, MAX_NAME};
+use crate::domain::policy::{Decision, MAX_NAME, ResourceName};
 use crate::service::Services;
 use crate::service::decisions::{Asked, Who};
 
@@ -172,7 +172,7 @@ fn asked(
     context: Option<Map<String, Value>>,
     why: bool,
 ) -> Result<Asked, Failure> {
-    let (resource_type, resource_id) = type_and_id(resource).ok_or_else(|| {
+    let resource = ResourceName::parse(resource).ok_or_else(|| {
         Failure::new(format!(
             "resource {resource:?}: expected a type, a colon and an id, such as Document:42"
         ))
@@ -185,28 +185,12 @@ fn asked(
     Ok(Asked {
         subject: Who::parse(subject),
         action,
-        resource_type: resource_type.to_owned(),
-        resource_id: resource_id.to_owned(),
+        resource_type: resource.kind,
+        resource_id: resource.id,
         resource_attributes: attributes.unwrap_or_default(),
         context: context.unwrap_or_default(),
         why,
     })
-}
-
-/// The type ends at the first single colon; two of them are part of it, as in `Shop::Order:42`.
-fn type_and_id(resource: &str) -> Option<(&str, &str)> {
-    let bytes = resource.as_bytes();
-    let mut at = 0;
-    loop {
-        at += bytes.get(at..)?.iter().position(|byte| *byte == b':')?;
-        if bytes.get(at + 1) != Some(&b':') {
-            break;
-        }
-        at += 2;
-    }
-    let (kind, id) = (resource.get(..at)?, resource.get(at + 1..)?);
-    let bounded = |part: &str| (1..=MAX_NAME).contains(&part.len());
-    (bounded(kind) && bounded(id)).then_some((kind, id))
 }
 
 fn object(text: &str) -> Result<Map<String, Value>, String> {
@@ -227,21 +211,4 @@ fn reasons(decision: &Decision) -> Vec<String> {
 
 const fn word(allowed: bool) -> &'static str {
     if allowed { "allow" } else { "deny" }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_resource_is_a_type_and_an_id() {
-        assert_eq!(type_and_id("Document:42"), Some(("Document", "42")));
-        assert_eq!(
-            type_and_id("Shop::Order:42:7"),
-            Some(("Shop::Order", "42:7"))
-        );
-        for broken in ["", "Document", "Document:", ":42", "Shop::Order"] {
-            assert_eq!(type_and_id(broken), None, "{broken}");
-        }
-    }
 }

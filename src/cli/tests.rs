@@ -177,7 +177,7 @@ async fn a_document_is_applied_and_shown() {
     assert_eq!(first["items"], dry["items"]);
     let second = site.run(&format!("apply -f {file} --json")).await.unwrap();
     assert_eq!(second["changed"], false);
-    assert_eq!(second["kept"]["role"], 1);
+    assert_eq!(second["kept"]["role"], 2);
 
     let clients = site.run("client list").await.unwrap();
     assert_eq!(clients["clients"][0]["client_id"], "web");

@@ -191,14 +191,10 @@ fn needs_consent(
     session: &Session,
     consent: Option<&Scope>,
 ) -> bool {
-    if pending.consented == Some(session.id) {
-        return false;
-    }
-    if request.prompt.consent {
+    if request.prompt.consent && pending.consented != Some(session.id) {
         return true;
     }
-    if client.metadata.first_party {
-        return false;
-    }
-    !consent.is_some_and(|allowed| request.asked().is_within(allowed))
+    // What was allowed a moment ago counts only as long as it was not taken back.
+    let allowed = consent.is_some_and(|allowed| request.asked().is_within(allowed));
+    !client.metadata.first_party && !allowed
 }

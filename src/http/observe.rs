@@ -163,9 +163,11 @@ impl About {
             target: "signet::access", status, micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX),
             client = self.client.map(tracing::field::display), "answered {status}"
         );
+        // The decision API answers with its caller's id.
         response
             .headers_mut()
-            .insert(request_id::HEADER, self.id.header_value());
+            .entry(request_id::HEADER)
+            .or_insert_with(|| self.id.header_value());
         response
     }
 

@@ -2,6 +2,7 @@
 //! to authenticate is one file.
 
 pub mod authorize;
+pub mod authzen;
 pub mod client_auth;
 pub mod discovery;
 pub mod introspect;

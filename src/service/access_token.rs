@@ -150,15 +150,18 @@ impl AccessToken {
     /// Whether the token stands, given what was found for [`revocation_keys`](Self::revocation_keys).
     #[must_use]
     pub fn stands(&self, standing: &Standing) -> bool {
-        self.revocation_keys()
-            .iter()
-            .zip(&standing.values)
-            .all(|(key, value)| match (key, value) {
-                (_, None) => true,
-                (Key::Client(_), Some(not_before)) => self.issued_at.micros() >= *not_before,
-                (Key::User(_), Some(oldest)) => self.version >= *oldest,
-                (Key::Jti(_) | Key::Grant(_) | Key::Session(_), Some(_)) => false,
-            })
+        let keys = self.revocation_keys();
+        // What was not asked about is not vouched for.
+        keys.len() == standing.values.len()
+            && keys
+                .iter()
+                .zip(&standing.values)
+                .all(|(key, value)| match (key, value) {
+                    (_, None) => true,
+                    (Key::Client(_), Some(not_before)) => self.issued_at.micros() >= *not_before,
+                    (Key::User(_), Some(oldest)) => self.version >= *oldest,
+                    (Key::Jti(_) | Key::Grant(_) | Key::Session(_), Some(_)) => false,
+                })
     }
 }
 

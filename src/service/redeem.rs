@@ -110,8 +110,21 @@ fn grant_id(credential: &Credential) -> GrantId {
     GrantId::from_bytes(credential.grant_id)
 }
 
+/// In a task of its own: whoever replays and hangs up at once must not keep the family alive.
 async fn redeem(
     services: &Arc<Services>,
+    presented: Presented,
+    now: Ts,
+) -> Result<Grant, RedeemError> {
+    let services = Arc::clone(services);
+    let redeeming = tokio::spawn(async move { redeem_to_the_end(&services, presented, now).await });
+    redeeming
+        .await
+        .map_err(|_| StoreError::Unavailable("redeeming was interrupted".to_owned()))?
+}
+
+async fn redeem_to_the_end(
+    services: &Services,
     presented: Presented,
     now: Ts,
 ) -> Result<Grant, RedeemError> {
@@ -134,12 +147,7 @@ async fn redeem(
         Redeemed::Refused(Refusal::Replayed) => {
             metrics::grant_redeemed("replayed");
             tracing::warn!(client.id = %client, grant.id = %id, "a used {} of client {client} came back: grant {id} is revoked", if is_code { "code" } else { "refresh token" });
-            // In a task of its own: whoever replays and hangs up at once must not keep the family alive.
-            let services = Arc::clone(services);
-            let revoked = tokio::spawn(async move { revoke::grant(&services, id, now).await });
-            revoked.await.map_err(|_| {
-                StoreError::Unavailable("the revocation was interrupted".to_owned())
-            })??;
+            revoke::grant(services, id, now).await?;
             Err(RedeemError::InvalidGrant(sentence(Refusal::Replayed)))
         }
         Redeemed::Refused(refusal) => {

@@ -35,6 +35,11 @@ impl Resources {
         if let Some(all) = self.cache.get(&()).await {
             return Ok(all);
         }
+        self.read().await
+    }
+
+    /// Every resource server as of now.
+    pub async fn read(&self) -> Result<Arc<Vec<Resource>>, StoreError> {
         let all = Arc::new(self.store.list_resources().await?);
         self.cache.insert((), Arc::clone(&all)).await;
         Ok(all)
@@ -58,10 +63,10 @@ fn may_have(client: &Client, resource: &Resource) -> bool {
             .any(|scope| client.scope.contains(scope))
 }
 
-/// Every scope that means something here: the standard ones and those of the resource servers.
+/// Every scope that means something here: the standard ones, Signet's own and those of the resource servers.
 #[must_use]
 pub fn scopes(resources: &[Resource]) -> Scope {
-    let standard: Scope = DEFAULT_SCOPE.split(' ').collect();
+    let standard: Scope = DEFAULT_SCOPE.split(' ').chain([Scope::DECIDE]).collect();
     resources
         .iter()
         .fold(standard, |scopes, resource| scopes.union(&resource.scopes))

@@ -13,8 +13,7 @@ use crate::spec::time::Ts;
 use crate::store::error::StoreError;
 use crate::store::users::UserFields;
 
-/// The role that may do everything.
-pub const ADMIN_ROLE: &str = "admin";
+pub use crate::domain::policy::ADMIN_ROLE;
 
 /// How long a set-up link is valid.
 pub const LINK_LIFETIME: Duration = Duration::from_hours(24);
@@ -85,7 +84,7 @@ pub async fn create_administrator(
         Err(StoreError::Conflict { .. }) => return Err(UserError::Taken(fields.username)),
         other => other?,
     }
-    tx.save_role(ADMIN_ROLE, Some("May do everything")).await?;
+    tx.save_admin_role().await?;
     tx.assign_role(id, ADMIN_ROLE).await?;
     tx.commit().await?;
     tracing::info!(user.id = %id, "created administrator {id} through the set-up link");

@@ -24,6 +24,9 @@ impl Scope {
     /// Asks for a refresh token that outlives the browser session (OpenID Connect Core §11).
     pub const OFFLINE_ACCESS: &'static str = "offline_access";
 
+    /// Lets a resource server ask for decisions. Signet's own.
+    pub const DECIDE: &'static str = "signet:decide";
+
     /// Reads a space-delimited list.
     pub fn parse(text: &str) -> Result<Self, ScopeError> {
         let mut tokens = BTreeSet::new();

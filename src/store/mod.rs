@@ -10,6 +10,7 @@ pub mod db;
 pub mod dialect;
 pub mod error;
 pub mod grants;
+pub mod groups;
 mod janitor;
 pub mod migrate;
 pub mod policy;

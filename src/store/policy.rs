@@ -1,6 +1,6 @@
 //! What decisions are made from: the policy tables as a whole, and the facts about one person or resource.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value};
 use sqlx::types::Json;
@@ -12,6 +12,7 @@ use crate::domain::ids::UserId;
 use crate::domain::policy::{
     Assignment, Group, Level, Levels, Object, Permission, Role, Subject, Written,
 };
+use crate::domain::user::User;
 use crate::spec::time::Ts;
 
 /// The topic that every change of roles, groups and policies bumps ([`super::revocations::bump_changes`]).
@@ -119,47 +120,86 @@ impl Store {
         let Some(user) = self.find_user(id).await? else {
             return Ok(None);
         };
-        // What Signet itself knows goes before what the operator says of it.
-        let mut attributes = user.attributes.clone();
-        attributes.insert("username".to_owned(), user.username.clone().into());
-        attributes.insert("email_verified".to_owned(), user.email_verified.into());
-        attributes.remove("email");
-        if let Some(email) = &user.email {
-            attributes.insert("email".to_owned(), email.clone().into());
+        Ok(self.subjects(vec![user]).await?.pop())
+    }
+
+    /// The same of everybody after `after`, in the order of their ids, at most `limit`.
+    pub async fn list_subjects(
+        &self,
+        after: Option<UserId>,
+        limit: i64,
+    ) -> Result<Vec<Subject>, StoreError> {
+        let users = self.list_users_by_id(after, limit).await?;
+        self.subjects(users).await
+    }
+
+    /// `users` come in the order of their ids; what belongs to them is read at once.
+    async fn subjects(&self, users: Vec<User>) -> Result<Vec<Subject>, StoreError> {
+        let (Some(first), Some(last)) = (users.first(), users.last()) else {
+            return Ok(Vec::new());
+        };
+        let (from, to) = (first.id.0, last.id.0);
+        let of = |sql| self.db.q(sql).bind(from).bind(to);
+        let assignments = of(ROLES_OF).all::<UserRole>().await?;
+        let groups = of(GROUPS_OF).all::<(Uuid, String)>().await?;
+        let organizations = of(ORGANIZATIONS_OF).all::<(Uuid, String)>().await?;
+        let levels = of(LEVELS_OF).all::<UserLevel>().await?;
+        let mut subjects: BTreeMap<Uuid, Subject> = users
+            .into_iter()
+            .map(|user| (user.id.0, alone(user)))
+            .collect();
+        for (user, role, organization, expires_at) in assignments {
+            if let Some(subject) = subjects.get_mut(&user) {
+                let assignment = assignment((role, organization, expires_at));
+                subject.assignments.push(assignment);
+            }
         }
-        let assignments = self
-            .db
-            .q(ROLES_OF)
-            .bind(id.0)
-            .all::<AssignmentRow>()
-            .await?;
-        let groups = self.db.q(GROUPS_OF).bind(id.0).all::<(String,)>().await?;
-        let organizations = self
-            .db
-            .q(ORGANIZATIONS_OF)
-            .bind(id.0)
-            .all::<(String,)>()
-            .await?;
-        let mut levels = Levels::default();
-        let rows = self.db.q(LEVELS_OF).bind(id.0);
-        for (kind, resource, level) in rows.all::<(String, String, i64)>().await? {
-            insert(&mut levels, kind, resource, level);
+        for (user, group) in groups {
+            if let Some(subject) = subjects.get_mut(&user) {
+                subject.groups.push(group);
+            }
         }
-        Ok(Some(Subject {
-            id,
-            enabled: user.disabled_at.is_none(),
-            attributes,
-            assignments: assignments.into_iter().map(assignment).collect(),
-            groups: groups.into_iter().map(|(name,)| name).collect(),
-            organizations: organizations.into_iter().map(|(name,)| name).collect(),
-            levels,
-        }))
+        for (user, organization) in organizations {
+            if let Some(subject) = subjects.get_mut(&user) {
+                subject.organizations.push(organization);
+            }
+        }
+        for (user, kind, resource, level) in levels {
+            if let Some(subject) = subjects.get_mut(&user) {
+                insert(&mut subject.levels, kind, resource, level);
+            }
+        }
+        Ok(subjects.into_values().collect())
     }
 
     /// The id of the person who signs in under that name; `key` comes from [`crate::domain::user::username_key`].
     pub async fn find_user_id(&self, key: &str) -> Result<Option<UserId>, StoreError> {
         let row = self.db.q(ID_OF).bind(key.to_owned()).opt::<(Uuid,)>();
         Ok(row.await?.map(|(id,)| UserId(id)))
+    }
+
+    /// The types of the resources of which something is written down.
+    pub async fn list_object_types(&self) -> Result<BTreeSet<String>, StoreError> {
+        let rows = self.db.q(OBJECT_TYPES).all::<(String,)>().await?;
+        Ok(rows.into_iter().map(|(kind,)| kind).collect())
+    }
+
+    /// The ids of the resources of a type that are written down, after `after`, at most `limit`.
+    pub async fn list_objects(
+        &self,
+        kind: &str,
+        after: &str,
+        limit: i64,
+    ) -> Result<Vec<String>, StoreError> {
+        let rows = self
+            .db
+            .q(OBJECTS)
+            .bind(kind.to_owned())
+            .bind(after.to_owned())
+            .bind(limit)
+            .all::<(String,)>()
+            .await?;
+        Ok(rows.into_iter().map(|(id,)| id).collect())
     }
 
     /// What is written down of a resource.
@@ -171,16 +211,49 @@ impl Store {
             .bind(id.to_owned())
             .opt::<(String, Json<Map<String, Value>>)>()
             .await?;
-        Ok(row.map(|(organization, attributes)| Object {
-            kind: kind.to_owned(),
-            id: id.to_owned(),
-            organization: Some(organization).filter(|name| !name.is_empty()),
-            attributes: attributes.0,
+        Ok(row.map(|(organization, attributes)| {
+            let organization = Some(organization).filter(|name| !name.is_empty());
+            let mut attributes = attributes.0;
+            attributes.remove("organization");
+            attributes.extend(
+                organization
+                    .iter()
+                    .map(|name| ("organization".to_owned(), name.as_str().into())),
+            );
+            Object {
+                kind: kind.to_owned(),
+                id: id.to_owned(),
+                organization,
+                attributes,
+            }
         }))
     }
 }
 
+/// A person with what Signet itself knows of them.
+fn alone(user: User) -> Subject {
+    // It goes before what the operator says of them.
+    let mut attributes = user.attributes;
+    attributes.insert("username".to_owned(), user.username.into());
+    attributes.insert("email_verified".to_owned(), user.email_verified.into());
+    attributes.remove("email");
+    if let Some(email) = user.email {
+        attributes.insert("email".to_owned(), email.into());
+    }
+    Subject {
+        id: user.id,
+        enabled: user.disabled_at.is_none(),
+        attributes,
+        assignments: Vec::new(),
+        groups: Vec::new(),
+        organizations: Vec::new(),
+        levels: Levels::default(),
+    }
+}
+
 type AssignmentRow = (String, String, Option<i64>);
+type UserRole = (Uuid, String, String, Option<i64>);
+type UserLevel = (Uuid, String, String, i64);
 type GroupRole = (String, String, String, Option<i64>);
 type GroupLevel = (String, String, String, i64);
 
@@ -194,9 +267,8 @@ fn assignment((role, organization, expires_at): AssignmentRow) -> Assignment {
 
 /// A level that this version does not know gives nothing.
 fn insert(levels: &mut Levels, kind: String, id: String, level: i64) {
-    let place = usize::try_from(level - 1).ok();
-    if let Some(level) = place.and_then(|place| Level::ALL.get(place)) {
-        levels.entry(kind).or_default().insert(id, *level);
+    if let Some(level) = Level::from_number(level) {
+        levels.entry(kind).or_default().insert(id, level);
     }
 }
 
@@ -218,15 +290,24 @@ const GROUP_LEVELS: &str = "SELECT group_name, type, id, level FROM group_levels
 
 const POLICIES: &str = "SELECT id, cedar FROM policies WHERE enabled";
 
-const ROLES_OF: &str =
-    "SELECT role, organization, expires_at FROM role_assignments WHERE user_id = $1";
+const ROLES_OF: &str = "SELECT user_id, role, organization, expires_at FROM role_assignments WHERE user_id >= $1 AND user_id <= $2";
 
-const GROUPS_OF: &str = "SELECT group_name FROM group_members WHERE user_id = $1";
+const GROUPS_OF: &str =
+    "SELECT user_id, group_name FROM group_members WHERE user_id >= $1 AND user_id <= $2";
 
-const ORGANIZATIONS_OF: &str = "SELECT organization FROM organization_members WHERE user_id = $1";
+const ORGANIZATIONS_OF: &str =
+    "SELECT user_id, organization FROM organization_members WHERE user_id >= $1 AND user_id <= $2";
 
-const LEVELS_OF: &str = "SELECT type, id, level FROM user_levels WHERE user_id = $1";
+const LEVELS_OF: &str =
+    "SELECT user_id, type, id, level FROM user_levels WHERE user_id >= $1 AND user_id <= $2";
 
 const ID_OF: &str = "SELECT id FROM users WHERE username_key = $1";
 
 const OBJECT: &str = "SELECT organization, attributes FROM objects WHERE type = $1 AND id = $2";
+
+const OBJECTS: &str = "SELECT id FROM objects WHERE type = $1 AND id > $2 ORDER BY id LIMIT $3";
+
+// One step into the index for each type, however many resources there are.
+const OBJECT_TYPES: &str = "WITH RECURSIVE types (type) AS (SELECT MIN(type) FROM objects UNION ALL \
+    SELECT (SELECT MIN(o.type) FROM objects o WHERE o.type > types.type) FROM types WHERE types.type IS NOT NULL) \
+    SELECT type FROM types WHERE type IS NOT NULL";

@@ -8,6 +8,7 @@ use super::error::StoreError;
 use super::policy::{FACTS, POLICY};
 use super::revocations::bump_changes;
 use crate::domain::ids::UserId;
+use crate::domain::policy::{ADMIN_PERMISSION, ADMIN_ROLE};
 
 /// A role with everything that hangs on it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -107,6 +108,18 @@ impl Tx {
         bump_changes(self, POLICY).await
     }
 
+    /// Makes the built-in administrator's role what it is at least.
+    pub async fn save_admin_role(&mut self) -> Result<(), StoreError> {
+        self.save_role(ADMIN_ROLE, Some("May do everything"))
+            .await?;
+        self.q(ENSURE_PERMISSION)
+            .bind(ADMIN_ROLE.to_owned())
+            .bind(ADMIN_PERMISSION.to_owned())
+            .exec()
+            .await?;
+        bump_changes(self, POLICY).await
+    }
+
     /// Replaces a role's parents and permissions; every parent must exist.
     pub async fn replace_role_contents(
         &mut self,
@@ -138,7 +151,9 @@ impl Tx {
     /// Removes a role.
     pub async fn delete_role(&mut self, name: &str) -> Result<(), StoreError> {
         self.q(DELETE).bind(name.to_owned()).exec().await?;
-        bump_changes(self, POLICY).await
+        bump_changes(self, POLICY).await?;
+        // Whoever held it does not any more.
+        bump_changes(self, FACTS).await
     }
 
     /// The roles a person was given directly, for every organization and without an end.
@@ -233,6 +248,9 @@ const CLEAR_PERMISSIONS: &str = "DELETE FROM role_permissions WHERE role = $1";
 const ADD_PARENT: &str = "INSERT INTO role_parents (role, parent) VALUES ($1, $2)";
 
 const ADD_PERMISSION: &str = "INSERT INTO role_permissions (role, permission) VALUES ($1, $2)";
+
+const ENSURE_PERMISSION: &str =
+    "INSERT INTO role_permissions (role, permission) VALUES ($1, $2) ON CONFLICT DO NOTHING";
 
 const DELETE: &str = "DELETE FROM roles WHERE name = $1";
 

@@ -74,6 +74,22 @@ impl Store {
         Ok(rows.into_iter().map(UserRow::into_user).collect())
     }
 
+    /// People in the order of their ids, after `after`, at most `limit`.
+    pub async fn list_users_by_id(
+        &self,
+        after: Option<UserId>,
+        limit: i64,
+    ) -> Result<Vec<User>, StoreError> {
+        let rows = self
+            .db
+            .q(LIST_BY_ID)
+            .bind(after.map_or(Uuid::nil(), |id| id.0))
+            .bind(limit)
+            .all::<UserRow>()
+            .await?;
+        Ok(rows.into_iter().map(UserRow::into_user).collect())
+    }
+
     /// Replaces a hash made with weaker settings; does nothing if the password was changed meanwhile.
     pub async fn rehash_password(
         &self,
@@ -238,6 +254,9 @@ const FIND_BY_KEY: &str = "SELECT id, username, password_hash, email, email_veri
 
 const LIST: &str = "SELECT id, username, password_hash, email, email_verified, claims, attributes, token_version, disabled_at, \
     created_at, updated_at FROM users WHERE username_key > $1 ORDER BY username_key LIMIT $2";
+
+const LIST_BY_ID: &str = "SELECT id, username, password_hash, email, email_verified, claims, attributes, token_version, disabled_at, \
+    created_at, updated_at FROM users WHERE id > $1 ORDER BY id LIMIT $2";
 
 const LIST_KEYS: &str = "SELECT id, username_key FROM users ORDER BY username_key";
 

@@ -149,9 +149,15 @@ fn hash_until_closed(shared: &Shared, blocks: usize) {
             Next::Job(Job { work, reply }) => {
                 // A caller that went away should not cost a hash.
                 if !reply.is_closed() {
-                    memory.reserve_exact(reserved - memory.len());
-                    memory.resize(blocks, Block::new());
-                    let _ = reply.send(hash(&work, &mut memory));
+                    let answer = match memory.try_reserve_exact(reserved - memory.len()) {
+                        Ok(()) => {
+                            memory.resize(blocks, Block::new());
+                            hash(&work, &mut memory)
+                        }
+                        // There is no memory right now.
+                        Err(_) => Err(PasswordError::Busy),
+                    };
+                    let _ = reply.send(answer);
                 }
             }
             Next::Idle => memory = Vec::new(),

@@ -7,6 +7,12 @@ use serde::{Deserialize, Serialize};
 /// Longest resource type, action or identifier in a decision, in bytes.
 pub const MAX_NAME: usize = 255;
 
+/// The role of administrators. It is an ordinary role, but for [`ADMIN_PERMISSION`], which it never loses.
+pub const ADMIN_ROLE: &str = "admin";
+
+/// Everything that there is to administrate.
+pub const ADMIN_PERMISSION: &str = "signet:*";
+
 /// An action on every resource of a type, written `resource_type:action`; the action `*` is every action.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Permission {
@@ -40,6 +46,44 @@ impl fmt::Display for Permission {
     }
 }
 
+/// A resource, written `Document:42`.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ResourceName {
+    /// Its type.
+    pub kind: String,
+    /// Its id.
+    pub id: String,
+}
+
+impl ResourceName {
+    /// Reads a type, a colon and an id. The type ends at the first single colon; two of them are part of it, as in
+    /// `Shop::Order:42`.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let bytes = text.as_bytes();
+        let mut at = 0;
+        loop {
+            at += bytes.get(at..)?.iter().position(|byte| *byte == b':')?;
+            if bytes.get(at + 1) != Some(&b':') {
+                break;
+            }
+            at += 2;
+        }
+        let (kind, id) = (text.get(..at)?, text.get(at + 1..)?);
+        let good = |part: &str| (1..=MAX_NAME).contains(&part.len()) && !part.contains('\0');
+        (good(kind) && good(id)).then(|| Self {
+            kind: kind.to_owned(),
+            id: id.to_owned(),
+        })
+    }
+}
+
+impl fmt::Display for ResourceName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.kind, self.id)
+    }
+}
+
 /// How much somebody may do to one resource; a higher level has everything of the lower ones.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -68,6 +112,23 @@ impl Level {
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|level| level.as_str() == text)
+    }
+
+    /// Its number in the store, from 1.
+    #[must_use]
+    pub const fn number(self) -> i64 {
+        match self {
+            Self::Read => 1,
+            Self::Write => 2,
+            Self::Delete => 3,
+            Self::Admin => 4,
+        }
+    }
+
+    /// The level of that number; a number that this version does not know is none.
+    #[must_use]
+    pub fn from_number(number: i64) -> Option<Self> {
+        Self::ALL.into_iter().find(|level| level.number() == number)
     }
 
     /// Its name.
@@ -104,6 +165,24 @@ mod tests {
         );
         for broken in ["", "order", ":read", "order:", "order: read", "a b:c"] {
             assert_eq!(Permission::parse(broken), None, "{broken:?}");
+        }
+    }
+
+    #[test]
+    fn a_resource_is_a_type_and_an_id() {
+        let name = |kind: &str, id: &str| {
+            Some(ResourceName {
+                kind: kind.to_owned(),
+                id: id.to_owned(),
+            })
+        };
+        assert_eq!(ResourceName::parse("Document:42"), name("Document", "42"));
+        assert_eq!(
+            ResourceName::parse("Shop::Order:42:7"),
+            name("Shop::Order", "42:7")
+        );
+        for broken in ["", "Document", "Document:", ":42", "Shop::Order"] {
+            assert_eq!(ResourceName::parse(broken), None, "{broken}");
         }
     }
 

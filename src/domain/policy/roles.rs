@@ -82,6 +82,18 @@ impl Roles {
             .map_or(&[], |role| role.ancestors.as_slice())
     }
 
+    /// The actions on a resource type that some role names.
+    pub(super) fn named_actions<'a>(
+        &'a self,
+        resource_type: &'a str,
+    ) -> impl Iterator<Item = &'a str> {
+        self.roles
+            .values()
+            .filter_map(move |role| role.granting.get(resource_type))
+            .flat_map(|actions| actions.keys().map(String::as_str))
+            .filter(|action| *action != Permission::EVERY_ACTION)
+    }
+
     /// Every role that allows the action, in the order of their names.
     #[must_use]
     pub(super) fn all_granting(&self, resource_type: &str, action: &str) -> Vec<&str> {

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::cedar::{Asked, Broken, GROUP, ORGANIZATION, Policies, ROLE, Verdict};
-use super::decision::{Assignment, Decision, Levels, Question, Reason};
+use super::decision::{Assignment, Decision, Levels, Question, Reason, Subject};
 use super::permission::Level;
 use super::roles::{Role, Roles, with_ancestors};
 use crate::spec::time::Ts;
@@ -57,7 +57,7 @@ struct Held<'a> {
 }
 
 impl Snapshot {
-    /// Compiles what is written. What cannot be used is left out and found in [`broken`](Self::broken).
+    /// Compiles what is written. While there is something in [`broken`](Self::broken), nothing is allowed.
     #[must_use]
     pub fn compile(written: Written) -> Self {
         let roles = Roles::compile(&written.roles);
@@ -108,7 +108,17 @@ impl Snapshot {
         if !question.subject.enabled {
             return refused(vec![Reason::Disabled]);
         }
-        let groups = self.groups_of(question);
+        // What cannot be read might forbid it.
+        if !self.broken.is_empty() {
+            let broken = self.broken.iter();
+            let failed = broken.map(|Broken { id, problem }| Reason::Failed {
+                policy: id.clone(),
+                problem: problem.clone(),
+                forbids: true,
+            });
+            return refused(failed.take(NAMED).collect());
+        }
+        let groups = self.groups_of(question.subject);
         let (held, lapsed): (Vec<_>, Vec<_>) = self
             .assignments(question, &groups)
             .partition(|held| counts(held.assignment, question));
@@ -137,10 +147,37 @@ impl Snapshot {
         refused(reasons)
     }
 
+    /// Every action on a resource type that roles, levels or policies speak of, in the order of their names.
+    #[must_use]
+    pub fn named_actions(&self, resource_type: &str) -> BTreeSet<String> {
+        let mut all: BTreeSet<String> = Level::ALL
+            .into_iter()
+            .map(|level| level.as_str().to_owned())
+            .collect();
+        all.extend(self.roles.named_actions(resource_type).map(str::to_owned));
+        all.extend(self.policies.named_actions().map(str::to_owned));
+        all
+    }
+
+    /// The resources of a type on which a person, or a group of theirs, has a level.
+    #[must_use]
+    pub fn levelled(&self, subject: &Subject, resource_type: &str) -> BTreeSet<String> {
+        let groups = self.groups_of(subject);
+        let through_groups = groups
+            .iter()
+            .filter_map(|name| self.groups.get(*name))
+            .map(|group| &group.levels);
+        std::iter::once(&subject.levels)
+            .chain(through_groups)
+            .filter_map(|levels| levels.get(resource_type))
+            .flat_map(|levels| levels.keys().cloned())
+            .collect()
+    }
+
     /// The groups that a person belongs to, directly or through other groups.
-    fn groups_of<'a>(&'a self, question: &'a Question<'_>) -> Vec<&'a str> {
+    fn groups_of(&self, subject: &Subject) -> Vec<&str> {
         let mut all: Vec<&str> = Vec::new();
-        for group in &question.subject.groups {
+        for group in &subject.groups {
             let Some(group) = self.groups.get(group) else {
                 continue;
             };

@@ -33,7 +33,9 @@ pub(super) async fn answer(
         request.now,
     )
     .await?;
-    let resources = request.resources(&all, &grant.resources)?;
+    let resources = request
+        .granted_resources(site, &all, &grant.resources)
+        .await?;
     let scope = grant.scope.intersection(&client.scope);
     let issuance = Issuance {
         client,

@@ -28,7 +28,9 @@ pub(super) async fn answer(
     }
     let grant = redeem::refresh_token(&site.services, client, token, request.now).await?;
     let scope = scope(request, &grant)?;
-    let resources = request.resources(&all, &grant.resources)?;
+    let resources = request
+        .granted_resources(site, &all, &grant.resources)
+        .await?;
     // What was taken from the client since is not given any more.
     let scope = scope.intersection(&client.scope);
     let issuance = Issuance {

@@ -3,11 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
-    ADMIN_ROLE, ApplyError, Desired, DesiredPolicy, DesiredUser, Kind, Known, Options, Problem,
+    ADMIN_ROLE, ApplyError, Desired, DesiredGroup, DesiredObject, DesiredOrganization,
+    DesiredPolicy, DesiredUser, Kind, Known, Options, Problem,
 };
 use crate::crypto::secret::TokenDigest;
 use crate::domain::client::Client;
-use crate::domain::policy::{Permission, check_text};
+use crate::domain::policy::{ADMIN_PERMISSION, Permission, check_text, in_cycles};
 use crate::domain::resource::{self, Resource};
 use crate::domain::user::username_key;
 use crate::store::roles::RoleRecord;
@@ -22,6 +23,9 @@ pub(super) struct Checked<'a> {
     pub(super) clients: Vec<CheckedClient>,
     pub(super) users: Vec<CheckedUser<'a>>,
     pub(super) policies: &'a [DesiredPolicy],
+    pub(super) organizations: &'a [DesiredOrganization],
+    pub(super) groups: &'a [DesiredGroup],
+    pub(super) objects: &'a [DesiredObject],
     pub(super) warnings: Vec<String>,
 }
 
@@ -51,6 +55,9 @@ pub(super) fn check<'a>(
     };
     check.resources();
     let (roles, referred_roles) = check.roles();
+    check.organizations();
+    check.groups(&roles);
+    check.objects();
     let clients = desired
         .clients
         .iter()
@@ -73,14 +80,17 @@ pub(super) fn check<'a>(
         clients,
         users,
         policies: &desired.policies,
+        organizations: &desired.organizations,
+        groups: &desired.groups,
+        objects: &desired.objects,
         warnings: check.warnings,
     })
 }
 
 pub(super) struct Check<'a, 'k> {
-    desired: &'a Desired,
+    pub(super) desired: &'a Desired,
     pub(super) known: &'k Known,
-    options: Options,
+    pub(super) options: Options,
     problems: Vec<Problem>,
     pub(super) warnings: Vec<String>,
 }
@@ -149,7 +159,11 @@ impl Check<'_, '_> {
                 }
             }
             referred.extend(role.role.parents.iter().cloned());
-            roles.insert(role.name.clone(), role.role.clone());
+            let mut record = role.role.clone();
+            if role.name == ADMIN_ROLE {
+                record.permissions.insert(ADMIN_PERMISSION.to_owned());
+            }
+            roles.insert(role.name.clone(), record);
         }
         for parent in &referred {
             if parent != ADMIN_ROLE
@@ -162,12 +176,10 @@ impl Check<'_, '_> {
                 ));
             }
         }
-        referred.extend(
-            desired
-                .users
-                .iter()
-                .flat_map(|user| user.roles.iter().flatten().cloned()),
-        );
+        let users = desired.users.iter();
+        referred.extend(users.flat_map(|user| user.roles.iter().flatten().cloned()));
+        let groups = desired.groups.iter();
+        referred.extend(groups.flat_map(|group| group.group.roles.iter().cloned()));
         let parents = desired.roles.iter().flat_map(|role| &role.role.parents);
         let built_in = referred.iter().filter(|name| *name == ADMIN_ROLE);
         let implied: Vec<String> = parents.chain(built_in).cloned().collect();
@@ -186,25 +198,12 @@ impl Check<'_, '_> {
 
     /// Refuses roles that are their own ancestors, as the store would be afterwards.
     fn cycles(&mut self, roles: &BTreeMap<String, RoleRecord>) {
-        let parents = |name: &str| {
-            let role = roles.get(name).or_else(|| self.known.roles.get(name));
-            role.map(|role| role.parents.clone()).unwrap_or_default()
-        };
-        let mut found = Vec::new();
-        for name in self.desired.roles.iter().map(|role| &role.name) {
-            let mut seen = BTreeSet::new();
-            let mut next: Vec<String> = parents(name).into_iter().collect();
-            while let Some(ancestor) = next.pop() {
-                if ancestor == *name {
-                    found.push(name.clone());
-                    break;
-                }
-                if seen.insert(ancestor.clone()) {
-                    next.extend(parents(&ancestor));
-                }
-            }
-        }
-        for name in found {
+        let known = self.known.roles.iter();
+        let all: BTreeMap<&str, &BTreeSet<String>> = known
+            .chain(roles)
+            .map(|(name, role)| (name.as_str(), &role.parents))
+            .collect();
+        for name in in_cycles(&all) {
             let problem = "the role would be among its own parents' parents";
             self.refuse(Kind::Role, &name, "parents", problem);
         }
@@ -218,8 +217,10 @@ impl Check<'_, '_> {
 
     fn policies(&mut self) {
         for desired in &self.desired.policies {
-            if !is_name(&desired.id) {
-                self.refuse(Kind::Policy, &desired.id, "id", NAME);
+            // A text of several policies numbers them after a #.
+            if !is_name(&desired.id) || desired.id.contains('#') {
+                let problem = format!("{NAME}, and without #");
+                self.refuse(Kind::Policy, &desired.id, "id", problem);
             }
             if let Err(problem) = check_text(&desired.policy.cedar) {
                 self.refuse(Kind::Policy, &desired.id, "cedar", problem.to_string());
@@ -257,6 +258,24 @@ impl Check<'_, '_> {
                     .policies
                     .iter()
                     .map(|policy| (Kind::Policy, policy.id.clone(), "id")),
+            )
+            .chain(
+                desired
+                    .organizations
+                    .iter()
+                    .map(|it| (Kind::Organization, it.name.clone(), "name")),
+            )
+            .chain(
+                desired
+                    .groups
+                    .iter()
+                    .map(|it| (Kind::Group, it.name.clone(), "name")),
+            )
+            .chain(
+                desired
+                    .objects
+                    .iter()
+                    .map(|it| (Kind::Object, it.name.to_string(), "resource")),
             );
         let mut seen = BTreeSet::new();
         for (kind, name, field) in names {
@@ -274,8 +293,8 @@ impl Check<'_, '_> {
     }
 }
 
-const NAME: &str = "expected 1 to 255 bytes without spaces and control characters";
+pub(super) const NAME: &str = "expected 1 to 255 bytes without spaces and control characters";
 
-fn is_name(text: &str) -> bool {
+pub(super) fn is_name(text: &str) -> bool {
     (1..=255).contains(&text.len()) && !text.chars().any(|c| c.is_control() || c.is_whitespace())
 }

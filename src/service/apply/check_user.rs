@@ -58,6 +58,7 @@ impl<'a> Check<'a, '_> {
                 );
             }
         }
+        self.memberships(desired);
         let Some(key) = username_key(name) else {
             let problem = "expected 1 to 255 bytes without control characters";
             self.refuse(Kind::User, name, "username", problem);

@@ -1,13 +1,15 @@
 //! What somebody wants to be true.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value};
 
 use crate::config::Secret;
+use crate::domain::policy::{Level, ResourceName};
 use crate::domain::resource::Resource;
 use crate::spec::client_metadata::ClientMetadata;
 use crate::spec::standard_claims::StandardClaims;
+use crate::store::groups::{GroupRecord, ObjectRecord, OrganizationRecord};
 use crate::store::roles::{PolicyRecord, RoleRecord};
 
 /// Everything that is to be true.
@@ -26,6 +28,12 @@ pub struct Desired {
     pub roles: Vec<DesiredRole>,
     /// Policies.
     pub policies: Vec<DesiredPolicy>,
+    /// Organizations.
+    pub organizations: Vec<DesiredOrganization>,
+    /// Groups.
+    pub groups: Vec<DesiredGroup>,
+    /// What is known of resources.
+    pub objects: Vec<DesiredObject>,
 }
 
 /// A client.
@@ -56,6 +64,12 @@ pub struct DesiredUser {
     pub attributes: Option<Map<String, Value>>,
     /// All their roles.
     pub roles: Option<BTreeSet<String>>,
+    /// All their groups.
+    pub groups: Option<BTreeSet<String>>,
+    /// All their organizations.
+    pub organizations: Option<BTreeSet<String>>,
+    /// What they may do to single resources.
+    pub levels: Option<BTreeMap<ResourceName, Level>>,
     /// Whether they may not sign in.
     pub disabled: Option<bool>,
 }
@@ -86,4 +100,31 @@ pub struct DesiredPolicy {
     pub id: String,
     /// What it is.
     pub policy: PolicyRecord,
+}
+
+/// An organization.
+#[derive(Clone, Debug)]
+pub struct DesiredOrganization {
+    /// Its name.
+    pub name: String,
+    /// What it is.
+    pub organization: OrganizationRecord,
+}
+
+/// A group.
+#[derive(Clone, Debug)]
+pub struct DesiredGroup {
+    /// Its name.
+    pub name: String,
+    /// What it is.
+    pub group: GroupRecord,
+}
+
+/// A resource of which something is known.
+#[derive(Clone, Debug)]
+pub struct DesiredObject {
+    /// Its name.
+    pub name: ResourceName,
+    /// What is known.
+    pub object: ObjectRecord,
 }

@@ -5,9 +5,11 @@
 
 mod check;
 mod check_client;
+mod check_groups;
 mod check_user;
 mod clients;
 mod desired;
+mod groups;
 mod passwords;
 mod policies;
 mod report;
@@ -35,11 +37,13 @@ use crate::domain::resource::Resource;
 use crate::spec::time::Ts;
 use crate::store::db::Tx;
 use crate::store::error::StoreError;
+use crate::store::groups::GroupRecord;
 use crate::store::revocations::{Key, bump_changes};
 use crate::store::roles::RoleRecord;
 
 pub use desired::{
-    Desired, DesiredClient, DesiredPassword, DesiredPolicy, DesiredRole, DesiredUser,
+    Desired, DesiredClient, DesiredGroup, DesiredObject, DesiredOrganization, DesiredPassword,
+    DesiredPolicy, DesiredRole, DesiredUser,
 };
 pub use report::{Generated, Item, Kind, Outcome, Report};
 
@@ -185,6 +189,9 @@ async fn attempt(
     let administrators = work.tx.count_active_holders(ADMIN_ROLE).await?;
     resources::apply(&mut work, &checked, &known).await?;
     roles::apply(&mut work, &checked, &known).await?;
+    groups::organizations(&mut work, &checked).await?;
+    groups::groups(&mut work, &checked).await?;
+    groups::objects(&mut work, &checked).await?;
     clients::apply(&mut work, &checked).await?;
     users::apply(&mut work, &checked, &passwords).await?;
     policies::apply(&mut work, &checked).await?;
@@ -201,6 +208,8 @@ const APPLIED: &str = "applied";
 struct Known {
     resources: BTreeMap<String, Resource>,
     roles: BTreeMap<String, RoleRecord>,
+    groups: BTreeMap<String, GroupRecord>,
+    organizations: BTreeSet<String>,
 }
 
 impl Known {
@@ -213,6 +222,8 @@ impl Known {
                 .map(|resource| (resource.identifier.clone(), resource))
                 .collect(),
             roles: tx.list_roles().await?,
+            groups: tx.list_groups().await?,
+            organizations: tx.list_organizations().await?.into_keys().collect(),
         })
     }
 }

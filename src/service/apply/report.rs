@@ -21,6 +21,12 @@ pub enum Kind {
     User,
     /// A policy.
     Policy,
+    /// An organization.
+    Organization,
+    /// A group.
+    Group,
+    /// A resource of which something is known.
+    Object,
 }
 
 impl Kind {
@@ -33,6 +39,9 @@ impl Kind {
             Self::Client => "client",
             Self::User => "user",
             Self::Policy => "policy",
+            Self::Organization => "organization",
+            Self::Group => "group",
+            Self::Object => "object",
         }
     }
 }

@@ -4,7 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::check::{Checked, CheckedUser};
 use super::passwords::Prepared;
-use super::{ApplyError, DesiredPassword, Kind, Outcome, Revoked, Work, differing, object};
+use super::{
+    ApplyError, DesiredPassword, DesiredUser, Kind, Outcome, Revoked, Work, differing, object,
+};
 use crate::crypto::digest::sha256_b64;
 use crate::crypto::random;
 use crate::domain::ids::UserId;
@@ -12,6 +14,7 @@ use crate::domain::user::User;
 use crate::service::revoke::raise_version;
 use crate::spec::standard_claims::StandardClaims;
 use crate::store::error::StoreError;
+use crate::store::groups::Memberships;
 use crate::store::revocations::{Key, record};
 use crate::store::users::{UserFields, UserWithPassword};
 
@@ -65,6 +68,10 @@ async fn create(
     work.tx.insert_user(id, &fields, hash, work.now).await?;
     for role in desired.roles.iter().flatten() {
         work.tx.assign_role(id, role).await?;
+    }
+    let memberships = memberships(desired, Memberships::default());
+    if memberships != Memberships::default() {
+        work.tx.replace_memberships(id, &memberships).await?;
     }
     if desired.disabled == Some(true) {
         work.tx.set_user_disabled(id, Some(work.now)).await?;
@@ -121,6 +128,21 @@ async fn change(
             changed.push("roles".to_owned());
         }
     }
+    if desired.groups.is_some() || desired.organizations.is_some() || desired.levels.is_some() {
+        let had = work.tx.list_memberships_of(was.id).await?;
+        let wanted = memberships(desired, had.clone());
+        let differences = [
+            ("groups", had.groups != wanted.groups),
+            ("organizations", had.organizations != wanted.organizations),
+            ("levels", had.levels != wanted.levels),
+        ];
+        let different = differences.iter().filter(|(_, differs)| *differs);
+        let fields: Vec<String> = different.map(|(field, _)| (*field).to_owned()).collect();
+        if !fields.is_empty() {
+            work.tx.replace_memberships(was.id, &wanted).await?;
+        }
+        changed.extend(fields);
+    }
     let version = if ends_everything {
         raise_version(&mut work.tx, was.id, work.now)
             .await?
@@ -133,6 +155,15 @@ async fn change(
         work.revoked.push(Revoked::User(was.id, version));
     }
     work.existed(Kind::User, &desired.username, changed)
+}
+
+/// What is said, over what is there.
+fn memberships(desired: &DesiredUser, was: Memberships) -> Memberships {
+    Memberships {
+        groups: desired.groups.clone().unwrap_or(was.groups),
+        organizations: desired.organizations.clone().unwrap_or(was.organizations),
+        levels: desired.levels.clone().unwrap_or(was.levels),
+    }
 }
 
 /// The hash that replaces the stored one, if the password is to be another.

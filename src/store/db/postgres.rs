@@ -22,6 +22,8 @@ pub(super) async fn open(url: &str, max_connections: u32) -> Result<PgPool, Stor
         .options([
             ("statement_timeout", "10s"),
             ("idle_in_transaction_session_timeout", "30s"),
+            // What is locked must be looked at again after waiting.
+            ("default_transaction_isolation", "read committed"),
         ])
         .statement_cache_capacity(512)
         .disable_statement_logging();

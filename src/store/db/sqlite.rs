@@ -45,7 +45,8 @@ pub(super) async fn open(path: &str) -> Result<(SqlitePool, Writer, Probe), Stor
         .synchronous(SqliteSynchronous::Full);
     let for_reading = options.read_only(true);
 
-    let connection = connect_writer(&for_writing).await?;
+    let mut connection = connect_writer(&for_writing).await?;
+    let index = proven_index(&path, &mut connection).await?;
     let writer = Writer::spawn(connection, for_writing);
     let readers = SqlitePoolOptions::new()
         .max_connections(READERS)
@@ -55,12 +56,9 @@ pub(super) async fn open(path: &str) -> Result<(SqlitePool, Writer, Probe), Stor
         .test_before_acquire(false)
         .connect_with(for_reading.clone())
         .await?;
-    let mut watching = for_reading.connect().await?;
-    // The index is there once somebody has read.
-    sqlx::query(DATA_VERSION).execute(&mut watching).await?;
     let probe = Probe {
-        connection: Arc::new(Mutex::new(Some(watching))),
-        index: WalIndex::open(&path),
+        connection: Arc::new(Mutex::new(Some(for_reading.connect().await?))),
+        index,
     };
     Ok((readers, writer, probe))
 }
@@ -80,6 +78,33 @@ pub(super) async fn connect_writer(
             connected => return connected,
         }
     }
+}
+
+/// The WAL index, if a commit is seen in it: on a file system where reading a file passes by what was written through
+/// a mapping, or beside a file that is not the one in use, it would never be.
+async fn proven_index(
+    path: &Path,
+    connection: &mut SqliteConnection,
+) -> Result<Option<WalIndex>, StoreError> {
+    let (number,): (i64,) = sqlx::query_as("PRAGMA user_version")
+        .fetch_one(&mut *connection)
+        .await?;
+    let Some(index) = WalIndex::open(path) else {
+        return Ok(None);
+    };
+    let before = index.stamp();
+    // Nobody uses this number; another value of it is the smallest commit there is.
+    let next = (number + 1) % 1_000_000;
+    let commit = sqlx::AssertSqlSafe(format!("PRAGMA user_version = {next}"));
+    sqlx::query(commit).execute(&mut *connection).await?;
+    let after = index.stamp();
+    let seen = after.is_some() && before != after;
+    if !seen {
+        tracing::info!(
+            "the file system does not show commits at once; every check asks SQLite instead"
+        );
+    }
+    Ok(seen.then_some(index))
 }
 
 /// The file holds password hashes and sealed keys: its owner's alone. SQLite gives the -wal and -shm files

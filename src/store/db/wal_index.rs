@@ -26,11 +26,15 @@ pub(super) struct WalIndex {
 
 impl WalIndex {
     /// Opens the index beside a database that is in use; `None` where files and mappings of them may differ.
+    ///
+    /// What it opened must still be proven to be the file that is in use: see [`WalIndex::stamp`] before and after a
+    /// commit.
     pub(super) fn open(database: &Path) -> Option<Self> {
         if !cfg!(target_os = "linux") {
             return None;
         }
-        let mut path = database.as_os_str().to_owned();
+        // SQLite follows links, and has its files beside what it finds.
+        let mut path = std::fs::canonicalize(database).ok()?.into_os_string();
         path.push("-shm");
         let file = Arc::new(ManuallyDrop::new(File::open(path).ok()?));
         Some(Self { file })

@@ -3,6 +3,7 @@
 use askama::Template;
 
 use super::Layout;
+use crate::spec::scope::Scope;
 
 /// `/consent`: asks whether an application may use the account.
 #[derive(Template)]
@@ -62,6 +63,7 @@ impl ScopeLine {
                 "Keep this access while you are away",
                 Some("Until you remove it or it has not been used for a long time."),
             ),
+            Scope::DECIDE => ("Ask who may do what", None),
             other => {
                 return Self {
                     name: other.to_owned(),

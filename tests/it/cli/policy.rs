@@ -100,6 +100,86 @@ on_every_engine! {
         assert_eq!((code, &answer["reasons"][0]["kind"]), (Some(1), &Value::from("disabled")));
     }
 
+    async fn groups_levels_and_organizations_decide(server: Server) {
+        let document = format!(r#"{DOCUMENT}
+            groups = ["berlin"]
+            organizations = ["acme"]
+            levels = {{ "Document:1" = "read" }}
+
+            [[organizations]]
+            name = "acme"
+
+            [[groups]]
+            name = "germany"
+            roles = ["support"]
+            levels = {{ "Document:2" = "delete" }}
+
+            [[groups]]
+            name = "berlin"
+            parents = ["germany"]
+
+            [[objects]]
+            resource = "Document:3"
+            organization = "acme"
+            attributes = {{ department = "sales" }}
+
+            [[policies]]
+            id = "members"
+            cedar = 'permit(principal, action == Action::"print", resource) when {{ resource has organization && principal in Organization::"acme" && resource.organization == "acme" }};'
+
+            [[users]]
+            username = "bob"
+            groups = ["berlin"]
+        "#);
+        server.apply(&document);
+        assert!(server.apply(&document).contains("Nothing to change"), "applying twice changes nothing");
+
+        for (action, resource, allowed) in [
+            ("read", "Document:1", true),
+            ("write", "Document:1", false),
+            ("write", "Document:2", true),
+            ("share", "Document:2", false),
+            ("read", "Document:3", true),
+            ("print", "Document:3", true),
+            ("print", "Document:4", false),
+        ] {
+            let (code, answer) = check(&server, &question(action, resource));
+            assert_eq!(code, Some(i32::from(!allowed)), "{action} {resource}: {answer}");
+        }
+        let bob = |action, resource| check(&server, &["--subject", "bob", "--action", action, "--resource", resource]);
+        let (code, answer) = bob("refund", "order:1");
+        assert_eq!((code, &answer["reasons"][0]["group"]), (Some(0), &Value::from("germany")));
+        assert_eq!(bob("print", "Document:3").0, Some(1));
+
+        // Of the caller's word and the store's, the store's counts.
+        let mut lying = question("print", "Document:3");
+        lying.extend(["--attributes", r#"{"organization":"evil"}"#]);
+        assert_eq!(check(&server, &lying).0, Some(0));
+
+        server.apply("[[users]]\nusername = \"bob\"\ngroups = []\n");
+        assert_eq!(bob("refund", "order:1").0, Some(1));
+
+        let refused = |text: &str| {
+            let file = server.directory().join("refused.toml");
+            std::fs::write(&file, text).unwrap();
+            let output = server.signet(&["apply", "-f", file.to_str().unwrap()]);
+            assert_eq!(output.status.code(), Some(1), "{text}");
+            String::from_utf8_lossy(&output.stderr).into_owned()
+        };
+        assert!(refused("[[groups]]\nname = \"germany\"\nparents = [\"berlin\"]\n").contains("own parents"));
+        assert!(refused("[[groups]]\nname = \"x\"\nroles = [\"nowhere\"]\n").contains("there is no role"));
+        assert!(refused("[[users]]\nusername = \"bob\"\nlevels = { Document = \"read\" }\n").contains("Document:42"));
+        assert!(refused("[[objects]]\nresource = \"Document:9\"\norganization = \"nowhere\"\n").contains("no organization"));
+    }
+
+    async fn the_administrators_role_keeps_its_permission(server: Server) {
+        server.apply("[[roles]]\nname = \"admin\"\n\n[[users]]\nusername = \"root\"\nroles = [\"admin\"]\n");
+        let (code, answer) = check(&server, &["--subject", "root", "--action", "anything", "--resource", "signet:1"]);
+        assert_eq!(code, Some(0), "{answer}");
+        let (code, _) = check(&server, &["--subject", "root", "--action", "read", "--resource", "Document:1"]);
+        assert_eq!(code, Some(1), "administrating Signet is not everything");
+    }
+
     async fn a_table_of_questions_is_a_test(server: Server) {
         server.apply(DOCUMENT);
         let file = server.directory().join("policy-tests.toml");

@@ -1,6 +1,7 @@
 //! The protocol endpoints.
 
 mod authorize;
+mod authzen;
 mod client_auth;
 mod discovery;
 mod introspect;

@@ -135,6 +135,7 @@ fn site() -> Desired {
                 enabled: true,
             },
         }],
+        ..Desired::default()
     }
 }
 

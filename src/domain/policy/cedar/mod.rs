@@ -1,0 +1,224 @@
+//! Policies in the [Cedar](https://docs.cedarpolicy.com/) language; the only place that knows `cedar-policy`.
+//!
+//! A policy sees the person as `User::"<sub>"`, a member of their `Role::"…"`, `Group::"…"` and
+//! `Organization::"…"`; the action as `Action::"…"`; the resource under its own type; and the context.
+
+mod texts;
+mod values;
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+
+use cedar_policy::{
+    ActionConstraint, AuthorizationError, Authorizer, Context, Decision, Effect, Entities, Entity,
+    EntityUid, Policy, PolicyId, PolicySet, Request,
+};
+use serde_json::{Map, Value};
+
+pub use texts::{Problem, check_text};
+use texts::{deep, parse};
+use values::{attributes, resource_uid, uid};
+
+/// The type of people in policies.
+pub(super) const USER: &str = "User";
+/// The type of roles.
+pub(super) const ROLE: &str = "Role";
+/// The type of groups.
+pub(super) const GROUP: &str = "Group";
+/// The type of organizations.
+pub(super) const ORGANIZATION: &str = "Organization";
+const ACTION: &str = "Action";
+
+/// A policy that is in the store and cannot be used.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Broken {
+    /// Which.
+    pub id: String,
+    /// Why.
+    pub problem: String,
+}
+
+/// All policies, by the actions to which they can apply.
+#[derive(Debug, Default)]
+pub(super) struct Policies {
+    naming: HashMap<String, PolicySet>,
+    any_action: PolicySet,
+}
+
+/// A question as policies see it.
+#[derive(Debug)]
+pub(super) struct Asked<'a> {
+    /// The person's id.
+    pub(super) user: &'a str,
+    /// What is known of the person.
+    pub(super) user_attributes: &'a Map<String, Value>,
+    /// What the person belongs to, as pairs of a type and a name.
+    pub(super) memberships: &'a [(&'static str, &'a str)],
+    /// The action.
+    pub(super) action: &'a str,
+    /// The resource's type.
+    pub(super) resource_type: &'a str,
+    /// The resource's id.
+    pub(super) resource_id: &'a str,
+    /// What is known of the resource.
+    pub(super) resource_attributes: &'a Map<String, Value>,
+    /// Circumstances.
+    pub(super) context: &'a Map<String, Value>,
+}
+
+/// What the policies say.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Verdict {
+    /// `permit` policies that hold.
+    pub(super) permits: Vec<String>,
+    /// `forbid` policies that hold.
+    pub(super) forbids: Vec<String>,
+    /// Policies that could not be evaluated, and why; `true`: it is a `forbid`.
+    pub(super) failed: Vec<(String, String, bool)>,
+}
+
+impl Policies {
+    /// Compiles the texts by their ids; what cannot be used is named.
+    #[must_use]
+    pub(super) fn compile(texts: &BTreeMap<String, String>) -> (Self, Vec<Broken>) {
+        let compiled = deep(|| {
+            let (mut all, mut broken) = (Self::default(), Vec::new());
+            for (id, text) in texts {
+                if let Err(problem) = all.add(id, text) {
+                    let id = id.clone();
+                    broken.push(Broken { id, problem });
+                }
+            }
+            (all, broken)
+        });
+        compiled.unwrap_or_else(|problem| {
+            let id = "every policy".to_owned();
+            (Self::default(), vec![Broken { id, problem }])
+        })
+    }
+
+    fn add(&mut self, id: &str, text: &str) -> Result<(), String> {
+        let policies = parse(text).map_err(|problem| problem.to_string())?;
+        let several = policies.len() > 1;
+        for (number, policy) in policies.into_iter().enumerate() {
+            let id = if several {
+                format!("{id}#{}", number + 1)
+            } else {
+                id.to_owned()
+            };
+            let actions = actions(&policy.action_constraint());
+            let policy = policy.new_id(PolicyId::new(id));
+            for set in match actions {
+                None => vec![&mut self.any_action],
+                Some(actions) => {
+                    for action in &actions {
+                        self.naming.entry(action.clone()).or_default();
+                    }
+                    let named = self.naming.iter_mut();
+                    named
+                        .filter(|(action, _)| actions.contains(*action))
+                        .map(|(_, set)| set)
+                        .collect()
+                }
+            } {
+                set.add(policy.clone()).map_err(|error| error.to_string())?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The `permit` policies that can apply to an action, in the order of their ids.
+    #[must_use]
+    pub(super) fn permits_for(&self, action: &str) -> Vec<String> {
+        let permits = |policy: &&Policy| policy.effect() == Effect::Permit;
+        let sets = self.for_action(action);
+        let policies = sets.flat_map(PolicySet::policies).filter(permits);
+        let mut ids: Vec<String> = policies.map(|policy| policy.id().to_string()).collect();
+        ids.sort_unstable();
+        ids
+    }
+
+    /// The actions that some policy names.
+    pub(super) fn named_actions(&self) -> impl Iterator<Item = &str> {
+        self.naming.keys().map(String::as_str)
+    }
+
+    /// The policies that name the action, and those for every one.
+    fn for_action(&self, action: &str) -> impl Iterator<Item = &PolicySet> {
+        let named = self.naming.get(action).into_iter();
+        named
+            .chain([&self.any_action])
+            .filter(|set| !set.is_empty())
+    }
+
+    /// What they say about a question. The error is a sentence: the question cannot be put to them.
+    pub(super) fn ask(&self, asked: &Asked<'_>) -> Result<Verdict, String> {
+        let mut sets = self.for_action(asked.action).peekable();
+        let mut verdict = Verdict::default();
+        if sets.peek().is_none() {
+            return Ok(verdict);
+        }
+        let principal = uid(USER, asked.user)?;
+        let resource = resource_uid(asked.resource_type, asked.resource_id)?;
+        let mut parents = HashSet::new();
+        for (kind, name) in asked.memberships {
+            parents.insert(uid(kind, name)?);
+        }
+        let mut about_resource = attributes(asked.resource_attributes)?;
+        let about_person = attributes(asked.user_attributes)?;
+        let person = |attributes| Entity::new(principal.clone(), attributes, parents).map_err(text);
+        let entities = if principal == resource {
+            // Somebody does something to themselves; what is known of the person goes before.
+            about_resource.extend(about_person);
+            vec![person(about_resource)?]
+        } else {
+            let thing = Entity::new(resource.clone(), about_resource, HashSet::new());
+            vec![person(about_person)?, thing.map_err(text)?]
+        };
+        let entities = Entities::from_entities(entities, None).map_err(text)?;
+        let context = Context::from_pairs(attributes(asked.context)?).map_err(text)?;
+        let action = uid(ACTION, asked.action)?;
+        let request = Request::new(principal.clone(), action, resource, context, None);
+        let request = request.map_err(text)?;
+        for set in sets {
+            let response = Authorizer::new().is_authorized(&request, set, &entities);
+            let reasons = response.diagnostics().reason().map(ToString::to_string);
+            match response.decision() {
+                Decision::Allow => verdict.permits.extend(reasons),
+                Decision::Deny => verdict.forbids.extend(reasons),
+            }
+            for error in response.diagnostics().errors() {
+                let AuthorizationError::PolicyEvaluationError(error) = error;
+                let forbids = set
+                    .policy(error.policy_id())
+                    .is_none_or(|policy| policy.effect() == Effect::Forbid);
+                verdict.failed.push((
+                    error.policy_id().to_string(),
+                    error.inner().to_string(),
+                    forbids,
+                ));
+            }
+        }
+        verdict.permits.sort_unstable();
+        verdict.forbids.sort_unstable();
+        verdict.failed.sort_unstable();
+        Ok(verdict)
+    }
+}
+
+/// The actions that a policy names; `None` when it applies to every one.
+fn actions(constraint: &ActionConstraint) -> Option<BTreeSet<String>> {
+    let name = |uid: &EntityUid| uid.id().unescaped().to_owned();
+    match constraint {
+        ActionConstraint::Any => None,
+        ActionConstraint::Eq(one) => Some(BTreeSet::from([name(one)])),
+        ActionConstraint::In(several) => Some(several.iter().map(name).collect()),
+    }
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "it stands in map_err")]
+fn text(error: impl ToString) -> String {
+    error.to_string()
+}

@@ -1,0 +1,199 @@
+//! The decision API: [OpenID AuthZEN Authorization API 1.0](https://openid.net/specs/authorization-api-1_0.html).
+//!
+//! A resource server asks with an access token whose scope has `signet:decide`, or with its client credentials if it
+//! is registered for that scope. A person's token counts only if that person may `decide` on `signet`.
+
+mod evaluation;
+mod request;
+mod search;
+
+use axum::extract::{Request, State};
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue, WWW_AUTHENTICATE};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Response};
+use serde_json::{Map, Value, json};
+
+use super::client_auth::authenticate;
+use super::{answered, bearer};
+use crate::http::error::OAuthError;
+use crate::http::limits::{BodyLimit, read};
+use crate::http::request_id;
+use crate::http::site::Site;
+use crate::service::access_token::{self, AccessToken, TokenError};
+use crate::service::decisions::{Asked, Who};
+use crate::spec::error_code::ErrorCode;
+use crate::spec::params::Params;
+use crate::spec::scope::Scope;
+use crate::spec::time::Ts;
+use request::Posed;
+
+/// Longest `X-Request-ID` that is sent back, in bytes.
+const MAX_REQUEST_ID: usize = 256;
+
+/// `GET /.well-known/authzen-configuration` (AuthZEN §9).
+pub async fn metadata(State(site): State<Site>) -> Response {
+    let issuer = &site.services.config.issuer;
+    let document = json!({
+        "policy_decision_point": issuer.as_str(),
+        "access_evaluation_endpoint": issuer.endpoint("/access/v1/evaluation"),
+        "access_evaluations_endpoint": issuer.endpoint("/access/v1/evaluations"),
+        "search_subject_endpoint": issuer.endpoint("/access/v1/search/subject"),
+        "search_resource_endpoint": issuer.endpoint("/access/v1/search/resource"),
+        "search_action_endpoint": issuer.endpoint("/access/v1/search/action"),
+    });
+    let headers = [
+        (CONTENT_TYPE, "application/json"),
+        (CACHE_CONTROL, "public, max-age=300"),
+    ];
+    (headers, document.to_string()).into_response()
+}
+
+/// `POST /access/v1/evaluation` (AuthZEN §6).
+pub async fn evaluation(State(site): State<Site>, request: Request) -> Response {
+    answer(&site, request, evaluation::one).await
+}
+
+/// `POST /access/v1/evaluations` (AuthZEN §7).
+pub async fn evaluations(State(site): State<Site>, request: Request) -> Response {
+    answer(&site, request, evaluation::several).await
+}
+
+/// `POST /access/v1/search/subject` (AuthZEN §8.4).
+pub async fn search_subject(State(site): State<Site>, request: Request) -> Response {
+    answer(&site, request, search::subjects).await
+}
+
+/// `POST /access/v1/search/resource` (AuthZEN §8.5).
+pub async fn search_resource(State(site): State<Site>, request: Request) -> Response {
+    answer(&site, request, search::resources).await
+}
+
+/// `POST /access/v1/search/action` (AuthZEN §8.6).
+pub async fn search_action(State(site): State<Site>, request: Request) -> Response {
+    answer(&site, request, search::actions).await
+}
+
+/// Who asks, what they ask, and the answer with their own request id.
+async fn answer<F>(site: &Site, request: Request, decide: F) -> Response
+where
+    F: AsyncFnOnce(&Site, Posed, Ts) -> Result<Value, OAuthError>,
+{
+    let (parts, body) = request.into_parts();
+    let limit = parts.extensions.get::<BodyLimit>().copied();
+    let now = site.services.clock.now();
+    let answer = async {
+        if let Err(refusal) = caller(site, &parts.headers, now).await? {
+            return Ok(Err(refusal));
+        }
+        if !is_json(&parts.headers) {
+            return Err(OAuthError::invalid_request(
+                "the Content-Type must be application/json",
+            ));
+        }
+        let body = read(body, limit.unwrap_or_default())
+            .await
+            .map_err(|error| OAuthError::invalid_request(error.to_string()))?;
+        let posed = Posed::parse(&body)?;
+        decide(site, posed, now).await.map(Ok)
+    };
+    let mut response = match answer.await {
+        Ok(Ok(decided)) => answered(async { Ok(decided.to_string()) }).await,
+        Ok(Err(refusal)) => refusal,
+        Err(error) => error.into_response(),
+    };
+    // AuthZEN §10.1: the caller's own id comes back.
+    if let Some(id) = parts.headers.get(request_id::HEADER)
+        && id.len() <= MAX_REQUEST_ID
+        && id.to_str().is_ok()
+    {
+        tracing::info!(caller.request_id = ?id, "the caller names this request {id:?}");
+        response
+            .headers_mut()
+            .insert(request_id::HEADER, id.clone());
+    }
+    response
+}
+
+fn is_json(headers: &HeaderMap) -> bool {
+    let value = headers.get(CONTENT_TYPE).and_then(|it| it.to_str().ok());
+    value.is_some_and(|value| {
+        let essence = value.split(';').next().unwrap_or_default();
+        essence.trim().eq_ignore_ascii_case("application/json")
+    })
+}
+
+/// Lets only those through who may ask for decisions; the refusal of a bearer token is a response of its own
+/// (RFC 6750 §3).
+async fn caller(
+    site: &Site,
+    headers: &HeaderMap,
+    now: Ts,
+) -> Result<Result<(), Response>, OAuthError> {
+    let Ok(Some(token)) = bearer(headers) else {
+        let client = authenticate(site, headers, &Params::default(), now).await?;
+        let client = client.client();
+        return if !client.is_public() && client.scope.contains(Scope::DECIDE) {
+            Ok(Ok(()))
+        } else {
+            Err(OAuthError::new(
+                ErrorCode::InsufficientScope,
+                "this client is not registered for the scope signet:decide; add it to the client's scope",
+            ))
+        };
+    };
+    let token = match access_token::verify_standing(&site.services, token, now).await {
+        Ok(token) => token,
+        Err(TokenError::Store(error)) => return Err(error.into()),
+        Err(TokenError::Inactive(sentence)) => {
+            return Ok(Err(challenge(ErrorCode::InvalidToken, sentence)));
+        }
+    };
+    let own = site.services.config.issuer.as_str();
+    if !token.audience.iter().any(|audience| audience == own) {
+        return Ok(Err(challenge(
+            ErrorCode::InvalidToken,
+            "the token is not meant for this server: its aud is another",
+        )));
+    }
+    if token.scope.contains(Scope::DECIDE) && may_decide(site, &token, now).await? {
+        return Ok(Ok(()));
+    }
+    Ok(Err(challenge(
+        ErrorCode::InsufficientScope,
+        "asking for decisions needs the scope signet:decide, and of a person the permission signet:decide",
+    )))
+}
+
+/// A client's own token needs no more than its scope, which only the operator gives.
+async fn may_decide(site: &Site, token: &AccessToken, now: Ts) -> Result<bool, OAuthError> {
+    let Some(user) = token.user_id else {
+        return Ok(true);
+    };
+    let asked = Asked {
+        subject: Who::Id(user),
+        action: "decide".to_owned(),
+        resource_type: "signet".to_owned(),
+        resource_id: "signet".to_owned(),
+        resource_attributes: Map::new(),
+        context: Map::new(),
+        why: false,
+    };
+    Ok(site.services.decisions.decide(&asked, now).await?.allowed)
+}
+
+fn challenge(code: ErrorCode, sentence: &'static str) -> Response {
+    let mut response = OAuthError::new(code, sentence).into_response();
+    *response.status_mut() = match code {
+        ErrorCode::InsufficientScope => StatusCode::FORBIDDEN,
+        _ => StatusCode::UNAUTHORIZED,
+    };
+    let text = format!(
+        "Bearer realm=\"signet\", error=\"{}\", error_description=\"{sentence}\", scope=\"{}\"",
+        code.as_str(),
+        Scope::DECIDE
+    );
+    if let Ok(value) = HeaderValue::from_str(&text) {
+        response.headers_mut().insert(WWW_AUTHENTICATE, value);
+    }
+    response
+}

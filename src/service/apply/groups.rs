@@ -1,0 +1,114 @@
+//! Groups, organizations, and what is known of resources.
+
+use std::collections::BTreeSet;
+
+use super::check::Checked;
+use super::{ApplyError, Kind, Outcome, Work, differing};
+use crate::domain::policy::ResourceName;
+
+pub(super) async fn organizations(
+    work: &mut Work,
+    checked: &Checked<'_>,
+) -> Result<(), ApplyError> {
+    let stored = work.tx.list_organizations().await?;
+    for desired in checked.organizations {
+        let name = &desired.name;
+        let Some(stored) = stored.get(name) else {
+            work.tx
+                .save_organization(name, &desired.organization)
+                .await?;
+            work.report.note(Kind::Organization, name, Outcome::Created);
+            continue;
+        };
+        let mut changed = Vec::new();
+        if *stored != desired.organization {
+            changed.push("description".to_owned());
+            work.tx
+                .save_organization(name, &desired.organization)
+                .await?;
+        }
+        work.existed(Kind::Organization, name, changed)?;
+    }
+    let named: BTreeSet<&String> = checked.organizations.iter().map(|it| &it.name).collect();
+    for name in stored.keys() {
+        if !named.contains(name) && work.prunes(Kind::Organization) {
+            work.tx.delete_organization(name).await?;
+            work.report.note(Kind::Organization, name, Outcome::Deleted);
+        }
+    }
+    Ok(())
+}
+
+pub(super) async fn groups(work: &mut Work, checked: &Checked<'_>) -> Result<(), ApplyError> {
+    let stored = work.tx.list_groups().await?;
+    // All of them first: a group's parents must be there when it gets them.
+    for desired in checked.groups {
+        let description = &desired.group.description;
+        let known = stored.get(&desired.name);
+        if known.is_none_or(|known| known.description != *description) {
+            work.tx
+                .save_group(&desired.name, description.as_deref())
+                .await?;
+        }
+    }
+    for desired in checked.groups {
+        let (name, group) = (&desired.name, &desired.group);
+        let Some(stored) = stored.get(name) else {
+            work.tx.replace_group_contents(name, group).await?;
+            work.report.note(Kind::Group, name, Outcome::Created);
+            continue;
+        };
+        let differences = [
+            ("description", stored.description != group.description),
+            ("parents", stored.parents != group.parents),
+            ("roles", stored.roles != group.roles),
+            ("levels", stored.levels != group.levels),
+        ];
+        let changed: Vec<String> = differences
+            .iter()
+            .filter(|(_, differs)| *differs)
+            .map(|(field, _)| (*field).to_owned())
+            .collect();
+        if changed.iter().any(|field| field != "description") {
+            work.tx.replace_group_contents(name, group).await?;
+        }
+        work.existed(Kind::Group, name, changed)?;
+    }
+    let named: BTreeSet<&String> = checked.groups.iter().map(|it| &it.name).collect();
+    for name in stored.keys() {
+        if !named.contains(name) && work.prunes(Kind::Group) {
+            work.tx.delete_group(name).await?;
+            work.report.note(Kind::Group, name, Outcome::Deleted);
+        }
+    }
+    Ok(())
+}
+
+pub(super) async fn objects(work: &mut Work, checked: &Checked<'_>) -> Result<(), ApplyError> {
+    let stored = work.tx.list_objects().await?;
+    for desired in checked.objects {
+        let name = desired.name.to_string();
+        let Some(stored) = stored.get(&desired.name) else {
+            work.tx.save_object(&desired.name, &desired.object).await?;
+            work.report.note(Kind::Object, &name, Outcome::Created);
+            continue;
+        };
+        let mut changed = differing(&stored.attributes, &desired.object.attributes);
+        if stored.organization != desired.object.organization {
+            changed.push("organization".to_owned());
+        }
+        if !changed.is_empty() {
+            work.tx.save_object(&desired.name, &desired.object).await?;
+        }
+        work.existed(Kind::Object, &name, changed)?;
+    }
+    let named: BTreeSet<&ResourceName> = checked.objects.iter().map(|it| &it.name).collect();
+    for name in stored.keys() {
+        if !named.contains(name) && work.prunes(Kind::Object) {
+            work.tx.delete_object(name).await?;
+            work.report
+                .note(Kind::Object, &name.to_string(), Outcome::Deleted);
+        }
+    }
+    Ok(())
+}

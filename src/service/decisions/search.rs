@@ -1,0 +1,149 @@
+//! Finding who may, to what, and what may be done: by asking the one decision about everybody and everything.
+
+use super::{Asked, Decisions};
+use crate::domain::ids::UserId;
+use crate::domain::policy::Question;
+use crate::spec::time::Ts;
+use crate::store::error::StoreError;
+
+/// A search looks at so many people or resources in one go; whoever asks may go on from there.
+const LOOKED_AT: usize = 2000;
+const LOOKED_AT_ROWS: i64 = 2000;
+
+/// People are read so many at a time.
+const PAGE: i64 = 500;
+const PAGE_LEN: usize = 500;
+
+/// Where a search for resources stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// Among those that are written down.
+    Written(String),
+    /// Among those on which the person only has a level.
+    Level(String),
+}
+
+impl Place {
+    /// The resource's id.
+    #[must_use]
+    pub fn id(&self) -> &str {
+        match self {
+            Self::Written(id) | Self::Level(id) => id,
+        }
+    }
+}
+
+impl Decisions {
+    /// The people who may do something to a resource, in the order of their ids, from those after `after`; and after
+    /// whom to go on, if there may be more.
+    pub async fn search_subjects(
+        &self,
+        asked: &Asked,
+        after: Option<UserId>,
+        limit: usize,
+        now: Ts,
+    ) -> Result<(Vec<UserId>, Option<UserId>), StoreError> {
+        // A search reads much; it may as well read what is newest.
+        self.refresh().await?;
+        let loaded = self.current().await?;
+        let object = self.object(asked).await?;
+        let (mut found, mut after, mut looked_at) = (Vec::new(), after, 0);
+        while looked_at < LOOKED_AT {
+            let page = self.store.list_subjects(after, PAGE).await?;
+            let last = page.len() < PAGE_LEN;
+            for subject in page {
+                looked_at += 1;
+                after = Some(subject.id);
+                if loaded
+                    .snapshot
+                    .decide(&asked.question(&subject, &object, now))
+                    .allowed
+                {
+                    found.push(subject.id);
+                    if found.len() == limit {
+                        return Ok((found, after));
+                    }
+                }
+            }
+            if last {
+                return Ok((found, None));
+            }
+        }
+        Ok((found, after))
+    }
+
+    /// The resources of a type to which a person may do something, of those that the store knows of: first those that
+    /// are written down, then those on which somebody only has a level. With them comes where to go on, if there may
+    /// be more.
+    pub async fn search_resources(
+        &self,
+        asked: &Asked,
+        after: Option<Place>,
+        limit: usize,
+        now: Ts,
+    ) -> Result<(Vec<String>, Option<Place>), StoreError> {
+        self.refresh().await?;
+        let loaded = self.current().await?;
+        let Some(subject) = self.subject(&asked.subject).await? else {
+            return Ok((Vec::new(), None));
+        };
+        let kind = &asked.resource_type;
+        let mut candidates: Vec<Place> = Vec::new();
+        let mut complete = true;
+        let levels_after = match after {
+            Some(Place::Level(id)) => Some(id),
+            Some(Place::Written(_)) | None => {
+                let after = after.as_ref().map_or("", Place::id);
+                let written = self.store.list_objects(kind, after, LOOKED_AT_ROWS).await?;
+                complete = written.len() < LOOKED_AT;
+                candidates.extend(written.into_iter().map(Place::Written));
+                None
+            }
+        };
+        if complete {
+            let ids = loaded.snapshot.levelled(&subject, kind).into_iter();
+            let left = ids.filter(|id| levels_after.as_ref().is_none_or(|after| id > after));
+            candidates.extend(left.map(Place::Level));
+        }
+        let mut found = Vec::new();
+        for place in &candidates {
+            let asked = Asked {
+                resource_id: place.id().to_owned(),
+                ..asked.clone()
+            };
+            let object = self.object(&asked).await?;
+            let told_before = matches!(place, Place::Level(_))
+                && self.stored_object(kind, place.id()).await?.is_some();
+            let question = asked.question(&subject, &object, now);
+            if !told_before && loaded.snapshot.decide(&question).allowed {
+                found.push(place.id().to_owned());
+                if found.len() == limit {
+                    return Ok((found, Some(place.clone())));
+                }
+            }
+        }
+        let more = if complete { None } else { candidates.pop() };
+        Ok((found, more))
+    }
+
+    /// What a person may do to a resource, of the actions that roles, levels and policies speak of.
+    pub async fn search_actions(&self, asked: &Asked, now: Ts) -> Result<Vec<String>, StoreError> {
+        self.refresh().await?;
+        let loaded = self.current().await?;
+        let Some(subject) = self.subject(&asked.subject).await? else {
+            return Ok(Vec::new());
+        };
+        let object = self.object(asked).await?;
+        let mut actions: Vec<String> = Vec::new();
+        for action in loaded.snapshot.named_actions(&asked.resource_type) {
+            let question = Question {
+                action: &action,
+                ..asked.question(&subject, &object, now)
+            };
+            if loaded.snapshot.decide(&question).allowed {
+                actions.push(action);
+            }
+        }
+        Ok(actions)
+    }
+}

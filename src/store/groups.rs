@@ -1,0 +1,324 @@
+//! Groups, organizations and the facts about resources: what decisions know beside people and roles.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::{Map, Value};
+use sqlx::types::Json;
+
+use super::db::Tx;
+use super::error::StoreError;
+use super::policy::{FACTS, POLICY};
+use super::revocations::bump_changes;
+use crate::domain::ids::UserId;
+use crate::domain::policy::{Level, ResourceName};
+
+/// A group with everything that hangs on it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct GroupRecord {
+    /// What it is for.
+    pub description: Option<String>,
+    /// Groups whose members its members are too.
+    pub parents: BTreeSet<String>,
+    /// Roles of its members, for every organization and without an end.
+    pub roles: BTreeSet<String>,
+    /// What its members may do to single resources.
+    pub levels: BTreeMap<ResourceName, Level>,
+}
+
+/// An organization.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct OrganizationRecord {
+    /// What it is.
+    pub description: Option<String>,
+}
+
+/// What is written down of a resource.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ObjectRecord {
+    /// To which organization it belongs.
+    pub organization: Option<String>,
+    /// What policies may ask about it.
+    pub attributes: Map<String, Value>,
+}
+
+/// To what a person belongs, and what they may do to single resources.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Memberships {
+    /// Groups.
+    pub groups: BTreeSet<String>,
+    /// Organizations.
+    pub organizations: BTreeSet<String>,
+    /// Levels.
+    pub levels: BTreeMap<ResourceName, Level>,
+}
+
+impl Tx {
+    /// Every group there is.
+    pub async fn list_groups(&mut self) -> Result<BTreeMap<String, GroupRecord>, StoreError> {
+        let mut groups: BTreeMap<String, GroupRecord> = BTreeMap::new();
+        for (name, description) in self.q(GROUPS).all::<(String, Option<String>)>().await? {
+            groups.entry(name).or_default().description = description;
+        }
+        for (member, parent) in self.q(PARENTS).all::<(String, String)>().await? {
+            groups.entry(member).or_default().parents.insert(parent);
+        }
+        for (group, role) in self.q(GROUP_ROLES).all::<(String, String)>().await? {
+            groups.entry(group).or_default().roles.insert(role);
+        }
+        for (group, kind, id, level) in self.q(GROUP_LEVELS).all::<GroupLevel>().await? {
+            if let Some(level) = Level::from_number(level) {
+                let levels = &mut groups.entry(group).or_default().levels;
+                levels.insert(ResourceName { kind, id }, level);
+            }
+        }
+        Ok(groups)
+    }
+
+    /// Creates a group, or gives it another description.
+    pub async fn save_group(
+        &mut self,
+        name: &str,
+        description: Option<&str>,
+    ) -> Result<(), StoreError> {
+        self.q(SAVE_GROUP)
+            .bind(name.to_owned())
+            .bind(description.map(str::to_owned))
+            .bind(Json(Map::<String, Value>::new()))
+            .exec()
+            .await?;
+        bump_changes(self, POLICY).await
+    }
+
+    /// Replaces a group's parents, roles and levels; parents and roles must exist.
+    pub async fn replace_group_contents(
+        &mut self,
+        name: &str,
+        group: &GroupRecord,
+    ) -> Result<(), StoreError> {
+        for clear in [CLEAR_PARENTS, CLEAR_GROUP_ROLES, CLEAR_GROUP_LEVELS] {
+            self.q(clear).bind(name.to_owned()).exec().await?;
+        }
+        for parent in &group.parents {
+            let add = self.q(ADD_PARENT).bind(name.to_owned());
+            add.bind(parent.clone()).exec().await?;
+        }
+        for role in &group.roles {
+            let add = self.q(ADD_GROUP_ROLE).bind(name.to_owned());
+            add.bind(role.clone()).exec().await?;
+        }
+        for (resource, level) in &group.levels {
+            self.q(ADD_GROUP_LEVEL)
+                .bind(name.to_owned())
+                .bind(resource.kind.clone())
+                .bind(resource.id.clone())
+                .bind(level.number())
+                .exec()
+                .await?;
+        }
+        bump_changes(self, POLICY).await
+    }
+
+    /// Removes a group.
+    pub async fn delete_group(&mut self, name: &str) -> Result<(), StoreError> {
+        self.q(DELETE_GROUP).bind(name.to_owned()).exec().await?;
+        bump_changes(self, POLICY).await?;
+        bump_changes(self, FACTS).await
+    }
+
+    /// Every organization there is.
+    pub async fn list_organizations(
+        &mut self,
+    ) -> Result<BTreeMap<String, OrganizationRecord>, StoreError> {
+        let rows = self.q(ORGANIZATIONS).all::<(String, Option<String>)>();
+        let rows = rows.await?.into_iter();
+        Ok(rows
+            .map(|(name, description)| (name, OrganizationRecord { description }))
+            .collect())
+    }
+
+    /// Creates an organization, or gives it another description.
+    pub async fn save_organization(
+        &mut self,
+        name: &str,
+        organization: &OrganizationRecord,
+    ) -> Result<(), StoreError> {
+        self.q(SAVE_ORGANIZATION)
+            .bind(name.to_owned())
+            .bind(organization.description.clone())
+            .bind(Json(Map::<String, Value>::new()))
+            .exec()
+            .await?;
+        Ok(())
+    }
+
+    /// Removes an organization, and what was given for it.
+    pub async fn delete_organization(&mut self, name: &str) -> Result<(), StoreError> {
+        for delete in [
+            DELETE_ORGANIZATION,
+            DELETE_ORGANIZATION_ROLES,
+            DELETE_ORGANIZATION_GROUP_ROLES,
+        ] {
+            self.q(delete).bind(name.to_owned()).exec().await?;
+        }
+        bump_changes(self, POLICY).await?;
+        bump_changes(self, FACTS).await
+    }
+
+    /// Every resource of which something is written down.
+    pub async fn list_objects(
+        &mut self,
+    ) -> Result<BTreeMap<ResourceName, ObjectRecord>, StoreError> {
+        let rows = self.q(OBJECTS).all::<ObjectRow>().await?;
+        Ok(rows
+            .into_iter()
+            .map(|(kind, id, organization, attributes)| {
+                let record = ObjectRecord {
+                    organization: Some(organization).filter(|name| !name.is_empty()),
+                    attributes: attributes.0,
+                };
+                (ResourceName { kind, id }, record)
+            })
+            .collect())
+    }
+
+    /// Writes down what is known of a resource.
+    pub async fn save_object(
+        &mut self,
+        name: &ResourceName,
+        object: &ObjectRecord,
+    ) -> Result<(), StoreError> {
+        self.q(SAVE_OBJECT)
+            .bind(name.kind.clone())
+            .bind(name.id.clone())
+            .bind(object.organization.clone().unwrap_or_default())
+            .bind(Json(object.attributes.clone()))
+            .exec()
+            .await?;
+        bump_changes(self, FACTS).await
+    }
+
+    /// Forgets what is known of a resource.
+    pub async fn delete_object(&mut self, name: &ResourceName) -> Result<(), StoreError> {
+        let delete = self.q(DELETE_OBJECT).bind(name.kind.clone());
+        delete.bind(name.id.clone()).exec().await?;
+        bump_changes(self, FACTS).await
+    }
+
+    /// To what a person belongs.
+    pub async fn list_memberships_of(&mut self, user: UserId) -> Result<Memberships, StoreError> {
+        let groups = self.q(GROUPS_OF).bind(user.0).all::<(String,)>().await?;
+        let organizations = self.q(ORGANIZATIONS_OF).bind(user.0);
+        let organizations = organizations.all::<(String,)>().await?;
+        let levels = self.q(LEVELS_OF).bind(user.0);
+        let levels = levels.all::<(String, String, i64)>().await?;
+        Ok(Memberships {
+            groups: groups.into_iter().map(|(name,)| name).collect(),
+            organizations: organizations.into_iter().map(|(name,)| name).collect(),
+            levels: levels
+                .into_iter()
+                .filter_map(|(kind, id, level)| {
+                    Some((ResourceName { kind, id }, Level::from_number(level)?))
+                })
+                .collect(),
+        })
+    }
+
+    /// Replaces to what a person belongs; all of it must exist.
+    pub async fn replace_memberships(
+        &mut self,
+        user: UserId,
+        memberships: &Memberships,
+    ) -> Result<(), StoreError> {
+        for clear in [CLEAR_GROUPS_OF, CLEAR_ORGANIZATIONS_OF, CLEAR_LEVELS_OF] {
+            self.q(clear).bind(user.0).exec().await?;
+        }
+        for group in &memberships.groups {
+            let add = self.q(ADD_MEMBER).bind(user.0);
+            add.bind(group.clone()).exec().await?;
+        }
+        for organization in &memberships.organizations {
+            let add = self.q(ADD_ORGANIZATION_MEMBER).bind(user.0);
+            add.bind(organization.clone()).exec().await?;
+        }
+        for (resource, level) in &memberships.levels {
+            self.q(ADD_LEVEL)
+                .bind(user.0)
+                .bind(resource.kind.clone())
+                .bind(resource.id.clone())
+                .bind(level.number())
+                .exec()
+                .await?;
+        }
+        bump_changes(self, FACTS).await
+    }
+}
+
+type GroupLevel = (String, String, String, i64);
+type ObjectRow = (String, String, String, Json<Map<String, Value>>);
+
+const GROUPS: &str = "SELECT name, description FROM groups";
+
+const PARENTS: &str = "SELECT member, parent FROM group_parents";
+
+const GROUP_ROLES: &str =
+    "SELECT group_name, role FROM group_roles WHERE organization = '' AND expires_at IS NULL";
+
+const GROUP_LEVELS: &str = "SELECT group_name, type, id, level FROM group_levels";
+
+const SAVE_GROUP: &str = "INSERT INTO groups (name, description, attributes) VALUES ($1, $2, $3) \
+    ON CONFLICT (name) DO UPDATE SET description = excluded.description";
+
+const CLEAR_PARENTS: &str = "DELETE FROM group_parents WHERE member = $1";
+
+const CLEAR_GROUP_ROLES: &str =
+    "DELETE FROM group_roles WHERE group_name = $1 AND organization = '' AND expires_at IS NULL";
+
+const CLEAR_GROUP_LEVELS: &str = "DELETE FROM group_levels WHERE group_name = $1";
+
+const ADD_PARENT: &str = "INSERT INTO group_parents (member, parent) VALUES ($1, $2)";
+
+const ADD_GROUP_ROLE: &str = "INSERT INTO group_roles (group_name, role, organization) VALUES ($1, $2, '') \
+    ON CONFLICT (group_name, role, organization) DO UPDATE SET expires_at = NULL";
+
+const ADD_GROUP_LEVEL: &str =
+    "INSERT INTO group_levels (group_name, type, id, level) VALUES ($1, $2, $3, $4)";
+
+const DELETE_GROUP: &str = "DELETE FROM groups WHERE name = $1";
+
+const ORGANIZATIONS: &str = "SELECT name, description FROM organizations";
+
+const SAVE_ORGANIZATION: &str = "INSERT INTO organizations (name, description, attributes) VALUES ($1, $2, $3) \
+    ON CONFLICT (name) DO UPDATE SET description = excluded.description";
+
+const DELETE_ORGANIZATION: &str = "DELETE FROM organizations WHERE name = $1";
+
+const DELETE_ORGANIZATION_ROLES: &str = "DELETE FROM role_assignments WHERE organization = $1";
+
+const DELETE_ORGANIZATION_GROUP_ROLES: &str = "DELETE FROM group_roles WHERE organization = $1";
+
+const OBJECTS: &str = "SELECT type, id, organization, attributes FROM objects";
+
+const SAVE_OBJECT: &str = "INSERT INTO objects (type, id, organization, attributes) VALUES ($1, $2, $3, $4) \
+    ON CONFLICT (type, id) DO UPDATE SET organization = excluded.organization, attributes = excluded.attributes";
+
+const DELETE_OBJECT: &str = "DELETE FROM objects WHERE type = $1 AND id = $2";
+
+const GROUPS_OF: &str = "SELECT group_name FROM group_members WHERE user_id = $1";
+
+const ORGANIZATIONS_OF: &str = "SELECT organization FROM organization_members WHERE user_id = $1";
+
+const LEVELS_OF: &str = "SELECT type, id, level FROM user_levels WHERE user_id = $1";
+
+const CLEAR_GROUPS_OF: &str = "DELETE FROM group_members WHERE user_id = $1";
+
+const CLEAR_ORGANIZATIONS_OF: &str = "DELETE FROM organization_members WHERE user_id = $1";
+
+const CLEAR_LEVELS_OF: &str = "DELETE FROM user_levels WHERE user_id = $1";
+
+const ADD_MEMBER: &str = "INSERT INTO group_members (user_id, group_name) VALUES ($1, $2)";
+
+const ADD_ORGANIZATION_MEMBER: &str =
+    "INSERT INTO organization_members (user_id, organization) VALUES ($1, $2)";
+
+const ADD_LEVEL: &str =
+    "INSERT INTO user_levels (user_id, type, id, level) VALUES ($1, $2, $3, $4)";
