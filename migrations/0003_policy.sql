@@ -90,6 +90,9 @@ CREATE TABLE group_levels (
     PRIMARY KEY (group_name, type, id)
 ) {row};
 
+-- By scope: the permission that a person needs to give it. Null: none.
+ALTER TABLE resources ADD COLUMN scope_permissions {json};
+
 -- policy: roles, groups and policies. facts: what is known of people and resources.
 INSERT INTO changes (topic, version) VALUES ('policy', 0), ('facts', 0);
 

@@ -154,6 +154,7 @@ impl Words<'_> {
             identifier: entry.identifier,
             name: entry.name,
             scopes: scopes.iter().map(String::as_str).collect(),
+            scope_permissions: entry.scope_permissions.unwrap_or_default(),
         }
     }
 
@@ -176,6 +177,7 @@ impl Words<'_> {
             require_pkce: entry.require_pkce,
             first_party: entry.first_party.unwrap_or(false),
             may_introspect: entry.may_introspect.unwrap_or(false),
+            required_permission: entry.required_permission,
             default_resource: entry.default_resource,
             refresh_token_rotation: entry.refresh_token_rotation.map(rotation),
             ..ClientMetadata::default()

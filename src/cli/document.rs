@@ -45,6 +45,8 @@ pub struct ResourceEntry {
     pub name: Option<String>,
     /// The scopes it understands.
     pub scopes: Option<Vec<String>>,
+    /// By scope: the permission that a person needs to give it, such as `order:refund`.
+    pub scope_permissions: Option<BTreeMap<String, String>>,
     /// The line where the entry begins.
     #[serde(skip)]
     pub line: usize,
@@ -90,6 +92,8 @@ pub struct ClientEntry {
     pub first_party: Option<bool>,
     /// Signet's own: whether it may introspect every token.
     pub may_introspect: Option<bool>,
+    /// Signet's own: the permission that people need to use it, such as `shop:use`.
+    pub required_permission: Option<String>,
     /// Signet's own: the audience of tokens for which no `resource` was asked.
     pub default_resource: Option<String>,
     /// Signet's own: written like every duration, `5m` or seconds.

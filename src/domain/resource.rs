@@ -1,6 +1,8 @@
 //! Resource servers: the audiences of access tokens
 //! ([RFC 8707](https://www.rfc-editor.org/rfc/rfc8707)).
 
+use std::collections::BTreeMap;
+
 use url::Url;
 
 use crate::spec::scope::Scope;
@@ -14,6 +16,8 @@ pub struct Resource {
     pub name: Option<String>,
     /// The scopes that mean something to it.
     pub scopes: Scope,
+    /// By scope: the permission that a person needs to give it, `resource_type:action`.
+    pub scope_permissions: BTreeMap<String, String>,
 }
 
 /// Checks a resource indicator: an absolute URI without fragment (RFC 8707 §2). The error is a sentence.

@@ -1,6 +1,7 @@
 //! What two callers share: issuing, redeeming, revoking, signing in, consent, keys. Each act that more than one
 //! endpoint, page or command needs has its one implementation here.
 
+pub mod access;
 pub mod access_token;
 pub mod apply;
 pub mod authorization;

@@ -86,6 +86,9 @@ pub struct ClientMetadata {
     /// Signet: a resource server that may introspect every token.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub may_introspect: bool,
+    /// Signet: the permission that people need to use the client, `resource_type:action` (default none).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub required_permission: Option<String>,
     /// Signet: the audience of its access tokens where a request names no `resource` (default: the issuer).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub default_resource: Option<String>,

@@ -1,5 +1,9 @@
 //! Resource servers: the `resources` table.
 
+use std::collections::BTreeMap;
+
+use sqlx::types::Json;
+
 use super::Store;
 use super::db::Tx;
 use super::error::StoreError;
@@ -36,6 +40,7 @@ impl Tx {
             .bind(resource.identifier.clone())
             .bind(resource.name.clone())
             .bind(resource.scopes.to_string())
+            .bind(Json(resource.scope_permissions.clone()))
             .exec()
             .await?;
         Ok(())
@@ -48,9 +53,14 @@ impl Tx {
     }
 }
 
-type Row = (String, Option<String>, String);
+type Row = (
+    String,
+    Option<String>,
+    String,
+    Option<Json<BTreeMap<String, String>>>,
+);
 
-fn into_resource((identifier, name, scope): Row) -> Result<Resource, StoreError> {
+fn into_resource((identifier, name, scope, permissions): Row) -> Result<Resource, StoreError> {
     let scopes = Scope::parse(&scope).map_err(|_| StoreError::Inconsistent {
         table: "resources",
         column: "scope",
@@ -60,12 +70,14 @@ fn into_resource((identifier, name, scope): Row) -> Result<Resource, StoreError>
         identifier,
         name,
         scopes,
+        scope_permissions: permissions.map(|json| json.0).unwrap_or_default(),
     })
 }
 
-const LIST: &str = "SELECT identifier, name, scope FROM resources ORDER BY identifier";
+const LIST: &str =
+    "SELECT identifier, name, scope, scope_permissions FROM resources ORDER BY identifier";
 
-const SAVE: &str = "INSERT INTO resources (identifier, name, scope) VALUES ($1, $2, $3) \
-    ON CONFLICT (identifier) DO UPDATE SET name = excluded.name, scope = excluded.scope";
+const SAVE: &str = "INSERT INTO resources (identifier, name, scope, scope_permissions) VALUES ($1, $2, $3, $4) \
+    ON CONFLICT (identifier) DO UPDATE SET name = excluded.name, scope = excluded.scope, scope_permissions = excluded.scope_permissions";
 
 const DELETE: &str = "DELETE FROM resources WHERE identifier = $1";

@@ -10,6 +10,7 @@ use crate::domain::session::Session;
 use crate::http::headers::Page;
 use crate::http::limits::{BodyError, FormBody};
 use crate::http::page_error::PageError;
+use crate::service::access::{self, Circumstances};
 use crate::service::authorization::{self, Resolved};
 use crate::service::consent;
 use crate::spec::params::Params;
@@ -105,15 +106,20 @@ async fn asked(visit: &Visit, params: &Params) -> Result<Asked, PageError> {
         .pending(params)?
         .ok_or_else(|| PageError::stale_flow("The address is incomplete."))?;
     let session = visit.session().await?;
-    match (
+    if let (Ok(mut resolved), Some(session)) = (
         authorization::resolve(services, &pending, visit.now).await,
         session,
     ) {
-        (Ok(resolved), Some(session)) => Ok(Asked::Ready(Box::new((pending, session, resolved)))),
-        (Ok(_) | Err(_), _) => Ok(Asked::Elsewhere(
-            visit.go("/authorize", &[("flow", &services.flows.seal(&pending))]),
-        )),
+        let circumstances = Circumstances::of_session(&session, visit.ip, visit.now);
+        if access::may_use(services, &resolved.client, &circumstances).await? {
+            resolved.cut_to(services, &circumstances).await?;
+            return Ok(Asked::Ready(Box::new((pending, session, resolved))));
+        }
     }
+    Ok(Asked::Elsewhere(visit.go(
+        "/authorize",
+        &[("flow", &services.flows.seal(&pending))],
+    )))
 }
 
 /// Who you are comes first, then what else is asked for.

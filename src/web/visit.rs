@@ -1,6 +1,7 @@
 //! One visit of a browser to a page: who came, what was posted, and how the page goes back.
 
 use std::convert::Infallible;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use askama::Template;
@@ -16,6 +17,7 @@ use crate::domain::client::Client;
 use crate::domain::ids::ClientId;
 use crate::domain::session::Session;
 use crate::http::browser::Browser;
+use crate::http::client_ip::ClientIp;
 use crate::http::cookies::Cookie;
 use crate::http::headers::Page;
 use crate::http::limits::{BodyError, FormBody};
@@ -35,6 +37,8 @@ pub struct Visit {
     pub headers: HeaderMap,
     /// The browser.
     pub browser: Browser,
+    /// Where the request came from.
+    pub ip: IpAddr,
     /// When the request came.
     pub now: Ts,
     request_id: RequestId,
@@ -49,6 +53,7 @@ impl FromRequestParts<Site> for Visit {
             site: site.clone(),
             browser: Browser::of(site, &parts.headers),
             headers: parts.headers.clone(),
+            ip: ClientIp::from_request_parts(parts, site).await?.0,
             now: site.services.clock.now(),
             request_id: RequestId::from_request_parts(parts, site).await?,
             query: parts.uri.query().unwrap_or_default().to_owned(),

@@ -9,12 +9,14 @@ use axum::extract::{RawQuery, State};
 use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Response};
 
-use crate::domain::authorization::{Pending, Step, next_step};
+use crate::domain::authorization::{Pending, Step, Unmet, next_step};
 use crate::http::browser::Browser;
+use crate::http::client_ip::ClientIp;
 use crate::http::cookies::Cookie;
 use crate::http::limits::{BodyError, FormBody};
 use crate::http::page_error::PageError;
 use crate::http::site::Site;
+use crate::service::access::{self, Circumstances};
 use crate::service::authorization::{self, Refused};
 use crate::service::flow::{FlowError, browser_digest};
 use crate::service::{consent, sessions};
@@ -29,11 +31,12 @@ const MAX_REQUEST: usize = 12 * 1024;
 pub async fn get(
     State(site): State<Site>,
     RawQuery(query): RawQuery,
+    ip: ClientIp,
     headers: HeaderMap,
 ) -> Response {
     let query = query.unwrap_or_default();
     let browser = Browser::of(&site, &headers);
-    let mut response = answer(&site, &headers, &browser, query.as_bytes())
+    let mut response = answer(&site, ip, &headers, &browser, query.as_bytes())
         .await
         .unwrap_or_else(IntoResponse::into_response);
     browser.remember(&site, &mut response);
@@ -62,6 +65,7 @@ pub async fn post(State(site): State<Site>, body: Result<FormBody, BodyError>) -
 /// The steps.
 async fn answer(
     site: &Site,
+    ip: ClientIp,
     headers: &HeaderMap,
     browser: &Browser,
     query: &[u8],
@@ -70,7 +74,7 @@ async fn answer(
     let now = services.clock.now();
     let params = read(query)?;
     let mut pending = pending(site, browser, &params, now)?;
-    let resolved = match authorization::resolve(services, &pending, now).await {
+    let mut resolved = match authorization::resolve(services, &pending, now).await {
         Ok(resolved) => resolved,
         Err(Refused::Client {
             target,
@@ -82,6 +86,12 @@ async fn answer(
     };
     let session =
         sessions::find(services, site.cookies.read(headers, Cookie::Session), now).await?;
+    let mut may_use = true;
+    if let Some(session) = &session {
+        let circumstances = Circumstances::of_session(session, ip.0, now);
+        may_use = access::may_use(services, &resolved.client, &circumstances).await?;
+        resolved.cut_to(services, &circumstances).await?;
+    }
     let consented = match &session {
         Some(session) if !resolved.client.metadata.first_party => {
             consent::find(
@@ -104,6 +114,9 @@ async fn answer(
     );
     let target = &resolved.request.target;
     match (step, session) {
+        (Step::Consent | Step::Respond | Step::Refuse(Unmet::Consent), Some(_)) if !may_use => {
+            respond::may_not_use(site, &resolved)
+        }
         (Step::Refuse(unmet), _) => Ok(respond::unmet(site, target, unmet)),
         (Step::Login | Step::SelectAccount, _) | (Step::Respond | Step::Consent, None) => {
             Ok(to_page("/login", &services.flows.seal(&pending)))

@@ -8,7 +8,9 @@ use crate::crypto::secret::PlainToken;
 use crate::domain::authorization::{ResponseTarget, Unmet};
 use crate::http::error::plain;
 use crate::http::form_post::FormPost;
+use crate::http::page_error::PageError;
 use crate::http::site::Site;
+use crate::service::authorization::Resolved;
 use crate::spec::error_code::ErrorCode;
 use crate::spec::params::encode;
 use crate::spec::response_mode::ResponseMode;
@@ -46,6 +48,30 @@ pub(super) fn unmet(site: &Site, target: &ResponseTarget, unmet: Unmet) -> Respo
         Unmet::Denied => (ErrorCode::AccessDenied, "the person did not allow this"),
     };
     error(site, target, code, description)
+}
+
+/// Somebody who may not use the client is told so on a page; where no page may be shown, the client is.
+pub(super) fn may_not_use(site: &Site, resolved: &Resolved) -> Result<Response, PageError> {
+    let Resolved { client, request } = resolved;
+    tracing::info!(client.id = %client.id, "a person who lacks its required_permission wants to use client {}", client.id);
+    if request.prompt.none {
+        let description = "the person may not use this application";
+        return Ok(error(
+            site,
+            &request.target,
+            ErrorCode::AccessDenied,
+            description,
+        ));
+    }
+    Err(PageError {
+        status: StatusCode::FORBIDDEN,
+        heading: "You may not use this application",
+        message: format!("Your account has no access to {}.", client.shown_name()).into(),
+        hint: Some(
+            "Ask whoever runs it for access, or sign out and sign in with another account.".into(),
+        ),
+        code: Some("access_denied"),
+    })
 }
 
 /// A page of our own, with the pending request.

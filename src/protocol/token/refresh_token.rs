@@ -4,6 +4,7 @@ use super::TokenRequest;
 use crate::domain::grant::Grant;
 use crate::http::error::OAuthError;
 use crate::http::site::Site;
+use crate::service::access::{Circumstances, may_use, permitted};
 use crate::service::issue::{Basis, Issuance, TokenResponse, can_issue, issue};
 use crate::service::redeem;
 use crate::spec::error_code::ErrorCode;
@@ -26,6 +27,17 @@ pub(super) async fn answer(
         scope(request, &grant)?;
         request.resources(&all, &grant.resources)?;
     }
+    if client.metadata.required_permission.is_some() {
+        // Looked at first: who may come back later keeps their token.
+        let opened = redeem::opened_refresh_token(&site.services, token)?;
+        let grant = redeem::peek(&site.services, client, opened, request.now).await?;
+        let circumstances = Circumstances::of_grant(&grant, request.now);
+        if !may_use(&site.services, client, &circumstances).await? {
+            return Err(OAuthError::invalid_grant(
+                "the person may not use this client any more",
+            ));
+        }
+    }
     let grant = redeem::refresh_token(&site.services, client, token, request.now).await?;
     let scope = scope(request, &grant)?;
     let resources = request
@@ -33,6 +45,8 @@ pub(super) async fn answer(
         .await?;
     // What was taken from the client since is not given any more.
     let scope = scope.intersection(&client.scope);
+    let circumstances = Circumstances::of_grant(&grant, request.now);
+    let scope = permitted(&site.services, &scope, client, &circumstances).await?;
     let issuance = Issuance {
         client,
         grant_type: GrantType::RefreshToken,

@@ -117,6 +117,16 @@ impl Check<'_, '_> {
             if let Err(problem) = resource::check_identifier(name) {
                 self.refuse(Kind::Resource, name, "identifier", problem);
             }
+            for (scope, permission) in &resource.scope_permissions {
+                let problem = if !resource.scopes.contains(scope) {
+                    format!("{scope:?} is not among the scopes")
+                } else if Permission::parse(permission).is_none() {
+                    format!("{permission:?}: {PERMISSION}")
+                } else {
+                    continue;
+                };
+                self.refuse(Kind::Resource, name, "scope_permissions", problem);
+            }
             self.text(
                 Kind::Resource,
                 name,
@@ -147,9 +157,7 @@ impl Check<'_, '_> {
                         Kind::Role,
                         &role.name,
                         "permissions",
-                        format!(
-                            "{permission:?}: expected resource_type:action, such as order:read"
-                        ),
+                        format!("{permission:?}: {PERMISSION}"),
                     );
                 }
             }
@@ -292,6 +300,8 @@ impl Check<'_, '_> {
         }
     }
 }
+
+pub(super) const PERMISSION: &str = "expected resource_type:action, such as order:read";
 
 pub(super) const NAME: &str = "expected 1 to 255 bytes without spaces and control characters";
 

@@ -1,11 +1,12 @@
 //! Whether a client can be registered.
 
 use super::DesiredClient;
-use super::check::{Check, CheckedClient};
+use super::check::{Check, CheckedClient, PERMISSION};
 use super::report::Kind;
 use crate::crypto::secret::PlainToken;
 use crate::domain::client::Client;
 use crate::domain::ids::ClientId;
+use crate::domain::policy::Permission;
 use crate::service::client_secrets;
 use crate::spec::auth_method::AuthMethod;
 
@@ -31,6 +32,12 @@ impl Check<'_, '_> {
                 "default_resource",
                 format!("there is no resource {resource:?}"),
             );
+        }
+        if let Some(permission) = &metadata.required_permission
+            && Permission::parse(permission).is_none()
+        {
+            let problem = format!("{permission:?}: {PERMISSION}");
+            self.refuse(Kind::Client, name, "required_permission", problem);
         }
         self.text(
             Kind::Client,

@@ -24,6 +24,9 @@ pub(super) async fn apply(
         if stored.scopes != resource.scopes {
             changed.push("scopes".to_owned());
         }
+        if stored.scope_permissions != resource.scope_permissions {
+            changed.push("scope_permissions".to_owned());
+        }
         if !changed.is_empty() {
             work.tx.save_resource(resource).await?;
         }

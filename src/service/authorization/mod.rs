@@ -6,6 +6,7 @@ mod request;
 use std::sync::Arc;
 
 use super::Services;
+use super::access::{Circumstances, permitted};
 use super::keys::KeyError;
 use crate::crypto::credential::CredentialKind;
 use crate::crypto::random;
@@ -29,6 +30,19 @@ pub struct Resolved {
     pub client: Arc<Client>,
     /// What it asks for.
     pub request: AuthorizationRequest,
+}
+
+impl Resolved {
+    /// Cuts the scope down to what this person can give.
+    pub async fn cut_to(
+        &mut self,
+        services: &Services,
+        circumstances: &Circumstances,
+    ) -> Result<(), StoreError> {
+        let scope = &self.request.scope;
+        self.request.scope = permitted(services, scope, &self.client, circumstances).await?;
+        Ok(())
+    }
 }
 
 /// Why a request is not answered as it wishes.

@@ -1,5 +1,6 @@
 //! Attacks and faults, each test named by what is tried.
 
+mod access;
 mod browser_state;
 mod http;
 mod login;

@@ -1,5 +1,7 @@
 //! Whole documents: twice, dry, wrong, pruned.
 
+use std::collections::BTreeMap;
+
 use super::*;
 
 #[tokio::test]
@@ -67,6 +69,7 @@ async fn every_mistake_is_reported_at_once_and_nothing_is_written() {
             identifier: "api".to_owned(),
             name: None,
             scopes: crate::spec::scope::Scope::default(),
+            scope_permissions: BTreeMap::new(),
         }],
         clients: vec![client("a b", None), public, wild, bare],
         users: vec![

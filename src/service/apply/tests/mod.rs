@@ -120,6 +120,7 @@ fn site() -> Desired {
             identifier: "https://api.example.test".to_owned(),
             name: None,
             scopes: ["orders:read"].into_iter().collect(),
+            scope_permissions: BTreeMap::new(),
         }],
         clients: vec![client("web", Some(SECRET)), client("made", None)],
         users: vec![

@@ -1,0 +1,133 @@
+//! What roles and policies say about Signet itself: who may use which client, and which scopes a person can give.
+
+use std::net::IpAddr;
+
+use serde_json::{Map, Value};
+
+use super::Services;
+use super::decisions::{Asked, Who};
+use crate::domain::client::Client;
+use crate::domain::grant::Grant;
+use crate::domain::ids::UserId;
+use crate::domain::policy::Permission;
+use crate::domain::session::Session;
+use crate::spec::scope::Scope;
+use crate::spec::time::Ts;
+use crate::store::error::StoreError;
+
+/// A person and how they are signed in: the `context` of policies.
+#[derive(Clone, Debug)]
+pub struct Circumstances {
+    user: UserId,
+    context: Map<String, Value>,
+    now: Ts,
+}
+
+impl Circumstances {
+    /// Somebody at their browser.
+    #[must_use]
+    pub fn of_session(session: &Session, ip: IpAddr, now: Ts) -> Self {
+        let (acr, amr) = (&session.acr, &session.amr);
+        let mut circumstances = Self::new(session.user_id, session.auth_time, acr, amr, now);
+        circumstances
+            .context
+            .insert("ip".to_owned(), ip.to_string().into());
+        circumstances
+    }
+
+    /// Somebody for whom an application asks.
+    #[must_use]
+    pub fn of_grant(grant: &Grant, now: Ts) -> Self {
+        Self::new(grant.user_id, grant.auth_time, &grant.acr, &grant.amr, now)
+    }
+
+    fn new(user: UserId, auth_time: Ts, acr: &str, amr: &[String], now: Ts) -> Self {
+        let age = i64::try_from(now.since(auth_time).as_secs()).unwrap_or(i64::MAX);
+        let context = [
+            ("acr", Value::from(acr)),
+            ("amr", Value::from(amr)),
+            ("auth_age", Value::from(age)),
+            ("now", Value::from(now.secs())),
+        ];
+        Self {
+            user,
+            context: context
+                .into_iter()
+                .map(|(name, value)| (name.to_owned(), value))
+                .collect(),
+            now,
+        }
+    }
+}
+
+/// Whether a person may use a client: everybody may, unless the client requires a permission.
+pub async fn may_use(
+    services: &Services,
+    client: &Client,
+    circumstances: &Circumstances,
+) -> Result<bool, StoreError> {
+    match &client.metadata.required_permission {
+        None => Ok(true),
+        Some(permission) => {
+            may(
+                services,
+                permission,
+                client.id.as_str(),
+                client,
+                circumstances,
+            )
+            .await
+        }
+    }
+}
+
+/// What of a scope a person can give a client: a scope that requires a permission is given only by those who have
+/// it.
+pub async fn permitted(
+    services: &Services,
+    scope: &Scope,
+    client: &Client,
+    circumstances: &Circumstances,
+) -> Result<Scope, StoreError> {
+    let resources = services.resources.all().await?;
+    let mut permitted = Vec::new();
+    for token in scope.iter() {
+        let mut allowed = true;
+        for resource in resources.iter() {
+            if let Some(permission) = resource.scope_permissions.get(token) {
+                let id = &resource.identifier;
+                allowed &= may(services, permission, id, client, circumstances).await?;
+            }
+        }
+        if allowed {
+            permitted.push(token);
+        }
+    }
+    Ok(permitted.into_iter().collect())
+}
+
+/// One decision. A permission that cannot be read is nobody's.
+async fn may(
+    services: &Services,
+    permission: &str,
+    resource_id: &str,
+    client: &Client,
+    circumstances: &Circumstances,
+) -> Result<bool, StoreError> {
+    let Some(permission) = Permission::parse(permission) else {
+        return Ok(false);
+    };
+    let mut context = circumstances.context.clone();
+    context.insert("client_id".to_owned(), client.id.as_str().into());
+    let asked = Asked {
+        subject: Who::Id(circumstances.user),
+        action: permission.action,
+        resource_type: permission.resource_type,
+        resource_id: resource_id.to_owned(),
+        resource_attributes: Map::new(),
+        context,
+        why: false,
+    };
+    let decision = services.decisions.decide(&asked, circumstances.now).await?;
+    Ok(decision.allowed)
+}

@@ -1,0 +1,157 @@
+//! Roles and policies decide about Signet itself: who may use a client, and which scopes a person can give.
+
+use std::time::{Duration, Instant};
+
+use crate::support::browser::Browser;
+use crate::support::client::{Authentication, Authorization, Client, parameter};
+use crate::support::engines::on_every_engine;
+use crate::support::server::{ALICE, Server};
+
+const SHOP: Client = Client {
+    id: "shop",
+    redirect_uri: "https://shop.example.test/callback",
+    authentication: Authentication::Basic("shop-secret-that-is-long-enough-for-anyone"),
+};
+
+const DOCUMENT: &str = r#"
+[[resources]]
+identifier = "https://api.example.test"
+scopes = ["orders:read", "orders:write"]
+scope_permissions = { "orders:write" = "order:write" }
+
+[[clients]]
+client_id = "shop"
+client_secret = "shop-secret-that-is-long-enough-for-anyone"
+client_name = "Shop"
+redirect_uris = ["https://shop.example.test/callback"]
+grant_types = ["authorization_code", "refresh_token"]
+token_endpoint_auth_method = "client_secret_basic"
+scope = "openid offline_access orders:read orders:write"
+required_permission = "shop:use"
+
+[[roles]]
+name = "customer"
+permissions = ["shop:use"]
+
+[[roles]]
+name = "clerk"
+parents = ["customer"]
+permissions = ["order:write"]
+"#;
+
+fn give(server: &Server, roles: &str) {
+    server.apply(&format!(
+        "[[users]]\nusername = \"{}\"\nroles = {roles}\n",
+        ALICE.0
+    ));
+}
+
+/// Decisions follow a change within a second; the resource servers' scopes within two.
+async fn until<T>(what: &str, mut attempt: impl AsyncFnMut() -> Option<T>) -> T {
+    let began = Instant::now();
+    loop {
+        if let Some(done) = attempt().await {
+            return done;
+        }
+        assert!(began.elapsed() < Duration::from_secs(4), "{what}");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+on_every_engine! {
+    async fn only_those_with_the_permission_use_the_client(server: Server) {
+        server.apply(DOCUMENT);
+        let request = Authorization::of(&SHOP, "openid offline_access");
+        let browser = Browser::new(&server);
+        let login = browser.open(&request.url(&server)).await;
+        let refused = browser.submit(&login, "login-submit", &[("username", ALICE.0), ("password", ALICE.1)]).await;
+        refused.is_error_page(403);
+        assert!(refused.body.contains("Shop") && refused.body.contains("access_denied"), "{refused:?}");
+        let silent = request.clone().with("prompt", "none");
+        let callback = browser.open(&silent.url(&server)).await.left_to();
+        assert_eq!(parameter(&callback, "error").as_deref(), Some("access_denied"));
+
+        give(&server, "[\"customer\"]");
+        let page = until("the role does not count", async || {
+            Some(browser.open(&request.url(&server)).await).filter(|page| page.has("consent-allow"))
+        }).await;
+        let callback = browser.submit(&page, "consent-allow", &[]).await.left_to();
+        let code = parameter(&callback, "code").unwrap();
+        let tokens = server.redeem(&SHOP, &request, &code).await.succeeded();
+
+        give(&server, "[]");
+        let refresh_token = tokens.text("refresh_token");
+        until("the role still counts", async || {
+            let answer = server.refresh(&SHOP, &refresh_token).await;
+            (answer.status == 400).then_some(())
+        }).await;
+        browser.open(&request.url(&server)).await.is_error_page(403);
+    }
+
+    async fn who_comes_back_still_has_their_refresh_token(server: Server) {
+        server.apply(DOCUMENT);
+        give(&server, "[\"customer\"]");
+        let tokens = server.signed_in(&SHOP, "openid offline_access").await;
+        give(&server, "[]");
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        server.refresh(&SHOP, &tokens.refresh_token()).await.failed(400, "invalid_grant");
+        give(&server, "[\"customer\"]");
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        server.refresh(&SHOP, &tokens.refresh_token()).await.succeeded();
+    }
+
+    async fn a_scope_that_requires_a_permission_is_given_by_those_who_have_it(server: Server) {
+        server.apply(DOCUMENT);
+        give(&server, "[\"customer\"]");
+        // The scopes' permissions are kept for two seconds.
+        tokio::time::sleep(Duration::from_millis(2100)).await;
+        let request = Authorization::of(&SHOP, "openid offline_access orders:read orders:write");
+        let browser = Browser::new(&server);
+        let login = browser.open(&request.url(&server)).await;
+        let consent = browser.submit(&login, "login-submit", &[("username", ALICE.0), ("password", ALICE.1)]).await;
+        assert!(consent.body.contains("orders:read") && !consent.body.contains("orders:write"), "{consent:?}");
+        let callback = browser.submit(&consent, "consent-allow", &[]).await.left_to();
+        let tokens = server.redeem(&SHOP, &request, &parameter(&callback, "code").unwrap()).await.succeeded();
+        assert_eq!(tokens.text("scope"), "offline_access openid orders:read");
+
+        give(&server, "[\"clerk\"]");
+        let page = until("the role does not count", async || {
+            Some(browser.open(&request.url(&server)).await).filter(|page| page.has("consent-allow"))
+        }).await;
+        assert!(page.body.contains("orders:write"), "what is new is asked for");
+        let callback = browser.submit(&page, "consent-allow", &[]).await.left_to();
+        let tokens = server.redeem(&SHOP, &request, &parameter(&callback, "code").unwrap()).await.succeeded();
+        assert_eq!(tokens.text("scope"), "offline_access openid orders:read orders:write");
+
+        give(&server, "[\"customer\"]");
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        let refreshed = server.refresh(&SHOP, &tokens.text("refresh_token")).await.succeeded();
+        assert_eq!(refreshed.text("scope"), "offline_access openid orders:read", "what was taken away is gone");
+    }
+}
+
+#[tokio::test]
+async fn permissions_that_are_none_are_refused() {
+    let server = Server::start(crate::support::engines::Engine::Sqlite);
+    let file = server.directory().join("refused.toml");
+    for (text, said) in [
+        (
+            DOCUMENT.replace("\"shop:use\"\n\n[[roles]]", "\"shop\"\n\n[[roles]]"),
+            "required_permission",
+        ),
+        (
+            DOCUMENT.replace("\"order:write\" }", "\"order\" }"),
+            "scope_permissions",
+        ),
+        (
+            DOCUMENT.replace("{ \"orders:write\"", "{ \"orders:delete\""),
+            "not among the scopes",
+        ),
+    ] {
+        std::fs::write(&file, text).unwrap();
+        let output = server.signet(&["apply", "-f", file.to_str().unwrap()]);
+        assert_eq!(output.status.code(), Some(1));
+        let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(stderr.contains(said), "{stderr}");
+    }
+}
