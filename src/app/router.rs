@@ -6,6 +6,7 @@ use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 
+use crate::http::cors;
 use crate::http::error::OAuthError;
 use crate::http::site::Site;
 use crate::protocol::{authorize, authzen, discovery, introspect, jwks, revoke, token, userinfo};
@@ -21,7 +22,8 @@ pub struct Options {
 
 /// The public routes.
 pub fn routes(site: Site, options: Options) -> Router {
-    let protocol = Router::new()
+    // What an application in a browser asks for itself.
+    let shared = Router::new()
         .route(
             "/.well-known/openid-configuration",
             get(discovery::metadata),
@@ -33,12 +35,15 @@ pub fn routes(site: Site, options: Options) -> Router {
         .route("/jwks", get(jwks::jwks))
         .route("/.well-known/jwks.json", get(jwks::jwks))
         .route("/token", post(token::post))
-        .route("/introspect", post(introspect::post))
         .route("/revoke", post(revoke::post))
         .route(
             "/userinfo",
             get(userinfo::userinfo).post(userinfo::userinfo),
         )
+        .method_not_allowed_fallback(method_not_allowed)
+        .layer(cors::layer(&site));
+    let protocol = Router::new()
+        .route("/introspect", post(introspect::post))
         .route("/.well-known/authzen-configuration", get(authzen::metadata))
         .route("/access/v1/evaluation", post(authzen::evaluation))
         .route("/access/v1/evaluations", post(authzen::evaluations))
@@ -61,6 +66,7 @@ pub fn routes(site: Site, options: Options) -> Router {
         .fallback(drawn::not_found)
         .layer(from_fn_with_state(site.clone(), drawn::draw));
     Router::new()
+        .merge(shared)
         .merge(protocol)
         .merge(pages)
         .route("/assets/{file}", get(static_files::asset))

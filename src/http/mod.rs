@@ -5,6 +5,7 @@ mod activity;
 pub mod browser;
 pub mod client_ip;
 pub mod cookies;
+pub mod cors;
 pub mod error;
 pub mod form_post;
 pub mod headers;

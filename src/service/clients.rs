@@ -3,10 +3,12 @@
 //! Every look-up first learns the number under which clients were last changed, by any instance or command; a
 //! cached client counts only if it was read under that very number.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 use moka::future::Cache;
+use url::{Origin, Url};
 
 use crate::domain::client::Client;
 use crate::domain::ids::ClientId;
@@ -23,7 +25,12 @@ pub struct Clients {
     store: Store,
     revocations: Revocations,
     cache: Cache<ClientId, Cached>,
+    /// The origins of all clients, and under which number they were read.
+    origins: Cache<(), (i64, Arc<HashSet<String>>)>,
 }
+
+/// Clients are listed so many at a time.
+const PAGE: i64 = 500;
 
 #[derive(Clone)]
 struct Cached {
@@ -41,6 +48,10 @@ impl Clients {
             store,
             revocations,
             cache,
+            origins: Cache::builder()
+                .max_capacity(1)
+                .time_to_live(Duration::from_mins(10))
+                .build(),
         }
     }
 
@@ -48,6 +59,43 @@ impl Clients {
     pub async fn find(&self, id: &ClientId) -> Result<Option<Arc<Client>>, StoreError> {
         let version = self.version().await?;
         self.find_at(id, version).await
+    }
+
+    /// Whether a redirect URI of an enabled client has that origin
+    /// ([RFC 6454 §6.2](https://www.rfc-editor.org/rfc/rfc6454#section-6.2)).
+    pub async fn has_origin(&self, origin: &str) -> Result<bool, StoreError> {
+        let version = self.version().await?;
+        if let Some((read, origins)) = self.origins.get(&()).await
+            && read == version
+        {
+            return Ok(origins.contains(origin));
+        }
+        // Read after the number, as above.
+        let origins = Arc::new(self.read_origins().await?);
+        let known = origins.contains(origin);
+        self.origins.insert((), (version, origins)).await;
+        Ok(known)
+    }
+
+    async fn read_origins(&self) -> Result<HashSet<String>, StoreError> {
+        let mut origins = HashSet::new();
+        let mut after = String::new();
+        loop {
+            let page = self.store.list_clients(&after, PAGE).await?;
+            let Some(last) = page.last() else {
+                return Ok(origins);
+            };
+            last.id.as_str().clone_into(&mut after);
+            for client in page.iter().filter(|client| client.disabled_at.is_none()) {
+                let uris = client.metadata.redirect_uris.iter();
+                let origin = |uri: &String| Some(Url::parse(uri).ok()?.origin());
+                origins.extend(
+                    uris.filter_map(origin)
+                        .filter(Origin::is_tuple)
+                        .map(|origin| origin.ascii_serialization()),
+                );
+            }
+        }
     }
 
     /// The number of the last change of any client, as of now.

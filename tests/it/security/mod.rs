@@ -2,6 +2,7 @@
 
 mod access;
 mod browser_state;
+mod cors;
 mod http;
 mod login;
 mod pages;
