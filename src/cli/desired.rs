@@ -178,6 +178,9 @@ impl Words<'_> {
             first_party: entry.first_party.unwrap_or(false),
             may_introspect: entry.may_introspect.unwrap_or(false),
             required_permission: entry.required_permission,
+            access_token_claims: entry.access_token_claims.unwrap_or_default(),
+            id_token_claims: entry.id_token_claims.unwrap_or_default(),
+            userinfo_claims: entry.userinfo_claims.unwrap_or_default(),
             default_resource: entry.default_resource,
             refresh_token_rotation: entry.refresh_token_rotation.map(rotation),
             ..ClientMetadata::default()

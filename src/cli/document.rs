@@ -94,6 +94,12 @@ pub struct ClientEntry {
     pub may_introspect: Option<bool>,
     /// Signet's own: the permission that people need to use it, such as `shop:use`.
     pub required_permission: Option<String>,
+    /// Signet's own: `roles`, `groups`, `permissions`, `org_id` or `attributes.…` in its access tokens.
+    pub access_token_claims: Option<Vec<String>>,
+    /// Signet's own: the same in its ID tokens.
+    pub id_token_claims: Option<Vec<String>>,
+    /// Signet's own: the same in what `/userinfo` tells it.
+    pub userinfo_claims: Option<Vec<String>>,
     /// Signet's own: the audience of tokens for which no `resource` was asked.
     pub default_resource: Option<String>,
     /// Signet's own: written like every duration, `5m` or seconds.

@@ -9,6 +9,7 @@ use crate::domain::session::ACR_VALUES;
 use crate::http::error::OAuthError;
 use crate::http::site::Site;
 use crate::service::resources::scopes;
+use crate::service::token_claims;
 use crate::spec::alg::SigningAlg;
 use crate::spec::auth_method::AuthMethod;
 use crate::spec::grant_type::GrantType;
@@ -60,6 +61,7 @@ fn document(site: &Site, scopes: &Scope) -> Value {
             .iter()
             .flat_map(|(_, claims)| claims.iter().copied()),
     )
+    .chain(token_claims::NAMES)
     .collect();
     json!({
         "issuer": issuer.as_str(),

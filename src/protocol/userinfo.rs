@@ -13,6 +13,7 @@ use crate::http::headers::json_no_store;
 use crate::http::limits::{BodyError, FormBody};
 use crate::http::site::Site;
 use crate::service::access_token::{self, AccessToken, TokenError};
+use crate::service::token_claims;
 use crate::spec::error_code::ErrorCode;
 use crate::spec::params::Params;
 use crate::spec::standard_claims;
@@ -212,6 +213,10 @@ async fn respond(
     now: Ts,
 ) -> Result<Response, Refusal> {
     let client = site.services.clients.find(&token.client_id).await?;
+    if let (Some(client), Some(user)) = (&client, token.user_id) {
+        let names = client.metadata.userinfo_claims.iter().map(String::as_str);
+        claims.extend(token_claims::of(&site.services, user, names, now).await?);
+    }
     let Some(alg) = client.and_then(|client| client.metadata.userinfo_signed_response_alg) else {
         return Ok((json_no_store(), Value::Object(claims).to_string()).into_response());
     };

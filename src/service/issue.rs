@@ -5,6 +5,7 @@ use serde_json::{Map, Value};
 
 use super::Services;
 use super::keys::KeyError;
+use super::token_claims;
 use crate::crypto::credential::CredentialKind;
 use crate::crypto::jose::at_hash;
 use crate::crypto::{b64, random};
@@ -82,6 +83,9 @@ struct AccessTokenClaims<'a> {
     /// The user's token version.
     #[serde(skip_serializing_if = "Option::is_none")]
     ver: Option<i64>,
+    /// What the client chose to have in it.
+    #[serde(flatten)]
+    chosen: Map<String, Value>,
 }
 
 /// One audience is a string, several are an array (RFC 7519 §4.1.3).
@@ -103,7 +107,7 @@ pub fn can_issue(services: &Services, client: &Client, now: Ts) -> Result<(), Ke
 /// Issues what the grant type gives: an access token always, a refresh token and an ID token where the grant
 /// has them.
 pub async fn issue(services: &Services, issuance: Issuance<'_>) -> Result<TokenResponse, KeyError> {
-    let (access_token, expires_in) = access_token(services, &issuance)?;
+    let (access_token, expires_in) = access_token(services, &issuance).await?;
     let (refresh_token, id_token) = match issuance.basis {
         Basis::Client => (None, None),
         Basis::Grant(grant) => (
@@ -122,11 +126,22 @@ pub async fn issue(services: &Services, issuance: Issuance<'_>) -> Result<TokenR
     })
 }
 
-fn access_token(services: &Services, issuance: &Issuance<'_>) -> Result<(String, i64), KeyError> {
+async fn access_token(
+    services: &Services,
+    issuance: &Issuance<'_>,
+) -> Result<(String, i64), KeyError> {
     let Issuance { client, now, .. } = issuance;
     let grant = match issuance.basis {
         Basis::Grant(grant) => Some(grant),
         Basis::Client => None,
+    };
+    let chosen = match grant {
+        Some(grant) => {
+            let names = client.metadata.access_token_claims.iter();
+            let names = names.map(String::as_str);
+            token_claims::of(services, grant.user_id, names, *now).await?
+        }
+        None => Map::new(),
     };
     let lifetime = client.access_token_lifetime(services.config.access_token_lifetime);
     let mut expires_at = now.plus(lifetime);
@@ -157,6 +172,7 @@ fn access_token(services: &Services, issuance: &Issuance<'_>) -> Result<(String,
             .map(|grant| grant.session_id.to_string()),
         grant_id: grant.map(|grant| grant.id.to_string()),
         ver: grant.map(|grant| grant.user_version),
+        chosen,
     };
     let ring = services.keys.ring();
     let token = ring
@@ -209,6 +225,9 @@ async fn id_token(
     let now = issuance.now;
     let alg = issuance.client.id_token_alg();
     let mut claims = asked_claims(services, grant).await?;
+    let names = issuance.client.metadata.id_token_claims.iter();
+    let names = names.map(String::as_str);
+    claims.extend(token_claims::of(services, grant.user_id, names, now).await?);
     let mut set = |name: &str, value: Value| claims.insert(name.to_owned(), value);
     set("iss", services.config.issuer.as_str().into());
     set("sub", grant.user_id.to_string().into());

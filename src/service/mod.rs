@@ -22,6 +22,7 @@ pub mod resources;
 pub mod revoke;
 pub mod sessions;
 pub mod setup;
+pub mod token_claims;
 pub mod users;
 
 use std::sync::Arc;

@@ -89,6 +89,16 @@ pub struct ClientMetadata {
     /// Signet: the permission that people need to use the client, `resource_type:action` (default none).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub required_permission: Option<String>,
+    /// Signet: what its access tokens say of the person's `roles`, `groups`, `permissions`, `org_id` and
+    /// `attributes.…`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub access_token_claims: Vec<String>,
+    /// Signet: the same for its ID tokens.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub id_token_claims: Vec<String>,
+    /// Signet: the same for what `/userinfo` tells it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub userinfo_claims: Vec<String>,
     /// Signet: the audience of its access tokens where a request names no `resource` (default: the issuer).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub default_resource: Option<String>,

@@ -1,6 +1,6 @@
 //! One decision: who asks for what, the answer, and why.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::fmt;
 
 use serde::Serialize;
@@ -53,6 +53,21 @@ pub struct Object {
     /// To which organization it belongs.
     pub organization: Option<String>,
     /// What policies may ask about it.
+    pub attributes: Map<String, Value>,
+}
+
+/// What a person has whatever they do: roles for every organization, with their ancestors, and what follows.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Standing {
+    /// Roles.
+    pub roles: BTreeSet<String>,
+    /// Groups, with those they belong to.
+    pub groups: BTreeSet<String>,
+    /// `resource_type:action`.
+    pub permissions: BTreeSet<String>,
+    /// Organizations.
+    pub organizations: Vec<String>,
+    /// Attributes.
     pub attributes: Map<String, Value>,
 }
 

@@ -12,7 +12,7 @@ mod snapshot;
 mod tests;
 
 pub use cedar::{Broken, Problem, check_text};
-pub use decision::{Assignment, Decision, Levels, Object, Question, Reason, Subject};
+pub use decision::{Assignment, Decision, Levels, Object, Question, Reason, Standing, Subject};
 pub use permission::{ADMIN_PERMISSION, ADMIN_ROLE, Level, MAX_NAME, Permission, ResourceName};
 pub use roles::{Role, in_cycles};
 pub use snapshot::{Group, Snapshot, Written};

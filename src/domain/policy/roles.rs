@@ -82,6 +82,15 @@ impl Roles {
             .map_or(&[], |role| role.ancestors.as_slice())
     }
 
+    /// Everything that a role allows, as `resource_type:action`.
+    pub(super) fn permissions(&self, role: &str) -> impl Iterator<Item = String> {
+        let granting = self.roles.get(role).map(|role| &role.granting);
+        granting.into_iter().flatten().flat_map(|(kind, actions)| {
+            let actions = actions.keys();
+            actions.map(move |action| format!("{kind}:{action}"))
+        })
+    }
+
     /// The actions on a resource type that some role names.
     pub(super) fn named_actions<'a>(
         &'a self,

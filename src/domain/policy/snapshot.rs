@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::cedar::{Asked, Broken, GROUP, ORGANIZATION, Policies, ROLE, Verdict};
-use super::decision::{Assignment, Decision, Levels, Question, Reason, Subject};
+use super::decision::{Assignment, Decision, Levels, Question, Reason, Standing, Subject};
 use super::permission::Level;
 use super::roles::{Role, Roles, with_ancestors};
 use crate::spec::time::Ts;
@@ -145,6 +145,34 @@ impl Snapshot {
             reasons.extend(self.nearest(question, &groups, &lapsed, verdict));
         }
         refused(reasons)
+    }
+
+    /// What a person has whatever they do.
+    #[must_use]
+    pub fn standing(&self, subject: &Subject, now: Ts) -> Standing {
+        let groups = self.groups_of(subject);
+        let through_groups = groups
+            .iter()
+            .filter_map(|name| self.groups.get(*name))
+            .flat_map(|group| &group.assignments);
+        let mut standing = Standing {
+            groups: groups.iter().map(|&name| name.to_owned()).collect(),
+            organizations: subject.organizations.clone(),
+            attributes: subject.attributes.clone(),
+            ..Standing::default()
+        };
+        for assignment in subject.assignments.iter().chain(through_groups) {
+            let ended = assignment.until.is_some_and(|until| until <= now);
+            if ended || assignment.organization.is_some() {
+                continue;
+            }
+            let role = &assignment.role;
+            standing
+                .roles
+                .extend(self.roles.with_ancestors(role).iter().cloned());
+            standing.permissions.extend(self.roles.permissions(role));
+        }
+        standing
     }
 
     /// Every action on a resource type that roles, levels or policies speak of, in the order of their names.

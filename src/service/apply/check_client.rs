@@ -7,7 +7,7 @@ use crate::crypto::secret::PlainToken;
 use crate::domain::client::Client;
 use crate::domain::ids::ClientId;
 use crate::domain::policy::Permission;
-use crate::service::client_secrets;
+use crate::service::{client_secrets, token_claims};
 use crate::spec::auth_method::AuthMethod;
 
 impl Check<'_, '_> {
@@ -38,6 +38,20 @@ impl Check<'_, '_> {
         {
             let problem = format!("{permission:?}: {PERMISSION}");
             self.refuse(Kind::Client, name, "required_permission", problem);
+        }
+        for (field, claims) in [
+            ("access_token_claims", &metadata.access_token_claims),
+            ("id_token_claims", &metadata.id_token_claims),
+            ("userinfo_claims", &metadata.userinfo_claims),
+        ] {
+            for claim in claims.iter().filter(|claim| !token_claims::is_name(claim)) {
+                let names = token_claims::NAMES.join(", ");
+                let problem = format!(
+                    "{claim:?}: expected {names} or {}NAME with a name that tokens do not use",
+                    token_claims::ATTRIBUTE
+                );
+                self.refuse(Kind::Client, name, field, problem);
+            }
         }
         self.text(
             Kind::Client,

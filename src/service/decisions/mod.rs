@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::Services;
 use crate::domain::ids::UserId;
-use crate::domain::policy::{Decision, Object, Question, Reason, Snapshot, Subject};
+use crate::domain::policy::{Decision, Object, Question, Reason, Snapshot, Standing, Subject};
 use crate::domain::user::username_key;
 use crate::spec::time::Ts;
 use crate::store::Store;
@@ -226,6 +226,16 @@ impl Decisions {
         Ok(loaded
             .snapshot
             .decide(&asked.question(&subject, &object, now)))
+    }
+
+    /// What a person has whatever they do; nothing is known of nobody and of the disabled.
+    pub async fn standing(&self, user: UserId, now: Ts) -> Result<Option<Standing>, StoreError> {
+        self.current().await?;
+        let subject = self.subject(&Who::Id(user)).await?;
+        let loaded = self.current().await?;
+        Ok(subject
+            .filter(|subject| subject.enabled && loaded.snapshot.broken().is_empty())
+            .map(|subject| loaded.snapshot.standing(&subject, now)))
     }
 
     /// What was read, not longer ago than [`STALE`]; else it is read now.

@@ -2,9 +2,12 @@
 
 use std::time::{Duration, Instant};
 
+use serde_json::json;
+
 use crate::support::browser::Browser;
 use crate::support::client::{Authentication, Authorization, Client, parameter};
 use crate::support::engines::on_every_engine;
+use crate::support::jwt::Jwt;
 use crate::support::server::{ALICE, Server};
 
 const SHOP: Client = Client {
@@ -88,6 +91,62 @@ on_every_engine! {
         browser.open(&request.url(&server)).await.is_error_page(403);
     }
 
+    async fn a_client_gets_the_claims_that_it_chose_and_no_others(server: Server) {
+        server.apply(DOCUMENT);
+        server.apply(&format!(r#"
+            [[clients]]
+            client_id = "shop"
+            client_name = "Shop"
+            redirect_uris = ["https://shop.example.test/callback"]
+            grant_types = ["authorization_code", "refresh_token"]
+            scope = "openid offline_access orders:read"
+            access_token_claims = ["roles", "permissions", "org_id"]
+            id_token_claims = ["groups", "attributes.department"]
+            userinfo_claims = ["roles", "attributes.missing"]
+
+            [[organizations]]
+            name = "acme"
+
+            [[groups]]
+            name = "germany"
+            roles = ["clerk"]
+
+            [[groups]]
+            name = "berlin"
+            parents = ["germany"]
+
+            [[users]]
+            username = "{}"
+            groups = ["berlin"]
+            organizations = ["acme"]
+            attributes = {{ department = "sales" }}
+        "#, ALICE.0));
+        let tokens = server.signed_in(&SHOP, "openid offline_access").await;
+        let access = Jwt::decode(&tokens.access_token());
+        assert_eq!(access.claims["roles"], json!(["clerk", "customer"]));
+        assert_eq!(access.claims["permissions"], json!(["order:write", "shop:use"]));
+        assert_eq!(access.claims["org_id"], "acme");
+        assert_eq!(access.claims.get("groups"), None);
+        let id = Jwt::decode(&tokens.id_token());
+        assert_eq!((&id.claims["groups"], &id.claims["department"]), (&json!(["berlin", "germany"]), &json!("sales")));
+        assert_eq!(id.claims.get("roles"), None);
+        let userinfo = server.userinfo(&tokens.access_token()).await.succeeded().json();
+        assert_eq!(userinfo["roles"], json!(["clerk", "customer"]));
+        assert_eq!(userinfo.get("missing"), None);
+        let introspected = server.introspect(&tokens.access_token()).await;
+        assert_eq!(introspected["roles"], json!(["clerk", "customer"]));
+
+        // Other clients see none of it, and too much is left out.
+        let other = server.signed_in(&crate::support::client::WEB, "openid").await;
+        assert_eq!(Jwt::decode(&other.access_token()).claims.get("roles"), None);
+        let many: Vec<String> = (0..60).map(|n| format!("\"order:{}{n}\"", "x".repeat(80))).collect();
+        server.apply(&format!("[[roles]]\nname = \"clerk\"\nparents = [\"customer\"]\npermissions = [{}]\n", many.join(", ")));
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        let refreshed = server.refresh(&SHOP, &tokens.refresh_token()).await.succeeded();
+        let access = Jwt::decode(&refreshed.text("access_token"));
+        assert_eq!((access.claims.get("roles"), access.claims.get("permissions")), (None, None));
+    }
+
     async fn who_comes_back_still_has_their_refresh_token(server: Server) {
         server.apply(DOCUMENT);
         give(&server, "[\"customer\"]");
@@ -135,6 +194,20 @@ async fn permissions_that_are_none_are_refused() {
     let server = Server::start(crate::support::engines::Engine::Sqlite);
     let file = server.directory().join("refused.toml");
     for (text, said) in [
+        (
+            DOCUMENT.replace(
+                "required_permission",
+                "id_token_claims = [\"attributes.email\"]\nrequired_permission",
+            ),
+            "id_token_claims",
+        ),
+        (
+            DOCUMENT.replace(
+                "required_permission",
+                "access_token_claims = [\"attributes.sub\"]\nrequired_permission",
+            ),
+            "access_token_claims",
+        ),
         (
             DOCUMENT.replace("\"shop:use\"\n\n[[roles]]", "\"shop\"\n\n[[roles]]"),
             "required_permission",

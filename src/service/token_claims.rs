@@ -1,0 +1,100 @@
+//! What roles, groups and attributes put into tokens, where a client or a resource server chose so.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Map, Value};
+
+use super::Services;
+use crate::domain::ids::UserId;
+use crate::spec::standard_claims::BY_SCOPE;
+use crate::spec::time::Ts;
+use crate::store::error::StoreError;
+
+/// Most bytes that all of these claims have together in one token: a header line has to hold it.
+const MAX_BYTES: usize = 4096;
+
+/// The claims of that kind, apart from attributes.
+pub const NAMES: [&str; 4] = ["roles", "groups", "permissions", "org_id"];
+
+/// What attributes are chosen with.
+pub const ATTRIBUTE: &str = "attributes.";
+
+/// Whether something can be chosen by that name.
+#[must_use]
+pub fn is_name(name: &str) -> bool {
+    // Standard claims are a matter of scope and consent.
+    let standard = |name: &str| BY_SCOPE.iter().any(|(_, claims)| claims.contains(&name));
+    let free = |name: &str| !name.is_empty() && !RESERVED.contains(&name) && !standard(name);
+    NAMES.contains(&name) || name.strip_prefix(ATTRIBUTE).is_some_and(free)
+}
+
+/// What attributes must not replace: the names that mean something in a token of ours already.
+const RESERVED: [&str; 26] = [
+    "iss",
+    "sub",
+    "aud",
+    "exp",
+    "nbf",
+    "iat",
+    "jti",
+    "client_id",
+    "scope",
+    "auth_time",
+    "acr",
+    "amr",
+    "sid",
+    "grant_id",
+    "ver",
+    "nonce",
+    "at_hash",
+    "azp",
+    "active",
+    "token_type",
+    "cnf",
+    "act",
+    "roles",
+    "groups",
+    "permissions",
+    "org_id",
+];
+
+/// The chosen claims of a person, as string arrays where there can be several (RFC 9068 §7.2.1.1). Claims that are
+/// too long together are left out, all of them: half a list of roles would be a lie.
+pub async fn of(
+    services: &Services,
+    user: UserId,
+    chosen: impl Iterator<Item = &str>,
+    now: Ts,
+) -> Result<Map<String, Value>, StoreError> {
+    let chosen: BTreeSet<&str> = chosen.collect();
+    let mut claims = Map::new();
+    if chosen.is_empty() {
+        return Ok(claims);
+    }
+    let Some(standing) = services.decisions.standing(user, now).await? else {
+        return Ok(claims);
+    };
+    for name in chosen {
+        let value: Option<Value> = match name {
+            "roles" => Some(standing.roles.iter().cloned().collect()),
+            "groups" => Some(standing.groups.iter().cloned().collect()),
+            "permissions" => Some(standing.permissions.iter().cloned().collect()),
+            // Of several, none is the one.
+            "org_id" => match standing.organizations.as_slice() {
+                [one] => Some(one.clone().into()),
+                _ => None,
+            },
+            other => other
+                .strip_prefix(ATTRIBUTE)
+                .and_then(|attribute| standing.attributes.get(attribute).cloned()),
+        };
+        let name = name.strip_prefix(ATTRIBUTE).unwrap_or(name);
+        claims.extend(value.map(|value| (name.to_owned(), value)));
+    }
+    let bytes = serde_json::to_vec(&claims).map_or(usize::MAX, |json| json.len());
+    if bytes > MAX_BYTES {
+        tracing::warn!(user.id = %user, bytes, "the roles, groups and attributes of user {user} are longer than {MAX_BYTES} bytes and are left out of the token");
+        return Ok(Map::new());
+    }
+    Ok(claims)
+}
