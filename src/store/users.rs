@@ -151,7 +151,7 @@ impl Tx {
             .bind(now.micros())
             .exec()
             .await?;
-        Ok(())
+        bump_changes(self, FACTS).await
     }
 
     /// Changes what a person is made of.

@@ -29,6 +29,11 @@ pub(crate) const API: Client = Client {
     secret: "api-secret-that-is-long-enough-for-anyone",
     redirect_uri: "",
 };
+pub(crate) const DECIDER: Client = Client {
+    id: "decider",
+    secret: "decider-secret-that-is-long-enough-for-anyone",
+    redirect_uri: "",
+};
 pub(crate) const WEB: Client = Client {
     id: "web",
     secret: "web-secret-that-is-long-enough-for-anyone",
@@ -68,6 +73,18 @@ pub(crate) fn submit(path: &str, cookies: &str, form: &[(&str, &str)]) -> Ask {
         .header("sec-fetch-site", "same-origin")
         .header("sec-fetch-mode", "navigate");
     with_form(request, form)
+}
+
+/// A question to the decision API.
+pub(crate) fn decide(path: &str, body: String) -> Ask {
+    let basic = BASE64_STANDARD.encode(format!("{}:{}", DECIDER.id, DECIDER.secret));
+    Request::builder()
+        .method(Method::POST)
+        .uri(path)
+        .header(AUTHORIZATION, format!("Basic {basic}"))
+        .header(CONTENT_TYPE, "application/json")
+        .body(Full::new(Bytes::from(body)))
+        .expect("a well-formed request")
 }
 
 /// A request of a client that authenticates with `client_secret_basic`.

@@ -15,6 +15,7 @@
 )]
 
 mod asks;
+mod company;
 mod limits;
 mod load;
 mod operations;

@@ -5,6 +5,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use super::asks::{self, Authorization, Client, MODERN, WEB};
+use super::company;
 use super::load::{self, Connection, Length, Operation, Sample};
 use super::operations::{Authorize, Codes, Exchange, InTurn, Rotate, SignIn};
 use super::person::Person;
@@ -34,6 +35,8 @@ pub(crate) enum Scenario {
     CodeEs256,
     /// Sign-ins with a password.
     Logins,
+    /// Decisions about 1000 of 10,000 people, by a role, by a policy, and 100 in one request.
+    Decide,
     /// Tokens while nothing else happens and while many sign in.
     Storm,
 }
@@ -154,6 +157,7 @@ impl Subject {
                 vec![("code exchange, ES256 ID token", exchanged)]
             }
             Scenario::Logins => vec![("password login, 5 requests", self.logins().await)],
+            Scenario::Decide => self.decide().await,
             Scenario::Storm => self.storm().await,
         })
     }
@@ -175,6 +179,38 @@ impl Subject {
         }
         let all = InTurn::on(self.amount.connections, asks, "\"active\":true");
         Ok(self.timed(all).await)
+    }
+
+    async fn decide(&self) -> Vec<Measured> {
+        const ASKED: usize = 1000;
+        let each = |question: fn(usize) -> serde_json::Value| {
+            let asks = (0..ASKED)
+                .map(|person| asks::decide("/access/v1/evaluation", question(person).to_string()));
+            InTurn::on(self.amount.connections, asks.collect(), "\"decision\":true")
+        };
+        let batches = (0..ASKED / 100).map(|batch| {
+            let people = batch * 100..(batch + 1) * 100;
+            let body = serde_json::json!({
+                "evaluations": people.map(company::by_role).collect::<Vec<_>>(),
+            });
+            asks::decide("/access/v1/evaluations", body.to_string())
+        });
+        let batches = InTurn::on(
+            self.amount.connections,
+            batches.collect(),
+            "\"decision\":true",
+        );
+        vec![
+            (
+                "decision, by a role",
+                self.timed(each(company::by_role)).await,
+            ),
+            (
+                "decision, by a policy",
+                self.timed(each(company::by_policy)).await,
+            ),
+            ("100 decisions in one request", self.timed(batches).await),
+        ]
     }
 
     async fn rotate(&mut self, id_token: bool) -> Result<Sample, String> {

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
+use super::company;
 use super::support::postgres::{Cluster, Database};
 use super::support::redis::Redis;
 use super::support::{ports, watchdog};
@@ -69,6 +70,9 @@ impl Site {
                 "\n[[users]]\nusername = \"{user}\"\npassword_hash = \"{password_hash}\"\n\
                  email = \"{user}@example.test\"\nname = \"{user}\"\n"
             );
+        }
+        if !users.is_empty() {
+            document += &company::document();
         }
         let file = site.directory.path().join("fixture.toml");
         fs::write(&file, document).unwrap();

@@ -48,6 +48,8 @@ pub struct Decisions {
     looking: tokio::sync::Mutex<Last>,
     /// When the last look that succeeded began.
     looked: RwLock<Option<Instant>>,
+    /// By the name they sign in with.
+    names: Cache<String, Kept<Option<UserId>>>,
     subjects: Cache<UserId, Kept<Option<Arc<Subject>>>>,
     objects: Cache<(String, String), Kept<Option<Arc<Object>>>>,
 }
@@ -140,6 +142,7 @@ impl Decisions {
             types: RwLock::default(),
             looking: tokio::sync::Mutex::default(),
             looked: RwLock::default(),
+            names: kept(),
             subjects: kept(),
             objects: kept(),
         }
@@ -256,7 +259,7 @@ impl Decisions {
                 let Some(key) = username_key(name) else {
                     return Ok(None);
                 };
-                match self.store.find_user_id(&key).await? {
+                match self.id_of(key).await? {
                     Some(id) => id,
                     None => return Ok(None),
                 }
@@ -276,6 +279,18 @@ impl Decisions {
             value: value.clone(),
         };
         self.subjects.insert(id, kept).await;
+        Ok(value)
+    }
+
+    async fn id_of(&self, key: String) -> Result<Option<UserId>, StoreError> {
+        let facts = self.facts.load(Ordering::Acquire);
+        if let Some(kept) = self.names.get(&key).await
+            && kept.facts == facts
+        {
+            return Ok(kept.value);
+        }
+        let value = self.store.find_user_id(&key).await?;
+        self.names.insert(key, Kept { facts, value }).await;
         Ok(value)
     }
 
