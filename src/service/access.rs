@@ -128,6 +128,6 @@ async fn may(
         context,
         why: false,
     };
-    let decision = services.decisions.decide(&asked, circumstances.now).await?;
+    let decision = Box::pin(services.decisions.decide(&asked, circumstances.now)).await?;
     Ok(decision.allowed)
 }

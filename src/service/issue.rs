@@ -182,13 +182,15 @@ async fn access_token(
 }
 
 /// The audience: the resource servers asked for, else the client's default, else Signet itself. A token of an
-/// OpenID Connect request is good for `/userinfo` too, so Signet stands in its audience.
+/// OpenID Connect request is good for `/userinfo` too, and one that may ask for decisions for that, so Signet stands in
+/// its audience.
 fn audience<'a>(issuer: &'a str, issuance: &Issuance<'a>) -> Audience<'a> {
     let mut audience: Vec<&str> = issuance.resources.iter().map(String::as_str).collect();
     if audience.is_empty() {
         audience.extend(issuance.client.metadata.default_resource.as_deref());
     }
-    if (audience.is_empty() || issuance.scope.is_openid()) && !audience.contains(&issuer) {
+    let own = issuance.scope.is_openid() || issuance.scope.contains(Scope::DECIDE);
+    if (audience.is_empty() || own) && !audience.contains(&issuer) {
         audience.push(issuer);
     }
     match audience.as_slice() {

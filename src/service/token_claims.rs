@@ -71,7 +71,7 @@ pub async fn of(
     if chosen.is_empty() {
         return Ok(claims);
     }
-    let Some(standing) = services.decisions.standing(user, now).await? else {
+    let Some(standing) = Box::pin(services.decisions.standing(user, now)).await? else {
         return Ok(claims);
     };
     for name in chosen {

@@ -111,8 +111,9 @@ async fn asked(visit: &Visit, params: &Params) -> Result<Asked, PageError> {
         session,
     ) {
         let circumstances = Circumstances::of_session(&session, visit.ip, visit.now);
-        if access::may_use(services, &resolved.client, &circumstances).await? {
-            resolved.cut_to(services, &circumstances).await?;
+        if access::may_use(services, &resolved.client, &circumstances).await?
+            && resolved.cut_to(services, &circumstances).await?
+        {
             return Ok(Asked::Ready(Box::new((pending, session, resolved))));
         }
     }

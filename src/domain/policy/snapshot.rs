@@ -1,6 +1,7 @@
 //! The policy tables, compiled: roles, groups and policies as they stood at one moment.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use super::cedar::{Asked, Broken, GROUP, ORGANIZATION, Policies, ROLE, Verdict};
 use super::decision::{Assignment, Decision, Levels, Question, Reason, Standing, Subject};
@@ -38,7 +39,7 @@ pub struct Group {
 pub struct Snapshot {
     roles: Roles,
     groups: BTreeMap<String, CompiledGroup>,
-    policies: Policies,
+    policies: Arc<Policies>,
     broken: Vec<Broken>,
 }
 
@@ -87,8 +88,21 @@ impl Snapshot {
         Self {
             roles,
             groups,
-            policies,
+            policies: Arc::new(policies),
             broken,
+        }
+    }
+
+    /// This one, if its policies can be used; else with those of the one before.
+    #[must_use]
+    pub fn or_policies_of(self, before: &Self) -> Self {
+        if self.broken.is_empty() || !before.broken.is_empty() {
+            return self;
+        }
+        Self {
+            policies: Arc::clone(&before.policies),
+            broken: Vec::new(),
+            ..self
         }
     }
 

@@ -237,6 +237,42 @@ fn the_disabled_may_do_nothing() {
     );
 }
 
+#[test]
+fn what_cannot_be_read_lets_nothing_pass_and_takes_nothing_down() {
+    let mut subject = alice();
+    subject.assignments.push(given("editor"));
+    let document = document("finance");
+    let ask = |snapshot: &Snapshot, action| {
+        snapshot.decide(&Question {
+            subject: &subject,
+            action,
+            object: &document,
+            context: &Map::new(),
+            now: Ts::from_secs(0),
+            why: false,
+        })
+    };
+    let good = Snapshot::compile(written());
+    assert!(ask(&good, "write").allowed);
+    let mut broken = written();
+    broken
+        .policies
+        .insert("new".to_owned(), "forbid(principal".to_owned());
+    let alone = Snapshot::compile(broken.clone());
+    let refused = ask(&alone, "write");
+    assert!(!refused.allowed);
+    assert!(
+        matches!(&refused.reasons[0], Reason::Failed { policy, forbids: true, .. } if policy == "new")
+    );
+
+    // The policies stay as they were; roles go on changing.
+    let kept = Snapshot::compile(broken.clone()).or_policies_of(&good);
+    assert!(ask(&kept, "write").allowed);
+    broken.roles.remove("editor");
+    let kept = Snapshot::compile(broken).or_policies_of(&good);
+    assert!(!ask(&kept, "write").allowed);
+}
+
 const TEXTS: [&str; 6] = [
     r#"permit(principal, action == Action::"read", resource);"#,
     r#"permit(principal in Role::"r1", action, resource);"#,

@@ -90,7 +90,7 @@ async fn answer(
     if let Some(session) = &session {
         let circumstances = Circumstances::of_session(session, ip.0, now);
         may_use = access::may_use(services, &resolved.client, &circumstances).await?;
-        resolved.cut_to(services, &circumstances).await?;
+        may_use &= resolved.cut_to(services, &circumstances).await?;
     }
     let consented = match &session {
         Some(session) if !resolved.client.metadata.first_party => {

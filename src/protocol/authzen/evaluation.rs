@@ -69,6 +69,8 @@ pub(super) async fn several(site: &Site, posed: Posed, now: Ts) -> Result<Value,
             ),
         };
         told_so_far.push(told);
+        // What is kept is decided without waiting; others want their turn.
+        tokio::task::yield_now().await;
         if semantic.stops_at(allowed) {
             break;
         }

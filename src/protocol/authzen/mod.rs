@@ -175,7 +175,10 @@ async fn may_decide(site: &Site, token: &AccessToken, now: Ts) -> Result<bool, O
         resource_type: "signet".to_owned(),
         resource_id: "signet".to_owned(),
         resource_attributes: Map::new(),
-        context: Map::new(),
+        context: Map::from_iter([
+            ("now".to_owned(), now.secs().into()),
+            ("client_id".to_owned(), token.client_id.as_str().into()),
+        ]),
         why: false,
     };
     Ok(site.services.decisions.decide(&asked, now).await?.allowed)

@@ -19,11 +19,9 @@ pub(super) async fn answer(
     // Nothing may fail after the code is used up but what nobody can foresee.
     can_issue(&site.services, client, request.now)?;
     let all = site.services.resources.all().await?;
-    if request.params.find("resource").is_some() {
-        let code = redeem::opened_code(&site.services, code)?;
-        let grant = redeem::peek(&site.services, client, code, request.now).await?;
-        request.resources(&all, &grant.resources)?;
-    }
+    let foreseen = request
+        .foresee(site, &all, || redeem::opened_code(&site.services, code))
+        .await?;
     let grant = redeem::code(
         &site.services,
         client,
@@ -33,16 +31,15 @@ pub(super) async fn answer(
         request.now,
     )
     .await?;
-    let resources = request
-        .granted_resources(site, &all, &grant.resources)
+    let given = request
+        .given(site, &all, &grant, &grant.scope, foreseen)
         .await?;
-    let scope = grant.scope.intersection(&client.scope);
     let issuance = Issuance {
         client,
         grant_type: GrantType::AuthorizationCode,
         basis: Basis::Grant(&grant),
-        scope: &scope,
-        resources: &resources,
+        scope: &given.scope,
+        resources: &given.resources,
         now: request.now,
     };
     Ok(issue(&site.services, issuance).await?)

@@ -2,6 +2,7 @@
 
 mod authorization_code;
 mod client_credentials;
+mod foresee;
 mod refresh_token;
 
 use axum::extract::State;
@@ -110,26 +111,6 @@ impl TokenRequest {
         }
         if resources.is_empty() {
             resources.extend(granted.iter().filter(|granted| is_for(granted)).cloned());
-        }
-        Ok(resources)
-    }
-
-    /// The same for a grant that was just redeemed. Whatever becomes of its resource servers, what was used up must
-    /// give a token: if none of them is left, it is one for Signet itself.
-    async fn granted_resources(
-        &self,
-        site: &Site,
-        all: &[Resource],
-        granted: &[String],
-    ) -> Result<Vec<String>, OAuthError> {
-        let mut resources = self.resources(all, granted)?;
-        if resources.is_empty() && !granted.is_empty() {
-            // Perhaps they are newer than what was read last.
-            let all = site.services.resources.read().await?;
-            resources = self.resources(&all, granted)?;
-        }
-        if resources.is_empty() && !granted.is_empty() {
-            resources.push(site.services.config.issuer.as_str().to_owned());
         }
         Ok(resources)
     }

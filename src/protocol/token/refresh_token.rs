@@ -4,7 +4,6 @@ use super::TokenRequest;
 use crate::domain::grant::Grant;
 use crate::http::error::OAuthError;
 use crate::http::site::Site;
-use crate::service::access::{Circumstances, may_use, permitted};
 use crate::service::issue::{Basis, Issuance, TokenResponse, can_issue, issue};
 use crate::service::redeem;
 use crate::spec::error_code::ErrorCode;
@@ -20,39 +19,23 @@ pub(super) async fn answer(
     // Nothing may fail after the token is used up but what nobody can foresee.
     can_issue(&site.services, client, request.now)?;
     let all = site.services.resources.all().await?;
-    let asks = |name| request.params.find(name).is_some();
-    if asks("scope") || asks("resource") {
-        let token = redeem::opened_refresh_token(&site.services, token)?;
-        let grant = redeem::peek(&site.services, client, token, request.now).await?;
-        scope(request, &grant)?;
-        request.resources(&all, &grant.resources)?;
-    }
-    if client.metadata.required_permission.is_some() {
-        // Looked at first: who may come back later keeps their token.
-        let opened = redeem::opened_refresh_token(&site.services, token)?;
-        let grant = redeem::peek(&site.services, client, opened, request.now).await?;
-        let circumstances = Circumstances::of_grant(&grant, request.now);
-        if !may_use(&site.services, client, &circumstances).await? {
-            return Err(OAuthError::invalid_grant(
-                "the person may not use this client any more",
-            ));
-        }
+    let foreseen = request
+        .foresee(site, &all, || {
+            redeem::opened_refresh_token(&site.services, token)
+        })
+        .await?;
+    if let Some(foreseen) = &foreseen {
+        scope(request, &foreseen.grant)?;
     }
     let grant = redeem::refresh_token(&site.services, client, token, request.now).await?;
     let scope = scope(request, &grant)?;
-    let resources = request
-        .granted_resources(site, &all, &grant.resources)
-        .await?;
-    // What was taken from the client since is not given any more.
-    let scope = scope.intersection(&client.scope);
-    let circumstances = Circumstances::of_grant(&grant, request.now);
-    let scope = permitted(&site.services, &scope, client, &circumstances).await?;
+    let given = request.given(site, &all, &grant, &scope, foreseen).await?;
     let issuance = Issuance {
         client,
         grant_type: GrantType::RefreshToken,
         basis: Basis::Grant(&grant),
-        scope: &scope,
-        resources: &resources,
+        scope: &given.scope,
+        resources: &given.resources,
         now: request.now,
     };
     Ok(issue(&site.services, issuance).await?)

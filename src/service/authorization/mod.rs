@@ -33,15 +33,30 @@ pub struct Resolved {
 }
 
 impl Resolved {
-    /// Cuts the scope down to what this person can give.
+    /// Cuts the request down to what this person can give: the scope, and with it the resource servers of which they
+    /// can give nothing. `false` when none of the resource servers is left, so that nothing can be answered.
     pub async fn cut_to(
         &mut self,
         services: &Services,
         circumstances: &Circumstances,
-    ) -> Result<(), StoreError> {
-        let scope = &self.request.scope;
-        self.request.scope = permitted(services, scope, &self.client, circumstances).await?;
-        Ok(())
+    ) -> Result<bool, StoreError> {
+        let request = &mut self.request;
+        let scope = permitted(services, &request.scope, &self.client, circumstances).await?;
+        if scope == request.scope || request.resources.is_empty() {
+            request.scope = scope;
+            return Ok(true);
+        }
+        let all = services.resources.all().await?;
+        let before = std::mem::replace(&mut request.scope, scope);
+        request.resources.retain(|identifier| {
+            let mut found = all.iter();
+            let found = found.find(|resource| resource.identifier == *identifier);
+            found.is_none_or(|resource| {
+                let some_of = |scope: &Scope| resource.scopes.iter().any(|it| scope.contains(it));
+                !some_of(&before) || some_of(&request.scope)
+            })
+        });
+        Ok(!request.resources.is_empty())
     }
 }
 

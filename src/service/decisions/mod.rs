@@ -7,7 +7,7 @@
 mod search;
 
 use std::collections::BTreeSet;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
@@ -28,6 +28,9 @@ pub use search::Place;
 /// Decisions are not made by what was looked at longer ago.
 const STALE: Duration = Duration::from_secs(3);
 
+/// Reading all the tables takes no longer.
+const READING: Duration = Duration::from_secs(20);
+
 /// Everything is read again after this time, even if nobody said that it changed.
 const KEPT_FOR: Duration = Duration::from_mins(1);
 
@@ -42,6 +45,8 @@ pub struct Decisions {
     store: Store,
     current: RwLock<Option<Arc<Loaded>>>,
     facts: AtomicI64,
+    /// How often a person or a resource was read.
+    read: AtomicU64,
     /// The types of the resources of which something is written down; of others nothing need be read.
     types: RwLock<Arc<BTreeSet<String>>>,
     /// One looks at a time.
@@ -61,10 +66,10 @@ struct Loaded {
 /// What was looked at last, and when.
 #[derive(Default)]
 struct Last {
-    looked: Option<Instant>,
+    /// When the last look began, and what came of it.
+    look: Option<(Instant, Result<(), StoreError>)>,
     version: Option<i64>,
     facts: Option<i64>,
-    read: Option<Instant>,
 }
 
 #[derive(Clone)]
@@ -112,6 +117,29 @@ impl Who {
 }
 
 impl Asked {
+    /// The resource as the store knows it, over what whoever asks says of it.
+    fn object(&self, stored: Option<Arc<Object>>) -> Arc<Object> {
+        let mut attributes = self.resource_attributes.clone();
+        let mut organization = attributes
+            .get("organization")
+            .and_then(Value::as_str)
+            .map(str::to_owned);
+        if let Some(stored) = stored {
+            if self.resource_attributes.is_empty() {
+                return stored;
+            }
+            attributes.remove("organization");
+            attributes.extend(stored.attributes.clone());
+            organization.clone_from(&stored.organization);
+        }
+        Arc::new(Object {
+            kind: self.resource_type.clone(),
+            id: self.resource_id.clone(),
+            organization,
+            attributes,
+        })
+    }
+
     fn question<'a>(&'a self, subject: &'a Subject, object: &'a Object, now: Ts) -> Question<'a> {
         Question {
             subject,
@@ -139,6 +167,7 @@ impl Decisions {
             store,
             current: RwLock::default(),
             facts: AtomicI64::new(0),
+            read: AtomicU64::new(0),
             types: RwLock::default(),
             looking: tokio::sync::Mutex::default(),
             looked: RwLock::default(),
@@ -148,38 +177,46 @@ impl Decisions {
         }
     }
 
-    /// Takes over what was changed since the last look. If that fails, what was there goes on deciding, for
-    /// [`STALE`].
+    /// Takes over what was changed until now. If that fails, what was there goes on deciding, for [`STALE`].
+    ///
+    /// Whoever waits for a look that began after they asked is answered by it, whether it succeeded or failed.
     pub async fn refresh(&self) -> Result<(), StoreError> {
-        let began = Instant::now();
-        let mut last = self.looking.lock().await;
-        if last.looked.is_some_and(|looked| looked >= began) {
-            // Somebody else looked while this one waited.
-            return Ok(());
+        let asked = Instant::now();
+        let slow = || StoreError::Unavailable("reading the policies takes too long".to_owned());
+        let looking = tokio::time::timeout(STALE, self.looking.lock()).await;
+        let mut last = looking.map_err(|_| slow())?;
+        if let Some((began, outcome)) = &last.look
+            && *began >= asked
+        {
+            return outcome.clone();
         }
-        let looking = tokio::time::timeout(STALE, self.look(&mut last));
-        looking.await.map_err(|_| {
-            StoreError::Unavailable("reading the policies takes too long".to_owned())
-        })??;
-        last.looked = Some(began);
-        *self.looked.write().unwrap_or_else(PoisonError::into_inner) = Some(began);
-        Ok(())
+        let began = Instant::now();
+        let outcome = self.look(&mut last).await;
+        if outcome.is_ok() {
+            *self.looked.write().unwrap_or_else(PoisonError::into_inner) = Some(began);
+        }
+        last.look = Some((began, outcome.clone()));
+        outcome
     }
 
     async fn look(&self, last: &mut Last) -> Result<(), StoreError> {
-        let versions = self.store.policy_versions().await?;
-        let recent = last.read.is_some_and(|read| read.elapsed() < KEPT_FOR);
-        if last.version != Some(versions.policy) || !recent {
-            let (version, written) = self.store.read_policy().await?;
+        let slow = || StoreError::Unavailable("reading the policies takes too long".to_owned());
+        let versions = tokio::time::timeout(STALE, self.store.policy_versions());
+        let versions = versions.await.map_err(|_| slow())??;
+        if last.version != Some(versions.policy) {
+            // However long it takes to compile them, they are compiled once.
+            let reading = tokio::time::timeout(READING, self.store.read_policy());
+            let (version, written) = reading.await.map_err(|_| slow())??;
             let compiling = tokio::task::spawn_blocking(|| Snapshot::compile(written));
             let snapshot = compiling.await.map_err(|_| {
                 StoreError::Unavailable("the policies could not be compiled".to_owned())
             })?;
             self.take_over(version, snapshot);
-            (last.version, last.read) = (Some(version), Some(Instant::now()));
+            last.version = Some(version);
         }
-        if last.facts != Some(versions.facts) || !recent {
-            let types = Arc::new(self.store.list_object_types().await?);
+        if last.facts != Some(versions.facts) {
+            let types = tokio::time::timeout(STALE, self.store.list_object_types());
+            let types = Arc::new(types.await.map_err(|_| slow())??);
             *self.types.write().unwrap_or_else(PoisonError::into_inner) = types;
             last.facts = Some(versions.facts);
         }
@@ -188,23 +225,28 @@ impl Decisions {
         Ok(())
     }
 
-    /// A snapshot that cannot be used whole does not take down the one that decides. Without one it is taken, and
-    /// refuses everything.
+    /// Makes the next look read everything again, even if nobody said that it changed.
+    async fn forget(&self) {
+        let mut last = self.looking.lock().await;
+        (last.version, last.facts) = (None, None);
+    }
+
+    /// A policy that cannot be used does not take down those that decide: they stay, with the new roles and groups.
+    /// Without any there is nothing to keep, and everything is refused.
     fn take_over(&self, version: i64, snapshot: Snapshot) {
         for broken in snapshot.broken() {
             tracing::error!(policy.id = %broken.id, "policy {} cannot be used: {}; no change of any policy counts until it is repaired", broken.id, broken.problem);
         }
         let mut current = self.current.write().unwrap_or_else(PoisonError::into_inner);
-        let works = current
-            .as_ref()
-            .is_some_and(|current| current.snapshot.broken().is_empty());
-        if snapshot.broken().is_empty() || !works {
-            tracing::debug!(
-                version,
-                "decisions are made by version {version} of the policies"
-            );
-            *current = Some(Arc::new(Loaded { snapshot }));
-        }
+        let snapshot = match current.as_ref() {
+            Some(loaded) => snapshot.or_policies_of(&loaded.snapshot),
+            None => snapshot,
+        };
+        tracing::debug!(
+            version,
+            "decisions are made by version {version} of the policies"
+        );
+        *current = Some(Arc::new(Loaded { snapshot }));
     }
 
     fn loaded(&self) -> Option<Arc<Loaded>> {
@@ -217,14 +259,17 @@ impl Decisions {
     /// The one decision.
     pub async fn decide(&self, asked: &Asked, now: Ts) -> Result<Decision, StoreError> {
         self.current().await?;
+        let read = self.read.load(Ordering::Acquire);
         let Some(subject) = self.subject(&asked.subject).await? else {
             return Ok(Decision {
                 allowed: false,
                 reasons: vec![Reason::UnknownSubject],
             });
         };
+        // Whatever was read just now is judged by policies, and beside facts, that are no older.
+        let read = self.refresh_if_read_since(read).await?;
         let object = self.object(asked).await?;
-        // Taken last: whatever was read just now is judged by policies that are no older.
+        self.refresh_if_read_since(read).await?;
         let loaded = self.current().await?;
         Ok(loaded
             .snapshot
@@ -234,11 +279,22 @@ impl Decisions {
     /// What a person has whatever they do; nothing is known of nobody and of the disabled.
     pub async fn standing(&self, user: UserId, now: Ts) -> Result<Option<Standing>, StoreError> {
         self.current().await?;
+        let read = self.read.load(Ordering::Acquire);
         let subject = self.subject(&Who::Id(user)).await?;
+        self.refresh_if_read_since(read).await?;
         let loaded = self.current().await?;
         Ok(subject
             .filter(|subject| subject.enabled && loaded.snapshot.broken().is_empty())
             .map(|subject| loaded.snapshot.standing(&subject, now)))
+    }
+
+    /// Looks for changes if a person or a resource was read since the counter stood there.
+    async fn refresh_if_read_since(&self, read: u64) -> Result<u64, StoreError> {
+        let now = self.read.load(Ordering::Acquire);
+        if now != read {
+            self.refresh().await?;
+        }
+        Ok(now)
     }
 
     /// What was read, not longer ago than [`STALE`]; else it is read now.
@@ -273,7 +329,7 @@ impl Decisions {
             return Ok(kept.value);
         }
         let value = self.store.find_subject(id).await?.map(Arc::new);
-        self.refresh().await?;
+        self.read.fetch_add(1, Ordering::AcqRel);
         let kept = Kept {
             facts,
             value: value.clone(),
@@ -307,7 +363,7 @@ impl Decisions {
             return Ok(kept.value);
         }
         let value = self.store.find_object(kind, id).await?.map(Arc::new);
-        self.refresh().await?;
+        self.read.fetch_add(1, Ordering::AcqRel);
         let kept = Kept {
             facts,
             value: value.clone(),
@@ -316,38 +372,25 @@ impl Decisions {
         Ok(value)
     }
 
-    /// The resource as the store knows it, over what whoever asks says of it.
+    /// The resource, and policies that are no older than what is known of it.
     async fn object(&self, asked: &Asked) -> Result<Arc<Object>, StoreError> {
         let stored = self
             .stored_object(&asked.resource_type, &asked.resource_id)
             .await?;
-        let mut attributes = asked.resource_attributes.clone();
-        let mut organization = attributes
-            .get("organization")
-            .and_then(Value::as_str)
-            .map(str::to_owned);
-        if let Some(stored) = stored {
-            if asked.resource_attributes.is_empty() {
-                return Ok(stored);
-            }
-            attributes.remove("organization");
-            attributes.extend(stored.attributes.clone());
-            organization.clone_from(&stored.organization);
-        }
-        Ok(Arc::new(Object {
-            kind: asked.resource_type.clone(),
-            id: asked.resource_id.clone(),
-            organization,
-            attributes,
-        }))
+        Ok(asked.object(stored))
     }
 }
 
 /// Looks for changes until `stop`.
 pub(super) async fn keep_fresh(services: Arc<Services>, stop: CancellationToken) {
+    let mut forgotten = Instant::now();
     loop {
+        if forgotten.elapsed() > KEPT_FOR {
+            services.decisions.forget().await;
+            forgotten = Instant::now();
+        }
         if let Err(error) = services.decisions.refresh().await {
-            tracing::warn!(%error, "decisions go on by the policies as they were read last");
+            tracing::warn!(%error, "decisions go on by the policies as they were read last, for a few seconds");
         }
         tokio::select! {
             () = stop.cancelled() => return,

@@ -52,6 +52,10 @@ impl Decisions {
             let page = self.store.list_subjects(after, PAGE).await?;
             let last = page.len() < PAGE_LEN;
             for subject in page {
+                if looked_at % 50 == 0 {
+                    // Deciding does not wait; others want their turn.
+                    tokio::task::yield_now().await;
+                }
                 looked_at += 1;
                 after = Some(subject.id);
                 if loaded
@@ -103,7 +107,9 @@ impl Decisions {
         if complete {
             let ids = loaded.snapshot.levelled(&subject, kind).into_iter();
             let left = ids.filter(|id| levels_after.as_ref().is_none_or(|after| id > after));
-            candidates.extend(left.map(Place::Level));
+            let before = candidates.len();
+            candidates.extend(left.take(LOOKED_AT).map(Place::Level));
+            complete = candidates.len() - before < LOOKED_AT;
         }
         let mut found = Vec::new();
         for place in &candidates {
@@ -111,9 +117,9 @@ impl Decisions {
                 resource_id: place.id().to_owned(),
                 ..asked.clone()
             };
-            let object = self.object(&asked).await?;
-            let told_before = matches!(place, Place::Level(_))
-                && self.stored_object(kind, place.id()).await?.is_some();
+            let stored = self.stored_object(kind, place.id()).await?;
+            let told_before = matches!(place, Place::Level(_)) && stored.is_some();
+            let object = asked.object(stored);
             let question = asked.question(&subject, &object, now);
             if !told_before && loaded.snapshot.decide(&question).allowed {
                 found.push(place.id().to_owned());

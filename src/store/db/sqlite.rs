@@ -46,7 +46,10 @@ pub(super) async fn open(path: &str) -> Result<(SqlitePool, Writer, Probe), Stor
     let for_reading = options.read_only(true);
 
     let mut connection = connect_writer(&for_writing).await?;
-    let index = proven_index(&path, &mut connection).await?;
+    // Without the index every check asks SQLite, which is slower and as right.
+    let index = proven_index(&path, &mut connection)
+        .await
+        .unwrap_or_default();
     let writer = Writer::spawn(connection, for_writing);
     let readers = SqlitePoolOptions::new()
         .max_connections(READERS)

@@ -147,6 +147,38 @@ on_every_engine! {
         assert_eq!((access.claims.get("roles"), access.claims.get("permissions")), (None, None));
     }
 
+    async fn a_resource_server_of_which_nothing_may_be_given_is_not_reached(server: Server) {
+        server.apply(DOCUMENT);
+        give(&server, "[\"customer\"]");
+        tokio::time::sleep(Duration::from_millis(2100)).await;
+        let resource = "https://api.example.test";
+        let browser = Browser::new(&server);
+        let only = Authorization::of(&SHOP, "openid orders:write").with("resource", resource);
+        let login = browser.open(&only.url(&server)).await;
+        let refused = browser.submit(&login, "login-submit", &[("username", ALICE.0), ("password", ALICE.1)]).await;
+        refused.is_error_page(403);
+        let some = Authorization::of(&SHOP, "openid orders:read orders:write").with("resource", resource);
+        let consent = browser.open(&some.url(&server)).await;
+        let callback = browser.submit(&consent, "consent-allow", &[]).await.left_to();
+        let tokens = server.redeem(&SHOP, &some, &parameter(&callback, "code").unwrap()).await.succeeded();
+        assert_eq!(tokens.text("scope"), "openid orders:read");
+    }
+
+    async fn who_loses_the_permission_before_the_code_is_exchanged_gets_nothing(server: Server) {
+        server.apply(DOCUMENT);
+        give(&server, "[\"customer\"]");
+        let request = Authorization::of(&SHOP, "openid");
+        let callback = Browser::new(&server).sign_in_and_authorize(&request.url(&server), ALICE).await;
+        give(&server, "[]");
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        let code = parameter(&callback, "code").unwrap();
+        server.redeem(&SHOP, &request, &code).await.failed(400, "invalid_grant");
+        // It was not used up: whoever gets the permission back in time may go on.
+        give(&server, "[\"customer\"]");
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        server.redeem(&SHOP, &request, &code).await.succeeded();
+    }
+
     async fn who_comes_back_still_has_their_refresh_token(server: Server) {
         server.apply(DOCUMENT);
         give(&server, "[\"customer\"]");

@@ -101,6 +101,7 @@ fn a_mistake_is_located() {
         "permit(principal, action);",
         "allow(principal, action, resource);",
         "permit(principal == ?principal, action, resource);",
+        r#"forbid(principal, action == Shop::Action::"read", resource);"#,
     ] {
         assert!(check_text(broken).is_err(), "{broken}");
     }

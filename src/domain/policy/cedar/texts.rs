@@ -3,8 +3,10 @@
 use std::fmt;
 use std::str::FromStr as _;
 
-use cedar_policy::{ParseErrors, Policy, PolicySet};
+use cedar_policy::{ActionConstraint, EntityUid, ParseErrors, Policy, PolicySet};
 use miette::Diagnostic as _;
+
+use super::ACTION;
 
 /// Longest text of a policy, in bytes.
 const MAX_TEXT: usize = 16 * 1024;
@@ -96,12 +98,31 @@ pub(super) fn parse(cedar: &str) -> Result<Vec<Policy>, Problem> {
             "expected permit(…) or forbid(…)",
         ));
     }
+    if policies
+        .iter()
+        .any(|policy| !names_actions(&policy.action_constraint()))
+    {
+        return Err(whole(
+            "an action has another type than Action, so that the policy would never apply",
+            "write Action::\"read\"",
+        ));
+    }
     // In the order in which they are written: policy0, policy1, …
     policies.sort_by_key(|policy| {
         let id = policy.id().to_string();
         (id.len(), id)
     });
     Ok(policies)
+}
+
+/// Whether every action that a policy names can be asked about.
+fn names_actions(constraint: &ActionConstraint) -> bool {
+    let is_action = |uid: &EntityUid| uid.type_name().to_string() == ACTION;
+    match constraint {
+        ActionConstraint::Any => true,
+        ActionConstraint::Eq(one) => is_action(one),
+        ActionConstraint::In(several) => several.iter().all(is_action),
+    }
 }
 
 fn is_tangled(cedar: &str) -> bool {

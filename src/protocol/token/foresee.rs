@@ -1,0 +1,113 @@
+//! What can be known to be wrong is found before a code or refresh token is used up.
+
+use super::TokenRequest;
+use crate::crypto::credential::Credential;
+use crate::domain::client::DEFAULT_SCOPE;
+use crate::domain::grant::Grant;
+use crate::domain::resource::Resource;
+use crate::http::error::OAuthError;
+use crate::http::site::Site;
+use crate::service::access::{Circumstances, may_use, permitted};
+use crate::service::redeem::{self, RedeemError};
+use crate::spec::scope::Scope;
+
+/// A grant as it stands before it is redeemed.
+pub(super) struct Foreseen {
+    pub(super) grant: Grant,
+    /// What of its scope the person can give now, where that had to be asked.
+    permitted: Option<Scope>,
+}
+
+/// What a token is made of.
+pub(super) struct Given {
+    pub(super) scope: Scope,
+    pub(super) resources: Vec<String>,
+}
+
+impl TokenRequest {
+    /// Looks at the grant of a credential, if anything about it could be wrong.
+    pub(super) async fn foresee(
+        &self,
+        site: &Site,
+        all: &[Resource],
+        credential: impl FnOnce() -> Result<Credential, RedeemError>,
+    ) -> Result<Option<Foreseen>, OAuthError> {
+        let client = self.client.client();
+        let metadata = &client.metadata;
+        let guarded = metadata.required_permission.is_some()
+            || all.iter().any(|resource| {
+                let mut scopes = resource.scope_permissions.keys();
+                scopes.any(|scope| client.scope.contains(scope))
+            });
+        let chosen =
+            !(metadata.access_token_claims.is_empty() && metadata.id_token_claims.is_empty());
+        let asks = |name| self.params.find(name).is_some();
+        if !guarded && !chosen && !asks("scope") && !asks("resource") {
+            return Ok(None);
+        }
+        let looking = self.look(site, all, credential()?, guarded, chosen);
+        Box::pin(looking).await.map(Some)
+    }
+
+    async fn look(
+        &self,
+        site: &Site,
+        all: &[Resource],
+        credential: Credential,
+        guarded: bool,
+        chosen: bool,
+    ) -> Result<Foreseen, OAuthError> {
+        let (services, client) = (&site.services, self.client.client());
+        let grant = redeem::peek(services, client, credential, self.now).await?;
+        self.resources(all, &grant.resources)?;
+        if chosen {
+            services.decisions.standing(grant.user_id, self.now).await?;
+        }
+        if !guarded {
+            let permitted = None;
+            return Ok(Foreseen { grant, permitted });
+        }
+        let circumstances = Circumstances::of_grant(&grant, self.now);
+        if !may_use(services, client, &circumstances).await? {
+            return Err(OAuthError::invalid_grant(
+                "the person may not use this client any more",
+            ));
+        }
+        let permitted = permitted(services, &grant.scope, client, &circumstances).await?;
+        Ok(Foreseen {
+            grant,
+            permitted: Some(permitted),
+        })
+    }
+
+    /// What the token of a grant that was just redeemed is made of; nothing can fail any more. What was taken from
+    /// the client or the person since is not given. If none of the grant's resource servers is left, the token is one
+    /// for Signet itself, with what means something there.
+    pub(super) async fn given(
+        &self,
+        site: &Site,
+        all: &[Resource],
+        grant: &Grant,
+        scope: &Scope,
+        foreseen: Option<Foreseen>,
+    ) -> Result<Given, OAuthError> {
+        let mut scope = scope.intersection(&self.client.client().scope);
+        if let Some(permitted) = foreseen.and_then(|foreseen| foreseen.permitted) {
+            scope = scope.intersection(&permitted);
+        }
+        let mut resources = self.resources(all, &grant.resources)?;
+        if resources.is_empty()
+            && !grant.resources.is_empty()
+            && let Ok(all) = Box::pin(site.services.resources.read()).await
+        {
+            // Perhaps they are newer than what was read last.
+            resources = self.resources(&all, &grant.resources)?;
+        }
+        if resources.is_empty() && !grant.resources.is_empty() {
+            let own: Scope = DEFAULT_SCOPE.split(' ').collect();
+            scope = scope.intersection(&own);
+            resources.push(site.services.config.issuer.as_str().to_owned());
+        }
+        Ok(Given { scope, resources })
+    }
+}
