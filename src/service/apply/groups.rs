@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::check::Checked;
-use super::{ApplyError, Kind, Outcome, Work, differing};
+use super::{ApplyError, Kind, Outcome, Work, different, differing};
 use crate::domain::policy::ResourceName;
 
 pub(super) async fn organizations(
@@ -64,11 +64,7 @@ pub(super) async fn groups(work: &mut Work, checked: &Checked<'_>) -> Result<(),
             ("roles", stored.roles != group.roles),
             ("levels", stored.levels != group.levels),
         ];
-        let changed: Vec<String> = differences
-            .iter()
-            .filter(|(_, differs)| *differs)
-            .map(|(field, _)| (*field).to_owned())
-            .collect();
+        let changed = different(&differences);
         if changed.iter().any(|field| field != "description") {
             work.tx.replace_group_contents(name, group).await?;
         }

@@ -317,6 +317,12 @@ async fn publish(services: &Services, revoked: &[Revoked], until: Ts) -> Result<
     services.revocations.publish_change(TOPIC).await
 }
 
+/// The names of the fields that differ.
+fn different(fields: &[(&str, bool)]) -> Vec<String> {
+    let differing = fields.iter().filter(|(_, differs)| *differs);
+    differing.map(|(field, _)| (*field).to_owned()).collect()
+}
+
 /// The names of the members in which two objects differ.
 fn differing(was: &Map<String, Value>, is: &Map<String, Value>) -> Vec<String> {
     let names: BTreeSet<&String> = was.keys().chain(is.keys()).collect();

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::check::Checked;
-use super::{ApplyError, Kind, Outcome, Work};
+use super::{ApplyError, Kind, Outcome, Work, different};
 
 pub(super) async fn apply(work: &mut Work, checked: &Checked<'_>) -> Result<(), ApplyError> {
     let stored = work.tx.list_policies().await?;
@@ -20,11 +20,7 @@ pub(super) async fn apply(work: &mut Work, checked: &Checked<'_>) -> Result<(), 
             ("description", stored.description != policy.description),
             ("enabled", stored.enabled != policy.enabled),
         ];
-        let changed: Vec<String> = differences
-            .iter()
-            .filter(|(_, differs)| *differs)
-            .map(|(field, _)| (*field).to_owned())
-            .collect();
+        let changed = different(&differences);
         if !changed.is_empty() {
             work.tx.save_policy(&desired.id, policy).await?;
         }

@@ -1,7 +1,7 @@
 //! Roles.
 
 use super::check::Checked;
-use super::{ADMIN_ROLE, ApplyError, Kind, Known, Outcome, Work};
+use super::{ADMIN_ROLE, ApplyError, Kind, Known, Outcome, Work, different};
 
 pub(super) async fn apply(
     work: &mut Work,
@@ -26,11 +26,7 @@ pub(super) async fn apply(
             ("parents", stored.parents != role.parents),
             ("permissions", stored.permissions != role.permissions),
         ];
-        let changed: Vec<String> = differences
-            .iter()
-            .filter(|(_, differs)| *differs)
-            .map(|(field, _)| (*field).to_owned())
-            .collect();
+        let changed = different(&differences);
         if stored.parents != role.parents || stored.permissions != role.permissions {
             work.tx.replace_role_contents(name, role).await?;
         }

@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::check::{Checked, CheckedUser};
 use super::passwords::Prepared;
 use super::{
-    ApplyError, DesiredPassword, DesiredUser, Kind, Outcome, Revoked, Work, differing, object,
+    ApplyError, DesiredPassword, DesiredUser, Kind, Outcome, Revoked, Work, different, differing,
+    object,
 };
 use crate::crypto::digest::sha256_b64;
 use crate::crypto::random;
@@ -136,8 +137,7 @@ async fn change(
             ("organizations", had.organizations != wanted.organizations),
             ("levels", had.levels != wanted.levels),
         ];
-        let different = differences.iter().filter(|(_, differs)| *differs);
-        let fields: Vec<String> = different.map(|(field, _)| (*field).to_owned()).collect();
+        let fields = different(&differences);
         if !fields.is_empty() {
             work.tx.replace_memberships(was.id, &wanted).await?;
         }
@@ -252,11 +252,7 @@ fn changed_fields(was: &User, is: &UserFields) -> Vec<String> {
         ("email_verified", was.email_verified != is.email_verified),
         ("attributes", was.attributes != is.attributes),
     ];
-    let mut changed: Vec<String> = differences
-        .iter()
-        .filter(|(_, differs)| *differs)
-        .map(|(field, _)| (*field).to_owned())
-        .collect();
+    let mut changed = different(&differences);
     changed.extend(differing(&object(&was.claims), &object(&is.claims)));
     changed
 }

@@ -43,7 +43,7 @@ const KEPT: u64 = 20_000;
 /// The tables, ready to decide by.
 pub struct Decisions {
     store: Store,
-    current: RwLock<Option<Arc<Loaded>>>,
+    current: RwLock<Option<Arc<Snapshot>>>,
     facts: AtomicI64,
     /// How often a person or a resource was read.
     read: AtomicU64,
@@ -57,10 +57,6 @@ pub struct Decisions {
     names: Cache<String, Kept<Option<UserId>>>,
     subjects: Cache<UserId, Kept<Option<Arc<Subject>>>>,
     objects: Cache<(String, String), Kept<Option<Arc<Object>>>>,
-}
-
-struct Loaded {
-    snapshot: Snapshot,
 }
 
 /// What was looked at last, and when.
@@ -239,17 +235,17 @@ impl Decisions {
         }
         let mut current = self.current.write().unwrap_or_else(PoisonError::into_inner);
         let snapshot = match current.as_ref() {
-            Some(loaded) => snapshot.or_policies_of(&loaded.snapshot),
+            Some(before) => snapshot.or_policies_of(before),
             None => snapshot,
         };
         tracing::debug!(
             version,
             "decisions are made by version {version} of the policies"
         );
-        *current = Some(Arc::new(Loaded { snapshot }));
+        *current = Some(Arc::new(snapshot));
     }
 
-    fn loaded(&self) -> Option<Arc<Loaded>> {
+    fn loaded(&self) -> Option<Arc<Snapshot>> {
         self.current
             .read()
             .unwrap_or_else(PoisonError::into_inner)
@@ -271,9 +267,7 @@ impl Decisions {
         let object = self.object(asked).await?;
         self.refresh_if_read_since(read).await?;
         let loaded = self.current().await?;
-        Ok(loaded
-            .snapshot
-            .decide(&asked.question(&subject, &object, now)))
+        Ok(loaded.decide(&asked.question(&subject, &object, now)))
     }
 
     /// What a person has whatever they do; nothing is known of nobody and of the disabled.
@@ -284,8 +278,8 @@ impl Decisions {
         self.refresh_if_read_since(read).await?;
         let loaded = self.current().await?;
         Ok(subject
-            .filter(|subject| subject.enabled && loaded.snapshot.broken().is_empty())
-            .map(|subject| loaded.snapshot.standing(&subject, now)))
+            .filter(|subject| subject.enabled && loaded.broken().is_empty())
+            .map(|subject| loaded.standing(&subject, now)))
     }
 
     /// Looks for changes if a person or a resource was read since the counter stood there.
@@ -298,7 +292,7 @@ impl Decisions {
     }
 
     /// What was read, not longer ago than [`STALE`]; else it is read now.
-    async fn current(&self) -> Result<Arc<Loaded>, StoreError> {
+    async fn current(&self) -> Result<Arc<Snapshot>, StoreError> {
         let looked = *self.looked.read().unwrap_or_else(PoisonError::into_inner);
         if looked.is_none_or(|looked| looked.elapsed() > STALE) {
             self.refresh().await?;

@@ -59,7 +59,6 @@ impl Decisions {
                 looked_at += 1;
                 after = Some(subject.id);
                 if loaded
-                    .snapshot
                     .decide(&asked.question(&subject, &object, now))
                     .allowed
                 {
@@ -105,7 +104,7 @@ impl Decisions {
             }
         };
         if complete {
-            let ids = loaded.snapshot.levelled(&subject, kind).into_iter();
+            let ids = loaded.levelled(&subject, kind).into_iter();
             let left = ids.filter(|id| levels_after.as_ref().is_none_or(|after| id > after));
             let before = candidates.len();
             candidates.extend(left.take(LOOKED_AT).map(Place::Level));
@@ -121,7 +120,7 @@ impl Decisions {
             let told_before = matches!(place, Place::Level(_)) && stored.is_some();
             let object = asked.object(stored);
             let question = asked.question(&subject, &object, now);
-            if !told_before && loaded.snapshot.decide(&question).allowed {
+            if !told_before && loaded.decide(&question).allowed {
                 found.push(place.id().to_owned());
                 if found.len() == limit {
                     return Ok((found, Some(place.clone())));
@@ -141,12 +140,12 @@ impl Decisions {
         };
         let object = self.object(asked).await?;
         let mut actions: Vec<String> = Vec::new();
-        for action in loaded.snapshot.named_actions(&asked.resource_type) {
+        for action in loaded.named_actions(&asked.resource_type) {
             let question = Question {
                 action: &action,
                 ..asked.question(&subject, &object, now)
             };
-            if loaded.snapshot.decide(&question).allowed {
+            if loaded.decide(&question).allowed {
                 actions.push(action);
             }
         }
