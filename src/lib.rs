@@ -2,6 +2,7 @@
 //!
 //! `src/README.md` is the map: what each room is for and what may import what.
 
+pub mod admin;
 pub mod app;
 pub mod cli;
 pub mod config;

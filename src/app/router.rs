@@ -6,6 +6,7 @@ use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 
+use crate::admin;
 use crate::http::cors;
 use crate::http::error::OAuthError;
 use crate::http::site::Site;
@@ -65,7 +66,9 @@ pub fn routes(site: Site, options: Options) -> Router {
         .merge(playground)
         .fallback(drawn::not_found)
         .layer(from_fn_with_state(site.clone(), drawn::draw));
+    let (api, _) = admin::routes(&site);
     Router::new()
+        .merge(api)
         .merge(shared)
         .merge(protocol)
         .merge(pages)

@@ -66,6 +66,7 @@ pub async fn run(
         dry_run: args.dry_run,
         prune: args.prune,
         only_new: false,
+        uncounted: false,
     };
     let applied = apply(services, &document.desired, options, services.clock.now()).await;
     let report = applied.map_err(|error| {

@@ -291,6 +291,7 @@ impl Words<'_> {
             password,
             email: entry.email,
             email_verified: entry.email_verified,
+            all_claims: false,
             claims: StandardClaims {
                 name: entry.name,
                 given_name: entry.given_name,

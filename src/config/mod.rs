@@ -21,7 +21,7 @@ use ipnet::IpNet;
 pub use issuer::Issuer;
 pub use keys::{KEYS, KeyDoc};
 pub use load::{ConfigError, Setting};
-pub use parse::HostPattern;
+pub use parse::{HostPattern, nearest};
 pub use secret::Secret;
 pub use source::Source;
 

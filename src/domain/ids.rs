@@ -2,15 +2,25 @@
 
 use std::fmt;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
+
+/// How these names are written, for descriptions of the API.
+#[derive(JsonSchema)]
+#[schemars(transparent, inline)]
+struct UuidText(
+    #[schemars(extend("format" = "uuid"))]
+    #[expect(dead_code, reason = "only its schema is used")]
+    String,
+);
 
 macro_rules! uuid_id {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
         #[serde(transparent)]
-        pub struct $name(pub Uuid);
+        pub struct $name(#[schemars(with = "UuidText")] pub Uuid);
 
         impl $name {
             /// The name made of 16 random bytes, which whoever calls has drawn.

@@ -2,6 +2,7 @@
 //! the accept loop.
 
 mod activity;
+pub mod bearer;
 pub mod browser;
 pub mod client_ip;
 pub mod cookies;

@@ -11,7 +11,6 @@ pub mod revoke;
 pub mod token;
 pub mod userinfo;
 
-use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Response};
 
 use crate::http::error::OAuthError;
@@ -60,24 +59,5 @@ impl IntoResponse for FormError {
 impl From<OAuthError> for FormError {
     fn from(error: OAuthError) -> Self {
         Self::OAuth(error)
-    }
-}
-
-/// The token of `Authorization: Bearer` (RFC 6750 §2.1). A header of another scheme, or without a token, carries
-/// none; two headers are an error.
-fn bearer(headers: &HeaderMap) -> Result<Option<&str>, ()> {
-    let mut values = headers.get_all(axum::http::header::AUTHORIZATION).iter();
-    match (values.next(), values.next()) {
-        (None, _) => Ok(None),
-        (Some(value), None) => {
-            let (scheme, token) = value
-                .to_str()
-                .map_err(|_| ())?
-                .split_once(' ')
-                .unwrap_or_default();
-            let token = token.trim_matches(' ');
-            Ok((scheme.eq_ignore_ascii_case("bearer") && !token.is_empty()).then_some(token))
-        }
-        (Some(_), Some(_)) => Err(()),
     }
 }

@@ -6,8 +6,9 @@ use axum::http::{HeaderMap, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Map, Value, json};
 
-use super::{bearer, form};
+use super::form;
 use crate::domain::user::User;
+use crate::http::bearer::bearer;
 use crate::http::error::{OAuthError, plain};
 use crate::http::headers::json_no_store;
 use crate::http::limits::{BodyError, FormBody};
@@ -143,7 +144,7 @@ fn presented<'a>(
             "access_token must not be sent in the query; use the Authorization header",
         ));
     }
-    let in_header = bearer(headers).map_err(|()| {
+    let in_header = bearer(headers).map_err(|_| {
         Refusal::Bearer(
             ErrorCode::InvalidRequest,
             "the Authorization header was sent twice or is not ASCII",

@@ -182,14 +182,16 @@ async fn access_token(
 }
 
 /// The audience: the resource servers asked for, else the client's default, else Signet itself. A token of an
-/// OpenID Connect request is good for `/userinfo` too, and one that may ask for decisions for that, so Signet stands in
-/// its audience.
+/// OpenID Connect request is good for `/userinfo` too, and one that may ask for decisions or administrate for that, so
+/// Signet stands in its audience.
 fn audience<'a>(issuer: &'a str, issuance: &Issuance<'a>) -> Audience<'a> {
     let mut audience: Vec<&str> = issuance.resources.iter().map(String::as_str).collect();
     if audience.is_empty() {
         audience.extend(issuance.client.metadata.default_resource.as_deref());
     }
-    let own = issuance.scope.is_openid() || issuance.scope.contains(Scope::DECIDE);
+    let own = [Scope::OPENID, Scope::DECIDE, Scope::ADMIN]
+        .iter()
+        .any(|scope| issuance.scope.contains(scope));
     if (audience.is_empty() || own) && !audience.contains(&issuer) {
         audience.push(issuer);
     }

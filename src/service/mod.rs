@@ -3,6 +3,7 @@
 
 pub mod access;
 pub mod access_token;
+pub mod administration;
 pub mod apply;
 pub mod authorization;
 pub mod client_keys;
@@ -76,6 +77,8 @@ pub struct Services {
     pub fetcher: fetch::Fetcher,
     /// Clients' public keys.
     pub client_keys: client_keys::ClientKeys,
+    /// Requests that may be repeated.
+    pub idempotency: administration::Idempotency,
 }
 
 /// Why the services cannot start; each says what to do about it.
@@ -155,6 +158,7 @@ impl Services {
             flows: flow::Flows::new(&master, config.login_lifetime),
             csrf: Mac::new(&master, "csrf"),
             client_keys: client_keys::ClientKeys::new(fetcher.clone()),
+            idempotency: administration::Idempotency::new(&master),
             fetcher,
             revocations,
             store,
@@ -199,6 +203,8 @@ async fn sweep(services: Arc<Services>, stop: CancellationToken) {
                 .await?;
             gone += services.revocations.purge_expired(now, 500).await?;
             gone += services.replay.purge_expired(now, 500).await?;
+            let forgotten = now.minus(administration::KEPT_FOR);
+            gone += services.store.forget_answers(forgotten, 500).await?;
             Ok::<u64, StoreError>(gone)
         };
         let pause = match swept.await {

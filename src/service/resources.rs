@@ -66,7 +66,10 @@ fn may_have(client: &Client, resource: &Resource) -> bool {
 /// Every scope that means something here: the standard ones, Signet's own and those of the resource servers.
 #[must_use]
 pub fn scopes(resources: &[Resource]) -> Scope {
-    let standard: Scope = DEFAULT_SCOPE.split(' ').chain([Scope::DECIDE]).collect();
+    let standard: Scope = DEFAULT_SCOPE
+        .split(' ')
+        .chain([Scope::DECIDE, Scope::ADMIN])
+        .collect();
     resources
         .iter()
         .fold(standard, |scopes, resource| scopes.union(&resource.scopes))

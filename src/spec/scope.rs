@@ -27,6 +27,9 @@ impl Scope {
     /// Lets a resource server ask for decisions. Signet's own.
     pub const DECIDE: &'static str = "signet:decide";
 
+    /// Lets an application use the administration API. Signet's own.
+    pub const ADMIN: &'static str = "signet:admin";
+
     /// Reads a space-delimited list.
     pub fn parse(text: &str) -> Result<Self, ScopeError> {
         let mut tokens = BTreeSet::new();

@@ -1,13 +1,14 @@
 //! What a person may be known by: the standard claims of
 //! [OpenID Connect Core §5.1](https://openid.net/specs/openid-connect-core-1_0.html#StandardClaims).
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::scope::Scope;
 
 /// Standard claims beside `sub`, `email` and `email_verified`, which have columns of their own.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[expect(
     missing_docs,
     reason = "each field is the claim of its name in OpenID Connect Core section 5.1"
@@ -46,7 +47,7 @@ pub struct StandardClaims {
 }
 
 /// The `address` claim (OpenID Connect Core §5.1.1).
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[expect(
     missing_docs,
     reason = "each field is the member of its name in OpenID Connect Core section 5.1.1"

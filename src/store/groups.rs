@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Map, Value};
 use sqlx::types::Json;
 
+use super::Store;
 use super::db::Tx;
 use super::error::StoreError;
 use super::policy::{FACTS, POLICY};
@@ -50,6 +51,15 @@ pub struct Memberships {
     pub organizations: BTreeSet<String>,
     /// Levels.
     pub levels: BTreeMap<ResourceName, Level>,
+}
+
+impl Store {
+    /// The organizations of which a person is a member.
+    pub async fn list_organizations_of(&self, user: UserId) -> Result<Vec<String>, StoreError> {
+        let rows = self.db.q(ORGANIZATIONS_OF).bind(user.0);
+        let rows = rows.all::<(String,)>().await?;
+        Ok(rows.into_iter().map(|(name,)| name).collect())
+    }
 }
 
 impl Tx {

@@ -11,6 +11,7 @@ pub mod dialect;
 pub mod error;
 pub mod grants;
 pub mod groups;
+pub mod idempotency;
 mod janitor;
 pub mod migrate;
 pub mod policy;
@@ -59,7 +60,7 @@ impl Store {
 }
 
 /// Every migration, in order; a new file is added here.
-pub const MIGRATIONS: [Migration; 3] = [
+pub const MIGRATIONS: [Migration; 4] = [
     Migration {
         number: 1,
         name: "0001_foundation",
@@ -74,5 +75,10 @@ pub const MIGRATIONS: [Migration; 3] = [
         number: 3,
         name: "0003_policy",
         sql: include_str!("../../migrations/0003_policy.sql"),
+    },
+    Migration {
+        number: 7,
+        name: "0007_administration",
+        sql: include_str!("../../migrations/0007_administration.sql"),
     },
 ];

@@ -90,6 +90,42 @@ impl Store {
         Ok(rows.into_iter().map(UserRow::into_user).collect())
     }
 
+    /// People in the order of their names, after `after`, at most `limit`, that the filter lets through.
+    pub async fn search_users(
+        &self,
+        filter: &UserFilter,
+        after: &str,
+        limit: i64,
+    ) -> Result<Vec<UserWithPassword>, StoreError> {
+        let disabled = match filter.disabled {
+            None => 0,
+            Some(true) => 1,
+            Some(false) => 2,
+        };
+        let rows = self
+            .db
+            .q(SEARCH)
+            .bind(after.to_owned())
+            .bind(prefix_pattern(&filter.begins))
+            .bind(filter.organization.clone())
+            .bind(filter.group.clone())
+            .bind(filter.role.clone())
+            .bind(disabled)
+            .bind(limit)
+            .all::<UserRow>()
+            .await?;
+        Ok(rows.into_iter().map(UserRow::with_password).collect())
+    }
+
+    /// The person of that id, with the hash of their password.
+    pub async fn find_user_with_password(
+        &self,
+        id: UserId,
+    ) -> Result<Option<UserWithPassword>, StoreError> {
+        let row = self.db.q(FIND).bind(id.0).opt::<UserRow>().await?;
+        Ok(row.map(UserRow::with_password))
+    }
+
     /// Replaces a hash made with weaker settings; does nothing if the password was changed meanwhile.
     pub async fn rehash_password(
         &self,
@@ -108,7 +144,56 @@ impl Store {
     }
 }
 
+/// Which people; what is empty lets everybody through.
+#[derive(Clone, Debug, Default)]
+pub struct UserFilter {
+    /// How their name or e-mail address begins, in lower case.
+    pub begins: String,
+    /// An organization they are members of.
+    pub organization: String,
+    /// A group they are members of themselves.
+    pub group: String,
+    /// A role they were given themselves.
+    pub role: String,
+    /// Whether they are disabled.
+    pub disabled: Option<bool>,
+}
+
+/// A `LIKE` pattern with `!` as its escape character; empty for everything.
+fn prefix_pattern(begins: &str) -> String {
+    if begins.is_empty() {
+        return String::new();
+    }
+    let mut pattern = String::with_capacity(begins.len() + 1);
+    for c in begins.chars() {
+        if matches!(c, '%' | '_' | '!') {
+            pattern.push('!');
+        }
+        pattern.push(c);
+    }
+    pattern.push('%');
+    pattern
+}
+
 impl Tx {
+    /// The person of that id, with the hash of their password.
+    pub async fn find_user(&mut self, id: UserId) -> Result<Option<UserWithPassword>, StoreError> {
+        let row = self.q(FIND).bind(id.0).opt::<UserRow>().await?;
+        Ok(row.map(UserRow::with_password))
+    }
+
+    /// Gives a person another name. [`StoreError::Conflict`] when it is taken.
+    pub async fn rename_user(
+        &mut self,
+        id: UserId,
+        username: &str,
+        key: &str,
+    ) -> Result<(), StoreError> {
+        let rename = self.q(RENAME).bind(id.0).bind(username.to_owned());
+        rename.bind(key.to_owned()).exec().await?;
+        bump_changes(self, FACTS).await
+    }
+
     /// The person who signs in under that name.
     pub async fn find_user_by_key(
         &mut self,
@@ -257,6 +342,17 @@ const LIST: &str = "SELECT id, username, password_hash, email, email_verified, c
 
 const LIST_BY_ID: &str = "SELECT id, username, password_hash, email, email_verified, claims, attributes, token_version, disabled_at, \
     created_at, updated_at FROM users WHERE id > $1 ORDER BY id LIMIT $2";
+
+const SEARCH: &str = "SELECT id, username, password_hash, email, email_verified, claims, attributes, token_version, disabled_at, \
+    created_at, updated_at FROM users WHERE username_key > $1 \
+    AND ($2 = '' OR username_key LIKE $2 ESCAPE '!' OR LOWER(email) LIKE $2 ESCAPE '!') \
+    AND ($3 = '' OR EXISTS (SELECT 1 FROM organization_members m WHERE m.user_id = users.id AND m.organization = $3)) \
+    AND ($4 = '' OR EXISTS (SELECT 1 FROM group_members g WHERE g.user_id = users.id AND g.group_name = $4)) \
+    AND ($5 = '' OR EXISTS (SELECT 1 FROM role_assignments r WHERE r.user_id = users.id AND r.role = $5)) \
+    AND ($6 = 0 OR ($6 = 1 AND disabled_at IS NOT NULL) OR ($6 = 2 AND disabled_at IS NULL)) \
+    ORDER BY username_key LIMIT $7";
+
+const RENAME: &str = "UPDATE users SET username = $2, username_key = $3 WHERE id = $1";
 
 const LIST_KEYS: &str = "SELECT id, username_key FROM users ORDER BY username_key";
 

@@ -7,6 +7,7 @@ mod decision;
 mod permission;
 mod roles;
 mod snapshot;
+mod standing;
 
 #[cfg(test)]
 mod tests;

@@ -4,10 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::cedar::{Asked, Broken, GROUP, ORGANIZATION, Policies, ROLE, Verdict};
-use super::decision::{Assignment, Decision, Levels, Question, Reason, Standing, Subject};
+use super::decision::{Assignment, Decision, Levels, Question, Reason, Subject};
 use super::permission::Level;
 use super::roles::{Role, Roles, with_ancestors};
-use crate::spec::time::Ts;
 
 /// A refusal names at most so many roles or policies that would have allowed it.
 const NAMED: usize = 5;
@@ -37,18 +36,18 @@ pub struct Group {
 /// All of it, ready to decide by. Never changed; replaced as a whole.
 #[derive(Debug, Default)]
 pub struct Snapshot {
-    roles: Roles,
-    groups: BTreeMap<String, CompiledGroup>,
+    pub(super) roles: Roles,
+    pub(super) groups: BTreeMap<String, CompiledGroup>,
     policies: Arc<Policies>,
     broken: Vec<Broken>,
 }
 
 #[derive(Debug)]
-struct CompiledGroup {
+pub(super) struct CompiledGroup {
     /// The group itself, its parents, their parents and so on.
-    ancestors: Vec<String>,
-    assignments: Vec<Assignment>,
-    levels: Levels,
+    pub(super) ancestors: Vec<String>,
+    pub(super) assignments: Vec<Assignment>,
+    pub(super) levels: Levels,
 }
 
 /// A role that somebody has at this moment for this resource, or would have.
@@ -161,34 +160,6 @@ impl Snapshot {
         refused(reasons)
     }
 
-    /// What a person has whatever they do.
-    #[must_use]
-    pub fn standing(&self, subject: &Subject, now: Ts) -> Standing {
-        let groups = self.groups_of(subject);
-        let through_groups = groups
-            .iter()
-            .filter_map(|name| self.groups.get(*name))
-            .flat_map(|group| &group.assignments);
-        let mut standing = Standing {
-            groups: groups.iter().map(|&name| name.to_owned()).collect(),
-            organizations: subject.organizations.clone(),
-            attributes: subject.attributes.clone(),
-            ..Standing::default()
-        };
-        for assignment in subject.assignments.iter().chain(through_groups) {
-            let ended = assignment.until.is_some_and(|until| until <= now);
-            if ended || assignment.organization.is_some() {
-                continue;
-            }
-            let role = &assignment.role;
-            standing
-                .roles
-                .extend(self.roles.with_ancestors(role).iter().cloned());
-            standing.permissions.extend(self.roles.permissions(role));
-        }
-        standing
-    }
-
     /// Every action on a resource type that roles, levels or policies speak of, in the order of their names.
     #[must_use]
     pub fn named_actions(&self, resource_type: &str) -> BTreeSet<String> {
@@ -217,7 +188,7 @@ impl Snapshot {
     }
 
     /// The groups that a person belongs to, directly or through other groups.
-    fn groups_of(&self, subject: &Subject) -> Vec<&str> {
+    pub(super) fn groups_of(&self, subject: &Subject) -> Vec<&str> {
         let mut all: Vec<&str> = Vec::new();
         for group in &subject.groups {
             let Some(group) = self.groups.get(group) else {
@@ -381,9 +352,7 @@ impl Snapshot {
 
 /// Whether an assignment counts at this moment for this resource.
 fn counts(assignment: &Assignment, question: &Question<'_>) -> bool {
-    let in_time = assignment
-        .until
-        .is_none_or(|until: Ts| question.now < until);
+    let in_time = assignment.until.is_none_or(|until| question.now < until);
     let in_place = match &assignment.organization {
         None => true,
         Some(organization) => question.object.organization.as_ref() == Some(organization),

@@ -13,8 +13,9 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Map, Value, json};
 
+use super::answered;
 use super::client_auth::authenticate;
-use super::{answered, bearer};
+use crate::http::bearer::bearer;
 use crate::http::error::OAuthError;
 use crate::http::limits::{BodyLimit, read};
 use crate::http::request_id;

@@ -33,7 +33,7 @@ impl<'a> Check<'a, '_> {
                 let problem = "expected a PHC string of Argon2id: $argon2id$v=19$m=…,t=…,p=…$…$…";
                 self.refuse(Kind::User, name, "password_hash", problem);
             }
-            Some(DesiredPassword::Hash(_)) | None => {}
+            Some(DesiredPassword::Hash(_) | DesiredPassword::Fresh(_)) | None => {}
         }
         if desired
             .email

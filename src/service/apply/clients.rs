@@ -19,6 +19,9 @@ pub(super) async fn apply(work: &mut Work, checked: &Checked<'_>) -> Result<(), 
             None => create(work, desired).await?,
         }
     }
+    if work.options.uncounted {
+        return Ok(());
+    }
     let named: BTreeSet<&str> = checked
         .clients
         .iter()
@@ -105,7 +108,7 @@ async fn generate(work: &mut Work, id: &ClientId) -> Result<(), StoreError> {
     Ok(())
 }
 
-async fn delete(work: &mut Work, id: &str) -> Result<(), ApplyError> {
+pub(in crate::service) async fn delete(work: &mut Work, id: &str) -> Result<(), ApplyError> {
     let broken = || StoreError::Inconsistent {
         table: "clients",
         column: "id",

@@ -60,6 +60,8 @@ pub struct DesiredUser {
     pub email_verified: Option<bool>,
     /// Standard claims; those that are `None` stay.
     pub claims: StandardClaims,
+    /// Whether claims that are `None` go instead.
+    pub all_claims: bool,
     /// All their attributes.
     pub attributes: Option<Map<String, Value>>,
     /// All their roles.
@@ -82,6 +84,8 @@ pub enum DesiredPassword {
     /// A PHC string of Argon2id from elsewhere. It is applied once: the hash in the store is replaced when it was
     /// made with other settings than today's, or when the person chooses another password.
     Hash(Secret),
+    /// The hash, made just now, of a password that nobody had before.
+    Fresh(Secret),
 }
 
 /// A role.

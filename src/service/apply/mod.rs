@@ -7,7 +7,7 @@ mod check;
 mod check_client;
 mod check_groups;
 mod check_user;
-mod clients;
+pub(in crate::service) mod clients;
 mod desired;
 mod groups;
 mod passwords;
@@ -15,7 +15,7 @@ mod policies;
 mod report;
 mod resources;
 mod roles;
-mod users;
+pub(in crate::service) mod users;
 
 #[cfg(test)]
 mod tests;
@@ -24,6 +24,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use thiserror::Error;
 
@@ -32,7 +33,7 @@ use super::clients::TOPIC;
 use super::setup::ADMIN_ROLE;
 use crate::crypto::password::PasswordError;
 use crate::domain::client::MAX_ACCESS_TOKEN_LIFETIME;
-use crate::domain::ids::{ClientId, UserId};
+use crate::domain::ids::{ClientId, GrantId, SessionId, UserId};
 use crate::domain::resource::Resource;
 use crate::spec::time::Ts;
 use crate::store::db::Tx;
@@ -49,6 +50,10 @@ pub use report::{Generated, Item, Kind, Outcome, Report};
 
 /// How to apply.
 #[derive(Clone, Copy, Debug, Default)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a switch of its own, as on the command line"
+)]
 pub struct Options {
     /// Say what would happen, and write nothing.
     pub dry_run: bool,
@@ -56,6 +61,8 @@ pub struct Options {
     pub prune: bool,
     /// Refuse what exists already instead of changing it.
     pub only_new: bool,
+    /// Do not count what the document does not speak of.
+    pub uncounted: bool,
 }
 
 /// One mistake in what is to be applied.
@@ -174,35 +181,37 @@ async fn attempt(
     let now = now.max(services.clock.now());
     let known = Known::read(&mut tx).await?;
     let checked = check::check(desired, &known, options)?;
-    let mut work = Work {
-        tx,
-        options,
-        now,
-        report: Report {
-            dry_run: options.dry_run,
-            warnings: checked.warnings.clone(),
-            ..Report::default()
-        },
-        revoked: Vec::new(),
-        clients_changed: false,
-    };
+    let mut work = Work::new(tx, options, now);
     let administrators = work.tx.count_active_holders(ADMIN_ROLE).await?;
-    resources::apply(&mut work, &checked, &known).await?;
-    roles::apply(&mut work, &checked, &known).await?;
-    groups::organizations(&mut work, &checked).await?;
-    groups::groups(&mut work, &checked).await?;
-    groups::objects(&mut work, &checked).await?;
-    clients::apply(&mut work, &checked).await?;
-    users::apply(&mut work, &checked, &passwords).await?;
-    policies::apply(&mut work, &checked).await?;
+    perform(&mut work, &checked, &known, &passwords).await?;
     if administrators > 0 && work.tx.count_active_holders(ADMIN_ROLE).await? == 0 {
         return Err(ApplyError::LastAdministrator);
     }
     work.finish(services).await
 }
 
-/// The topic whose row every apply locks.
-const APPLIED: &str = "applied";
+async fn perform(
+    work: &mut Work,
+    checked: &check::Checked<'_>,
+    known: &Known,
+    passwords: &passwords::Passwords,
+) -> Result<(), ApplyError> {
+    work.report.warnings.clone_from(&checked.warnings);
+    resources::apply(work, checked, known).await?;
+    roles::apply(work, checked, known).await?;
+    let counts = !work.options.uncounted;
+    groups::organizations(work, checked).await?;
+    groups::groups(work, checked).await?;
+    if counts || !checked.objects.is_empty() {
+        groups::objects(work, checked).await?;
+    }
+    clients::apply(work, checked).await?;
+    users::apply(work, checked, passwords).await?;
+    policies::apply(work, checked).await
+}
+
+/// The topic whose row everybody locks who administrates: one after the other.
+pub(in crate::service) const APPLIED: &str = "applied";
 
 /// What is in the store already and may be referred to.
 struct Known {
@@ -229,19 +238,22 @@ impl Known {
 }
 
 /// A transaction, and what has been done in it.
-struct Work {
-    tx: Tx,
+pub(in crate::service) struct Work {
+    pub(in crate::service) tx: Tx,
     options: Options,
-    now: Ts,
-    report: Report,
-    revoked: Vec<Revoked>,
-    clients_changed: bool,
+    pub(in crate::service) now: Ts,
+    pub(in crate::service) report: Report,
+    pub(in crate::service) revoked: Vec<Revoked>,
+    pub(in crate::service) clients_changed: bool,
 }
 
 /// What every instance must learn before success is reported.
-enum Revoked {
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(in crate::service) enum Revoked {
     User(UserId, i64),
     Client(ClientId, i64),
+    Session(SessionId),
+    Grant(GrantId),
 }
 
 impl Revoked {
@@ -249,11 +261,40 @@ impl Revoked {
         match self {
             Self::User(id, version) => (Key::User(id.bytes()), *version),
             Self::Client(id, version) => (Key::Client(id.as_str()), *version),
+            Self::Session(id) => (Key::Session(id.bytes()), 1),
+            Self::Grant(id) => (Key::Grant(id.bytes()), 1),
         }
     }
 }
 
 impl Work {
+    /// Nothing done yet. [`APPLIED`] must have been bumped in the transaction.
+    pub(in crate::service) fn new(tx: Tx, options: Options, now: Ts) -> Self {
+        Self {
+            tx,
+            options,
+            now,
+            report: Report {
+                dry_run: options.dry_run,
+                ..Report::default()
+            },
+            revoked: Vec::new(),
+            clients_changed: false,
+        }
+    }
+
+    /// Makes `desired` true inside the transaction; its passwords, if any, are hashed already.
+    pub(in crate::service) async fn perform(
+        &mut self,
+        desired: &Desired,
+        options: Options,
+    ) -> Result<(), ApplyError> {
+        self.options = options;
+        let known = Known::read(&mut self.tx).await?;
+        let checked = check::check(desired, &known, options)?;
+        perform(self, &checked, &known, &BTreeMap::new()).await
+    }
+
     /// Whether something that is in the store but not in the document goes; counts what stays.
     fn prunes(&mut self, kind: Kind) -> bool {
         if !self.options.prune {
@@ -275,11 +316,14 @@ impl Work {
     }
 
     /// Until when a revocation must be remembered that is made now.
-    fn until(&self) -> Ts {
+    pub(in crate::service) fn until(&self) -> Ts {
         self.now.plus(MAX_ACCESS_TOKEN_LIFETIME)
     }
 
-    async fn finish(mut self, services: &Services) -> Result<Report, ApplyError> {
+    pub(in crate::service) async fn finish(
+        mut self,
+        services: &Services,
+    ) -> Result<Report, ApplyError> {
         if self.options.dry_run {
             self.report.generated.clear();
             return Ok(self.report);
@@ -303,7 +347,11 @@ impl Work {
 }
 
 /// Also when nothing was changed: an apply before this one may have failed just here.
-async fn publish(services: &Services, revoked: &[Revoked], until: Ts) -> Result<(), StoreError> {
+pub(in crate::service) async fn publish(
+    services: &Services,
+    revoked: &[Revoked],
+    until: Ts,
+) -> Result<(), StoreError> {
     for some in revoked.chunks(500) {
         let records: Vec<(Key<'_>, i64, Ts)> = some
             .iter()

@@ -19,10 +19,12 @@ pub(super) struct Prepared {
 }
 
 /// By [`CheckedUser::key`].
+pub(super) type Passwords = BTreeMap<String, Prepared>;
+
 pub(super) async fn prepare(
     services: &Arc<Services>,
     users: &[CheckedUser<'_>],
-) -> Result<BTreeMap<String, Prepared>, ApplyError> {
+) -> Result<Passwords, ApplyError> {
     let mut prepared = BTreeMap::new();
     let at_once = services.config.password_hash_threads.max(1);
     let mut running = JoinSet::new();

@@ -1,9 +1,9 @@
 //! People, their passwords and their roles.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use super::check::{Checked, CheckedUser};
-use super::passwords::Prepared;
+use super::passwords::{Passwords, Prepared};
 use super::{
     ApplyError, DesiredPassword, DesiredUser, Kind, Outcome, Revoked, Work, different, differing,
     object,
@@ -19,8 +19,6 @@ use crate::store::groups::Memberships;
 use crate::store::revocations::{Key, record};
 use crate::store::users::{UserFields, UserWithPassword};
 
-type Passwords = BTreeMap<String, Prepared>;
-
 pub(super) async fn apply(
     work: &mut Work,
     checked: &Checked<'_>,
@@ -31,6 +29,9 @@ pub(super) async fn apply(
             Some(stored) => change(work, user, stored, passwords).await?,
             None => create(work, user, passwords).await?,
         }
+    }
+    if work.options.uncounted {
+        return Ok(());
     }
     let named: BTreeSet<&str> = checked.users.iter().map(|user| user.key.as_str()).collect();
     for (id, key) in work.tx.list_user_keys().await? {
@@ -57,6 +58,7 @@ async fn create(
                 .await?;
             Some(phc.to_owned())
         }
+        Some(DesiredPassword::Fresh(phc)) => Some(phc.expose().to_owned()),
         Some(DesiredPassword::Plain(_)) => match passwords.get(&user.key) {
             Some(Prepared {
                 hash: Some(hash), ..
@@ -187,6 +189,10 @@ async fn new_hash(
             work.tx.save_setting(&applied, &digest).await?;
             Ok((stored.as_deref() != Some(phc)).then(|| phc.to_owned()))
         }
+        Some(DesiredPassword::Fresh(phc)) => {
+            work.tx.delete_setting(&applied).await?;
+            Ok(Some(phc.expose().to_owned()))
+        }
         Some(DesiredPassword::Plain(_)) => match passwords.get(&user.key) {
             Some(prepared) if prepared.seen == stored => {
                 if prepared.hash.is_some() {
@@ -199,7 +205,11 @@ async fn new_hash(
     }
 }
 
-async fn delete(work: &mut Work, id: UserId, key: &str) -> Result<(), StoreError> {
+pub(in crate::service) async fn delete(
+    work: &mut Work,
+    id: UserId,
+    key: &str,
+) -> Result<(), StoreError> {
     work.tx.delete_user(id).await?;
     work.tx.delete_setting(&applied_hash(id)).await?;
     let until = work.until();
@@ -229,7 +239,10 @@ fn fields(user: &CheckedUser<'_>, was: Option<&User>) -> UserFields {
         username_key: user.key.clone(),
         email,
         email_verified,
-        claims: claims(&desired.claims, was.map(|was| &was.claims)),
+        claims: claims(
+            &desired.claims,
+            was.filter(|_| !desired.all_claims).map(|was| &was.claims),
+        ),
         attributes: match (&desired.attributes, was) {
             (Some(attributes), _) => attributes.clone(),
             (None, Some(was)) => was.attributes.clone(),

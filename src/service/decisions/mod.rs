@@ -282,6 +282,18 @@ impl Decisions {
             .map(|subject| loaded.standing(&subject, now)))
     }
 
+    /// The policies, and a person as they are known beside them.
+    pub(super) async fn known(
+        &self,
+        user: Option<UserId>,
+    ) -> Result<(Arc<Snapshot>, Option<Arc<Subject>>), StoreError> {
+        let subject = match user {
+            Some(user) => self.subject(&Who::Id(user)).await?,
+            None => None,
+        };
+        Ok((self.current().await?, subject))
+    }
+
     /// Looks for changes if a person or a resource was read since the counter stood there.
     async fn refresh_if_read_since(&self, read: u64) -> Result<u64, StoreError> {
         let now = self.read.load(Ordering::Acquire);

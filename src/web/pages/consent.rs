@@ -64,6 +64,10 @@ impl ScopeLine {
                 Some("Until you remove it or it has not been used for a long time."),
             ),
             Scope::DECIDE => ("Ask who may do what", None),
+            Scope::ADMIN => (
+                "Administrate this service for you",
+                Some("It may do whatever you may do here: people, applications, roles."),
+            ),
             other => {
                 return Self {
                     name: other.to_owned(),

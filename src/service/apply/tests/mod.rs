@@ -78,6 +78,7 @@ const PRUNE: Options = Options {
     dry_run: false,
     prune: true,
     only_new: false,
+    uncounted: false,
 };
 
 const SECRET: &str = "a-long-random-secret-of-the-operator";

@@ -1,0 +1,163 @@
+//! From one entry to a route and its description.
+
+use axum::Router;
+use axum::extract::{Request, State};
+use axum::http::Method;
+use axum::routing::{MethodFilter, MethodRouter, on};
+use schemars::{JsonSchema, Schema, SchemaGenerator};
+use serde::de::DeserializeOwned;
+
+use super::call::{Answer, Call, respond};
+use super::inputs::Body;
+use super::problem::Problem;
+use crate::http::request_id::RequestId;
+use crate::http::site::Site;
+
+/// What an operation is called, and who may do it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct About {
+    /// Its name for programs: `operationId`.
+    pub(super) id: &'static str,
+    /// What it belongs to.
+    pub(super) tag: &'static str,
+    /// What it does, in a few words.
+    pub(super) summary: &'static str,
+    /// What else there is to know.
+    pub(super) details: &'static str,
+    /// The action on `signet` that the caller must be allowed, everywhere unless the operation says otherwise.
+    pub(super) action: &'static str,
+    /// Whether a role for an organization suffices for what belongs to it; the operation checks that itself.
+    pub(super) by_organization: bool,
+}
+
+/// An operation as the OpenAPI document describes it.
+pub(super) struct Operation {
+    /// The method.
+    pub(super) method: Method,
+    /// The path with its parameters in braces.
+    pub(super) path: &'static str,
+    /// What it is.
+    pub(super) about: About,
+    /// Its shapes.
+    pub(super) shape: fn(&mut SchemaGenerator) -> Shape,
+    /// The status of its answer.
+    pub(super) status: u16,
+}
+
+/// The schemas of an operation.
+pub(super) struct Shape {
+    /// Of the path's parameters.
+    pub(super) path: Schema,
+    /// Of the query's parameters.
+    pub(super) query: Schema,
+    /// Of the body, with its media type.
+    pub(super) body: Option<(&'static str, Schema)>,
+    /// Of the answer.
+    pub(super) answer: Schema,
+}
+
+/// All operations, as routes and as descriptions.
+#[derive(Default)]
+pub(super) struct Api {
+    router: Router<Site>,
+    operations: Vec<Operation>,
+}
+
+impl Api {
+    /// Adds an operation.
+    pub(super) fn add<P, Q, B, A, F, const STATUS: u16>(
+        &mut self,
+        method: Method,
+        path: &'static str,
+        about: About,
+        run: F,
+    ) where
+        P: DeserializeOwned + JsonSchema + Send + Sync + 'static,
+        Q: DeserializeOwned + JsonSchema + Send + Sync + 'static,
+        B: Body + Send + Sync + 'static,
+        A: JsonSchema + 'static,
+        F: Run<P, Q, B, A, STATUS>,
+    {
+        let router = std::mem::take(&mut self.router);
+        self.router = router.route(path, route(&method, about, run));
+        self.operations.push(Operation {
+            method,
+            path,
+            about,
+            shape: |generator| Shape {
+                path: P::json_schema(generator),
+                query: Q::json_schema(generator),
+                body: B::describe(generator),
+                answer: generator.subschema_for::<A>(),
+            },
+            status: STATUS,
+        });
+    }
+
+    /// The descriptions.
+    pub(super) fn operations(&self) -> &[Operation] {
+        &self.operations
+    }
+
+    /// The routes.
+    pub(super) fn into_router(self) -> Router<Site> {
+        self.router
+    }
+}
+
+/// A function that does an operation.
+pub(super) trait Run<P, Q, B, A, const STATUS: u16>: Clone + Send + Sync + 'static {
+    /// Does it.
+    fn run(
+        &self,
+        call: Call<P, Q, B>,
+    ) -> impl Future<Output = Result<Answer<A, STATUS>, Problem>> + Send;
+}
+
+impl<P, Q, B, A, F, Fut, const STATUS: u16> Run<P, Q, B, A, STATUS> for F
+where
+    F: Fn(Call<P, Q, B>) -> Fut + Clone + Send + Sync + 'static,
+    Fut: Future<Output = Result<Answer<A, STATUS>, Problem>> + Send,
+{
+    fn run(
+        &self,
+        call: Call<P, Q, B>,
+    ) -> impl Future<Output = Result<Answer<A, STATUS>, Problem>> + Send {
+        self(call)
+    }
+}
+
+fn route<P, Q, B, A, F, const STATUS: u16>(
+    method: &Method,
+    about: About,
+    run: F,
+) -> MethodRouter<Site>
+where
+    P: DeserializeOwned + Send + Sync + 'static,
+    Q: DeserializeOwned + JsonSchema + Send + Sync + 'static,
+    B: Body + Send + Sync + 'static,
+    A: 'static,
+    F: Run<P, Q, B, A, STATUS>,
+{
+    let safe = *method == Method::GET;
+    let filter = MethodFilter::try_from(method.clone()).unwrap_or(MethodFilter::GET);
+    let handler = move |State(site): State<Site>, id: RequestId, request: Request| {
+        let run = run.clone();
+        let headers = request.headers().clone();
+        // Boxed: an operation's future is as large as all that it does.
+        let answered = Box::pin(async move {
+            let call = Call::<P, Q, B>::read(site, request).await?;
+            if !about.by_organization {
+                call.must(about.action, None).await?;
+            }
+            run.run(call).await
+        });
+        async move {
+            match answered.await {
+                Ok(answer) => respond(answer.into_answered(), &headers, safe),
+                Err(problem) => problem.answer(id.as_str()),
+            }
+        }
+    };
+    on(filter, handler)
+}

@@ -1,0 +1,342 @@
+//! One call of the API: who calls, what they send, and what they are answered.
+
+use std::net::IpAddr;
+
+use axum::extract::{FromRequestParts as _, RawPathParams, Request};
+use axum::http::header::{
+    CONTENT_TYPE, ETAG, HeaderMap, HeaderValue, IF_MATCH, IF_NONE_MATCH, LOCATION,
+};
+use axum::http::{HeaderName, Method, StatusCode};
+use axum::response::{IntoResponse as _, Response};
+use schemars::JsonSchema;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::inputs::{self, Body};
+use super::problem::Problem;
+use crate::crypto::b64;
+use crate::crypto::digest::sha256;
+use crate::http::bearer::bearer;
+use crate::http::client_ip::ClientIp;
+use crate::http::headers::json_no_store;
+use crate::http::limits::{BodyLimit, read};
+use crate::http::site::Site;
+use crate::service::access_token::{self, TokenError};
+use crate::service::administration::{
+    AdministrationError, Administrator, Answered, Begun, RequestKey, Writing, begin,
+};
+use crate::spec::scope::Scope;
+use crate::spec::time::Ts;
+
+/// The header of requests that may be repeated.
+pub(super) const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
+
+/// A call with everything that it brings.
+pub(super) struct Call<P, Q, B> {
+    /// The server.
+    pub(super) site: Site,
+    /// Who calls.
+    pub(super) by: Administrator,
+    /// The parameters of the path.
+    pub(super) path: P,
+    /// The parameters of the query.
+    pub(super) query: Q,
+    /// The body.
+    pub(super) body: B,
+    /// When.
+    pub(super) now: Ts,
+    /// The entity tag that the caller saw last.
+    if_match: Option<String>,
+    key: Option<RequestKey>,
+}
+
+/// An answer with a body of type `T`, under a status.
+pub(super) struct Answer<T, const STATUS: u16 = 200> {
+    answered: Answered,
+    shape: std::marker::PhantomData<fn() -> T>,
+}
+
+impl<T, const STATUS: u16> Answer<T, STATUS> {
+    /// What was written, or what was answered to the same request before.
+    pub(super) const fn from_answered(answered: Answered) -> Self {
+        Self {
+            answered,
+            shape: std::marker::PhantomData,
+        }
+    }
+
+    pub(super) fn into_answered(self) -> Answered {
+        self.answered
+    }
+}
+
+impl<T: Serialize, const STATUS: u16> Answer<T, STATUS> {
+    /// This value.
+    pub(super) fn of(value: &T) -> Self {
+        Self::from_answered(answered(STATUS, value))
+    }
+}
+
+fn answered(status: u16, value: &impl Serialize) -> Answered {
+    let body = serde_json::to_string(value).unwrap_or_default();
+    Answered {
+        status,
+        location: None,
+        etag: Some(etag(&body)),
+        body: Some(body),
+    }
+}
+
+/// A strong validator (RFC 9110 §8.8.3): the same text has the same one, on every instance.
+fn etag(body: &str) -> String {
+    let digest = sha256(body.as_bytes());
+    format!("\"{}\"", b64::encode(&digest[..16]))
+}
+
+/// What is to be done, or was done before.
+pub(super) enum Act<T, const STATUS: u16> {
+    /// Done before.
+    Before(Answer<T, STATUS>),
+    /// To be done.
+    Now(Box<Writing>),
+}
+
+impl<P, Q, B> Call<P, Q, B>
+where
+    P: DeserializeOwned,
+    Q: DeserializeOwned + JsonSchema,
+    B: Body,
+{
+    /// Reads a call. Who does not show a good token learns nothing else.
+    pub(super) async fn read(site: Site, request: Request) -> Result<Self, Problem> {
+        let (mut parts, body) = request.into_parts();
+        let now = site.services.clock.now();
+        let Ok(ClientIp(ip)) = ClientIp::from_request_parts(&mut parts, &()).await;
+        let by = caller(&site, &parts.headers, ip, now).await?;
+        let limit = parts.extensions.get::<BodyLimit>().copied();
+        let bytes = read(body, limit.unwrap_or_default()).await?;
+        let uri = parts.uri.clone();
+        let params = RawPathParams::from_request_parts(&mut parts, &())
+            .await
+            .map_err(|error| Problem::invalid("path", error.body_text()))?;
+        let query = uri.query().unwrap_or_default();
+        let if_match = text(&parts.headers, &IF_MATCH)?.filter(|tag| tag != "*");
+        let key = request_key(&parts.method, &uri, &parts.headers, &bytes)?;
+        Ok(Self {
+            path: inputs::path(&params)?,
+            query: inputs::query(query)?,
+            body: B::read(&parts.headers, &bytes)?,
+            site,
+            by,
+            now,
+            if_match,
+            key,
+        })
+    }
+}
+
+impl<P, Q, B> Call<P, Q, B> {
+    /// Refuses whoever may not do this to what belongs to that organization, or to none.
+    pub(super) async fn must(
+        &self,
+        action: &str,
+        organization: Option<&str>,
+    ) -> Result<(), Problem> {
+        if self.may(action, organization).await? {
+            Ok(())
+        } else {
+            Err(Problem::forbidden(action))
+        }
+    }
+
+    /// Whether the caller may do this to what belongs to that organization, or to none.
+    pub(super) async fn may(
+        &self,
+        action: &str,
+        organization: Option<&str>,
+    ) -> Result<bool, Problem> {
+        let services = &self.site.services;
+        Ok(self
+            .by
+            .may(services, action, organization, self.now)
+            .await?)
+    }
+
+    /// Begins to write, unless the same request was answered before.
+    pub(super) async fn write<T, const STATUS: u16>(&self) -> Result<Act<T, STATUS>, Problem> {
+        let services = &self.site.services;
+        match Box::pin(begin(services, &self.by, self.key.clone(), self.now)).await? {
+            Begun::Before(answered) => Ok(Act::Before(Answer::from_answered(answered))),
+            Begun::Now(writing) => Ok(Act::Now(writing)),
+        }
+    }
+
+    /// Refuses to change what is not any more what the caller saw (RFC 9110 §13.1.1).
+    pub(super) fn must_match(&self, shown: &impl Serialize) -> Result<(), Problem> {
+        let Some(expected) = &self.if_match else {
+            return Ok(());
+        };
+        let current = etag(&serde_json::to_string(shown).unwrap_or_default());
+        let listed = expected.split(',').any(|tag| tag.trim() == current);
+        if listed {
+            Ok(())
+        } else {
+            Err(AdministrationError::Changed.into())
+        }
+    }
+
+    /// Finishes with this body.
+    pub(super) async fn done<T: Serialize, const STATUS: u16>(
+        &self,
+        writing: Box<Writing>,
+        value: &T,
+    ) -> Result<Answer<T, STATUS>, Problem> {
+        self.finish(writing, answered(STATUS, value)).await
+    }
+
+    /// Finishes with what was created and where it is.
+    pub(super) async fn created<T: Serialize>(
+        &self,
+        writing: Box<Writing>,
+        value: &T,
+        location: String,
+    ) -> Result<Answer<T, 201>, Problem> {
+        let answer = Answered {
+            location: Some(location),
+            ..answered(201, value)
+        };
+        self.finish(writing, answer).await
+    }
+
+    /// Finishes with nothing to say.
+    pub(super) async fn gone<T>(&self, writing: Box<Writing>) -> Result<Answer<T, 204>, Problem> {
+        let answer = Answered {
+            status: 204,
+            ..Answered::default()
+        };
+        self.finish(writing, answer).await
+    }
+
+    async fn finish<T, const STATUS: u16>(
+        &self,
+        writing: Box<Writing>,
+        answer: Answered,
+    ) -> Result<Answer<T, STATUS>, Problem> {
+        let answered = Box::pin(writing.finish(&self.site.services, answer)).await?;
+        Ok(Answer::from_answered(answered))
+    }
+}
+
+/// Who shows a token that is meant for this API.
+async fn caller(
+    site: &Site,
+    headers: &HeaderMap,
+    ip: IpAddr,
+    now: Ts,
+) -> Result<Administrator, Problem> {
+    let Ok(Some(token)) = bearer(headers) else {
+        let detail = "this needs an access token: Authorization: Bearer …";
+        return Err(Problem::unauthorized("missing_token", detail).hint(format!(
+            "ask /token for the scope {}, with a client that is registered for it",
+            Scope::ADMIN
+        )));
+    };
+    let token = match access_token::verify_standing(&site.services, token, now).await {
+        Ok(token) => token,
+        Err(TokenError::Store(error)) => return Err(error.into()),
+        Err(TokenError::Inactive(sentence)) => {
+            return Err(Problem::unauthorized("invalid_token", sentence));
+        }
+    };
+    let own = site.services.config.issuer.as_str();
+    if !token.audience.iter().any(|audience| audience == own) {
+        return Err(Problem::unauthorized(
+            "invalid_token",
+            "the token is not meant for this server: its aud is another",
+        ));
+    }
+    if !token.scope.contains(Scope::ADMIN) {
+        return Err(Problem::insufficient_scope());
+    }
+    Ok(Administrator {
+        user: token.user_id,
+        client: token.client_id.clone(),
+        ip,
+    })
+}
+
+fn text(headers: &HeaderMap, name: &HeaderName) -> Result<Option<String>, Problem> {
+    let mut values = headers.get_all(name).iter();
+    let unreadable = || Problem::invalid(name.as_str(), "expected one value of visible ASCII");
+    match (values.next(), values.next()) {
+        (None, _) => Ok(None),
+        (Some(value), None) => value
+            .to_str()
+            .map(|value| Some(value.to_owned()))
+            .map_err(|_| unreadable()),
+        (Some(_), Some(_)) => Err(unreadable()),
+    }
+}
+
+/// Longest `Idempotency-Key`, in bytes.
+const MAX_KEY: usize = 255;
+
+fn request_key(
+    method: &Method,
+    uri: &axum::http::Uri,
+    headers: &HeaderMap,
+    body: &[u8],
+) -> Result<Option<RequestKey>, Problem> {
+    let Some(given) = text(headers, &IDEMPOTENCY_KEY)? else {
+        return Ok(None);
+    };
+    if matches!(*method, Method::GET | Method::HEAD) {
+        return Ok(None);
+    }
+    // The draft writes it as a structured string, most clients as it is.
+    let key = given
+        .strip_prefix('"')
+        .and_then(|rest| rest.strip_suffix('"'))
+        .unwrap_or(&given);
+    if !(1..=MAX_KEY).contains(&key.len()) {
+        let problem = Problem::invalid("Idempotency-Key", "expected 1 to 255 bytes");
+        return Err(problem.hint("a random UUID is a good one"));
+    }
+    let target = uri.path_and_query().map_or("", |target| target.as_str());
+    let if_match = text(headers, &IF_MATCH)?.unwrap_or_default();
+    let parts = [
+        method.as_str().as_bytes(),
+        target.as_bytes(),
+        if_match.as_bytes(),
+        body,
+    ];
+    Ok(Some(RequestKey::new(key, &parts)))
+}
+
+/// The answer on the wire; 304 where the caller has it already (RFC 9110 §13.1.2).
+pub(super) fn respond(answered: Answered, headers: &HeaderMap, safe: bool) -> Response {
+    let status = StatusCode::from_u16(answered.status).unwrap_or(StatusCode::OK);
+    let known = headers
+        .get(IF_NONE_MATCH)
+        .and_then(|value| value.to_str().ok());
+    let unchanged = safe
+        && answered
+            .etag
+            .as_deref()
+            .zip(known)
+            .is_some_and(|(current, known)| known.split(',').any(|tag| tag.trim() == current));
+    let mut response = match answered.body {
+        Some(body) if !unchanged => (status, json_no_store(), body).into_response(),
+        Some(_) => StatusCode::NOT_MODIFIED.into_response(),
+        None => (status, json_no_store()).into_response(),
+    };
+    if status == StatusCode::NO_CONTENT {
+        response.headers_mut().remove(CONTENT_TYPE);
+    }
+    for (name, value) in [(ETAG, answered.etag), (LOCATION, answered.location)] {
+        if let Some(Ok(value)) = value.map(|value| HeaderValue::from_str(&value)) {
+            response.headers_mut().insert(name, value);
+        }
+    }
+    response
+}

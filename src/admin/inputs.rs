@@ -1,0 +1,267 @@
+//! What a request brings, read by the types that say what is expected.
+
+use axum::extract::RawPathParams;
+use axum::http::StatusCode;
+use axum::http::header::{CONTENT_TYPE, HeaderMap};
+use schemars::{JsonSchema, Schema, SchemaGenerator, generate::SchemaSettings};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use super::problem::Problem;
+
+/// Nothing is expected.
+#[derive(Clone, Debug, Default, Deserialize, Serialize, JsonSchema)]
+pub(super) struct Nothing {}
+
+/// The body of a `PATCH`: a JSON Merge Patch ([RFC 7396](https://www.rfc-editor.org/rfc/rfc7396)) of a `T`.
+#[derive(Clone, Debug)]
+pub(super) struct Patch<T> {
+    members: Map<String, Value>,
+    of: std::marker::PhantomData<fn() -> T>,
+}
+
+impl<T: DeserializeOwned + Serialize + JsonSchema> Patch<T> {
+    /// What `now` becomes.
+    pub(super) fn onto(&self, now: &T) -> Result<T, Problem> {
+        let mut value = serde_json::to_value(now).unwrap_or_default();
+        merge(&mut value, &Value::Object(self.members.clone()));
+        typed(value)
+    }
+}
+
+/// RFC 7396 §2.
+fn merge(target: &mut Value, patch: &Value) {
+    let Value::Object(members) = patch else {
+        *target = patch.clone();
+        return;
+    };
+    if !target.is_object() {
+        *target = Value::Object(Map::new());
+    }
+    let Value::Object(object) = target else {
+        return;
+    };
+    for (name, value) in members {
+        if value.is_null() {
+            object.remove(name);
+        } else {
+            merge(object.entry(name.clone()).or_insert(Value::Null), value);
+        }
+    }
+}
+
+/// A body that an operation takes.
+pub(super) trait Body: Sized {
+    /// Reads it.
+    fn read(headers: &HeaderMap, bytes: &[u8]) -> Result<Self, Problem>;
+
+    /// Its media type and schema, for the OpenAPI document.
+    fn describe(generator: &mut SchemaGenerator) -> Option<(&'static str, Schema)>;
+}
+
+impl Body for Nothing {
+    fn read(_: &HeaderMap, bytes: &[u8]) -> Result<Self, Problem> {
+        let blank = bytes.iter().all(u8::is_ascii_whitespace);
+        if blank || serde_json::from_slice::<Self>(bytes).is_ok() {
+            return Ok(Self {});
+        }
+        Err(Problem::new(
+            StatusCode::BAD_REQUEST,
+            "invalid_body",
+            "this operation takes no body",
+        ))
+    }
+
+    fn describe(_: &mut SchemaGenerator) -> Option<(&'static str, Schema)> {
+        None
+    }
+}
+
+impl<T: DeserializeOwned + JsonSchema> Body for Patch<T> {
+    fn read(headers: &HeaderMap, bytes: &[u8]) -> Result<Self, Problem> {
+        let members = object(headers, bytes, &["application/merge-patch+json", JSON])?;
+        known_names::<T>(members.keys().map(String::as_str))?;
+        Ok(Self {
+            members,
+            of: std::marker::PhantomData,
+        })
+    }
+
+    fn describe(generator: &mut SchemaGenerator) -> Option<(&'static str, Schema)> {
+        let mut schema = T::json_schema(generator);
+        if let Some(object) = schema.as_object_mut() {
+            object.remove("required");
+            if let Some(Value::Object(properties)) = object.get_mut("properties") {
+                for property in properties.values_mut() {
+                    let nothing = serde_json::json!({ "type": "null" });
+                    *property = serde_json::json!({ "anyOf": [property.take(), nothing] });
+                }
+            }
+        }
+        Some(("application/merge-patch+json", schema))
+    }
+}
+
+/// A body that is one JSON object of type `T`.
+#[derive(Clone, Debug)]
+pub(super) struct Json<T>(pub T);
+
+impl<T: DeserializeOwned + JsonSchema> Body for Json<T> {
+    fn read(headers: &HeaderMap, bytes: &[u8]) -> Result<Self, Problem> {
+        let members = object(headers, bytes, &[JSON])?;
+        known_names::<T>(members.keys().map(String::as_str))?;
+        typed(Value::Object(members)).map(Self)
+    }
+
+    fn describe(generator: &mut SchemaGenerator) -> Option<(&'static str, Schema)> {
+        Some((JSON, generator.subschema_for::<T>()))
+    }
+}
+
+const JSON: &str = "application/json";
+
+fn object(
+    headers: &HeaderMap,
+    bytes: &[u8],
+    types: &[&str],
+) -> Result<Map<String, Value>, Problem> {
+    let value = headers.get(CONTENT_TYPE).and_then(|it| it.to_str().ok());
+    let essence = value.and_then(|value| value.split(';').next());
+    let fits = essence.is_some_and(|essence| {
+        let essence = essence.trim();
+        types
+            .iter()
+            .any(|known| essence.eq_ignore_ascii_case(known))
+    });
+    if !fits {
+        return Err(Problem::new(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            "unsupported_media_type",
+            format!("expected the Content-Type {}", types.join(" or ")),
+        )
+        .param("Content-Type"));
+    }
+    let invalid = |detail: String| Problem::new(StatusCode::BAD_REQUEST, "invalid_body", detail);
+    match serde_json::from_slice(bytes) {
+        Ok(Value::Object(members)) => Ok(members),
+        Ok(_) => Err(invalid("the body must be a JSON object".to_owned())),
+        Err(error) => Err(invalid(format!("the body is not JSON: {error}"))),
+    }
+}
+
+/// A JSON value as the type that is expected of it; what does not fit is named by its path.
+fn typed<T: DeserializeOwned>(value: Value) -> Result<T, Problem> {
+    serde_path_to_error::deserialize(value).map_err(|error| {
+        let path = error.path().to_string();
+        let problem = Problem::new(
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "invalid_param",
+            error.inner().to_string(),
+        );
+        problem.param(path)
+    })
+}
+
+/// The parameters of the path.
+pub(super) fn path<T: DeserializeOwned>(params: &RawPathParams) -> Result<T, Problem> {
+    let pairs = form_urlencoded(params.iter());
+    from_pairs::<T>(&pairs).map_err(|problem| {
+        // A name that cannot exist does not exist.
+        problem.with_status(StatusCode::NOT_FOUND, "not_found")
+    })
+}
+
+/// The parameters of the query: each known, and at most once.
+pub(super) fn query<T: DeserializeOwned + JsonSchema>(query: &str) -> Result<T, Problem> {
+    let names: Vec<String> = url::form_urlencoded::parse(query.as_bytes())
+        .map(|(name, _)| name.into_owned())
+        .collect();
+    known_names::<T>(names.iter().map(String::as_str))?;
+    for (at, name) in names.iter().enumerate() {
+        if names.iter().skip(at + 1).any(|other| other == name) {
+            return Err(Problem::invalid(
+                name,
+                "this parameter was sent more than once",
+            ));
+        }
+    }
+    from_pairs(query)
+}
+
+fn from_pairs<T: DeserializeOwned>(pairs: &str) -> Result<T, Problem> {
+    let parsed = url::form_urlencoded::parse(pairs.as_bytes());
+    let deserializer = serde_urlencoded::Deserializer::new(parsed);
+    serde_path_to_error::deserialize(deserializer).map_err(|error| {
+        let path = error.path().to_string();
+        Problem::invalid(path, error.inner().to_string())
+    })
+}
+
+fn form_urlencoded<'a>(pairs: impl Iterator<Item = (&'a str, &'a str)>) -> String {
+    let mut serializer = url::form_urlencoded::Serializer::new(String::new());
+    serializer.extend_pairs(pairs);
+    serializer.finish()
+}
+
+/// Every name must be a property of `T`.
+fn known_names<'a, T: JsonSchema>(names: impl Iterator<Item = &'a str>) -> Result<(), Problem> {
+    let mut generator = generator();
+    let schema = T::json_schema(&mut generator);
+    let properties = schema.get("properties").and_then(Value::as_object);
+    let none = Map::new();
+    let known = properties.unwrap_or(&none);
+    for name in names {
+        if !known.contains_key(name) {
+            return Err(Problem::unknown_name(
+                name,
+                known.keys().map(String::as_str),
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// How schemas are written: references into the OpenAPI document's components.
+pub(super) fn generator() -> SchemaGenerator {
+    SchemaSettings::draft2020_12()
+        .with(|settings| {
+            settings.definitions_path = "/components/schemas".into();
+            settings.meta_schema = None;
+        })
+        .into_generator()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_merge_patch_does_what_rfc7396_appendix_a_says() {
+        for (target, patch, expected) in [
+            (r#"{"a":"b"}"#, r#"{"a":"c"}"#, r#"{"a":"c"}"#),
+            (r#"{"a":"b"}"#, r#"{"b":"c"}"#, r#"{"a":"b","b":"c"}"#),
+            (r#"{"a":"b"}"#, r#"{"a":null}"#, "{}"),
+            (r#"{"a":"b","b":"c"}"#, r#"{"a":null}"#, r#"{"b":"c"}"#),
+            (r#"{"a":["b"]}"#, r#"{"a":"c"}"#, r#"{"a":"c"}"#),
+            (r#"{"a":"c"}"#, r#"{"a":["b"]}"#, r#"{"a":["b"]}"#),
+            (
+                r#"{"a":{"b":"c"}}"#,
+                r#"{"a":{"b":"d","c":null}}"#,
+                r#"{"a":{"b":"d"}}"#,
+            ),
+            (r#"{"a":[{"b":"c"}]}"#, r#"{"a":[1]}"#, r#"{"a":[1]}"#),
+            (r#"["a","b"]"#, r#"["c","d"]"#, r#"["c","d"]"#),
+            (r#"{"a":"b"}"#, r#"["c"]"#, r#"["c"]"#),
+            (r#"{"a":"foo"}"#, "null", "null"),
+            (r#"{"e":null}"#, r#"{"a":1}"#, r#"{"e":null,"a":1}"#),
+            ("[1,2]", r#"{"a":"b","c":null}"#, r#"{"a":"b"}"#),
+            ("{}", r#"{"a":{"bb":{"ccc":null}}}"#, r#"{"a":{"bb":{}}}"#),
+        ] {
+            let mut value: Value = serde_json::from_str(target).unwrap();
+            merge(&mut value, &serde_json::from_str(patch).unwrap());
+            let expected: Value = serde_json::from_str(expected).unwrap();
+            assert_eq!(value, expected, "{target} {patch}");
+        }
+    }
+}

@@ -1,0 +1,61 @@
+//! The administration API `/v1`: everything an administrator does, as JSON.
+//!
+//! Every operation is one entry of [`operations`]: the types of its handler say what it takes and gives, and the same
+//! entry makes the route and its part of the OpenAPI document. An operation that writes is one transaction
+//! ([`crate::service::administration::Writing`]) with its answer written beside it.
+
+mod api;
+mod call;
+mod inputs;
+mod openapi;
+mod operations;
+mod page;
+mod problem;
+mod users;
+
+use axum::Router;
+use axum::http::StatusCode;
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use axum::response::{IntoResponse as _, Response};
+use axum::routing::{any, get};
+use serde_json::Value;
+
+use crate::http::request_id::RequestId;
+use crate::http::site::Site;
+use problem::Problem;
+
+/// The routes of the API, and its OpenAPI document at `/v1/openapi.json`.
+pub fn routes(site: &Site) -> (Router<Site>, Value) {
+    let api = operations::all();
+    let issuer = &site.services.config.issuer;
+    let document = openapi::document(issuer.as_str(), api.operations());
+    let text = document.to_string();
+    let router = api
+        .into_router()
+        .route("/v1/openapi.json", get(async move || openapi_json(text)))
+        .route("/v1/{*path}", any(unknown))
+        .method_not_allowed_fallback(method_not_allowed);
+    (router, document)
+}
+
+fn openapi_json(text: String) -> Response {
+    let headers = [
+        (CONTENT_TYPE, "application/json"),
+        (CACHE_CONTROL, "public, max-age=300"),
+    ];
+    (headers, text).into_response()
+}
+
+async fn unknown(id: RequestId) -> Response {
+    let detail = "there is no such path here";
+    Problem::new(StatusCode::NOT_FOUND, "not_found", detail)
+        .hint("/v1/openapi.json lists every operation")
+        .answer(id.as_str())
+}
+
+async fn method_not_allowed(id: RequestId) -> Response {
+    let detail = "this path does not take that HTTP method";
+    Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", detail)
+        .hint("the header Allow lists those that it takes")
+        .answer(id.as_str())
+}

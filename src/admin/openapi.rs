@@ -1,0 +1,190 @@
+//! The description of the API ([OpenAPI 3.1](https://spec.openapis.org/oas/v3.1.1.html)), made from its operations.
+
+use schemars::Schema;
+use serde_json::{Map, Value, json};
+
+use super::api::{Operation, Shape};
+use super::inputs::generator;
+use super::problem::ProblemBody;
+use crate::spec::scope::Scope;
+
+/// The document.
+pub(super) fn document(issuer: &str, operations: &[Operation]) -> Value {
+    let mut generator = generator();
+    let problem = generator.subschema_for::<ProblemBody>();
+    let mut paths: Map<String, Value> = Map::new();
+    let mut tags: Vec<&str> = Vec::new();
+    for operation in operations {
+        if !tags.contains(&operation.about.tag) {
+            tags.push(operation.about.tag);
+        }
+        let shape = (operation.shape)(&mut generator);
+        let described = describe(operation, shape);
+        let path = paths.entry(operation.path).or_insert_with(|| json!({}));
+        if let Some(path) = path.as_object_mut() {
+            let method = operation.method.as_str().to_lowercase();
+            path.insert(method, described);
+        }
+    }
+    let schemas = generator.take_definitions(true);
+    let tags: Vec<Value> = tags
+        .into_iter()
+        .map(|name| json!({ "name": name }))
+        .collect();
+    json!({
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Signet administration API",
+            "version": env!("CARGO_PKG_VERSION"),
+            "description": "Errors are problem details (RFC 9457). Lists are read a page at a time with `cursor` and \
+                `limit`. `PATCH` is a JSON Merge Patch (RFC 7396), guarded by `If-Match` if it is sent. Send an \
+                `Idempotency-Key` with whatever you may have to repeat.",
+        },
+        "servers": [{ "url": issuer }],
+        "tags": tags,
+        "security": [{ "token": [Scope::ADMIN] }],
+        "paths": paths,
+        "components": {
+            "schemas": schemas,
+            "responses": {
+                "Problem": {
+                    "description": "What is wrong, and what to do about it.",
+                    "content": { "application/problem+json": { "schema": problem } },
+                },
+            },
+            "parameters": {
+                "IdempotencyKey": {
+                    "name": "Idempotency-Key",
+                    "in": "header",
+                    "description": "The same key with the same request is answered as it was before, for 24 hours.",
+                    "schema": { "type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$" },
+                },
+                "IfMatch": {
+                    "name": "If-Match",
+                    "in": "header",
+                    "description": "The ETag of what you read; answered with 412 if it was changed since.",
+                    "schema": { "type": "string", "pattern": "^[!-~]+$" },
+                },
+            },
+            "securitySchemes": {
+                "token": {
+                    "type": "http",
+                    "scheme": "bearer",
+                    "bearerFormat": "JWT",
+                    "description": format!("An access token with the scope {}.", Scope::ADMIN),
+                },
+            },
+        },
+    })
+}
+
+fn describe(operation: &Operation, shape: Shape) -> Value {
+    let about = &operation.about;
+    let mut parameters = parameters(&shape.path, "path");
+    parameters.extend(parameters_of_query(&shape));
+    let writes = operation.method.as_str() != "GET";
+    if writes {
+        parameters.push(json!({ "$ref": "#/components/parameters/IdempotencyKey" }));
+    }
+    if operation.method.as_str() == "PATCH" {
+        parameters.push(json!({ "$ref": "#/components/parameters/IfMatch" }));
+    }
+    let permission = if about.by_organization {
+        format!(
+            "Needs the permission `signet:{}`; for what belongs to an organization, having it there suffices.",
+            about.action
+        )
+    } else {
+        format!("Needs the permission `signet:{}`.", about.action)
+    };
+    let mut described = json!({
+        "operationId": about.id,
+        "tags": [about.tag],
+        "summary": about.summary,
+        "description": format!("{}\n\n{permission}", about.details).trim(),
+        "parameters": parameters,
+        "responses": responses(operation, &shape.answer),
+    });
+    if let (Some((media_type, schema)), Some(described)) = (shape.body, described.as_object_mut()) {
+        described.insert(
+            "requestBody".to_owned(),
+            json!({ "required": true, "content": { media_type: { "schema": schema } } }),
+        );
+    }
+    described
+}
+
+fn parameters_of_query(shape: &Shape) -> Vec<Value> {
+    parameters(&shape.query, "query")
+}
+
+fn parameters(schema: &Schema, place: &str) -> Vec<Value> {
+    let properties = schema.get("properties").and_then(Value::as_object);
+    let required = schema.get("required").and_then(Value::as_array);
+    let described = properties.into_iter().flatten().map(|(name, schema)| {
+        let must = required.is_some_and(|required| required.iter().any(|other| other == name));
+        json!({
+            "name": name,
+            "in": place,
+            "required": must || place == "path",
+            "description": schema.get("description").cloned().unwrap_or_else(|| json!("")),
+            "schema": without_null(schema),
+        })
+    });
+    described.collect()
+}
+
+/// A parameter that is left away is not null.
+fn without_null(schema: &Value) -> Value {
+    let mut schema = schema.clone();
+    if let Some(object) = schema.as_object_mut() {
+        object.remove("description");
+        if let Some(Value::Array(types)) = object.get_mut("type") {
+            types.retain(|kind| kind != "null");
+            if let [only] = types.as_slice() {
+                let only = only.clone();
+                object.insert("type".to_owned(), only);
+            }
+        }
+        if let Some(Value::Array(any)) = object.get_mut("anyOf") {
+            any.retain(|one| one.get("type").is_none_or(|kind| kind != "null"));
+        }
+    }
+    schema
+}
+
+fn responses(operation: &Operation, answer: &Schema) -> Value {
+    let mut responses = Map::new();
+    let success = if operation.status == 204 {
+        json!({ "description": "Done." })
+    } else {
+        json!({
+            "description": "The answer.",
+            "headers": {
+                "ETag": { "description": "Its version, for If-Match.", "schema": { "type": "string" } },
+            },
+            "content": { "application/json": { "schema": answer } },
+        })
+    };
+    responses.insert(operation.status.to_string(), success);
+    let refused = [
+        ("400", true),
+        ("401", true),
+        ("403", true),
+        ("404", operation.path.contains('{')),
+        ("409", operation.method.as_str() != "GET"),
+        ("412", operation.method.as_str() == "PATCH"),
+        ("413", operation.method.as_str() != "GET"),
+        ("415", operation.method.as_str() != "GET"),
+        ("422", operation.method.as_str() != "GET"),
+        ("429", true),
+        ("503", true),
+    ];
+    for (status, possible) in refused {
+        if possible {
+            let problem = json!({ "$ref": "#/components/responses/Problem" });
+            responses.insert(status.to_owned(), problem);
+        }
+    }
+    Value::Object(responses)
+}

@@ -1,0 +1,86 @@
+//! Lists, a page at a time: stable while others insert and delete, because a cursor is the key of the last item.
+
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use super::problem::Problem;
+use crate::crypto::b64;
+
+/// So many items a page has if nobody says how many.
+const DEFAULT: u32 = 20;
+/// And at most.
+const MOST: u32 = 100;
+
+/// One page of a list.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub(super) struct Page<T> {
+    /// The items.
+    data: Vec<T>,
+    /// Whether there are more after these.
+    has_more: bool,
+    /// What to send as `cursor` for the next page; null on the last one.
+    next_cursor: Option<String>,
+}
+
+/// How much of a list, and from where on. Flattening it into a query type would lose its schema, so every list's query
+/// has these two members itself and makes one of them.
+#[derive(Clone, Debug)]
+pub(super) struct Range {
+    after: Option<String>,
+    limit: usize,
+}
+
+impl Range {
+    /// Reads what was asked for.
+    pub(super) fn new(cursor: Option<&str>, limit: Option<u32>) -> Result<Self, Problem> {
+        let limit = limit.unwrap_or(DEFAULT);
+        if !(1..=MOST).contains(&limit) {
+            let detail = format!("expected 1 to {MOST}, got {limit}");
+            return Err(Problem::invalid("limit", detail));
+        }
+        let after = match cursor {
+            None => None,
+            Some(cursor) => Some(opened(cursor).ok_or_else(|| {
+                Problem::invalid("cursor", "expected a next_cursor of this list")
+                    .hint("leave it away to begin at the first page")
+            })?),
+        };
+        Ok(Self {
+            after,
+            limit: usize::try_from(limit).unwrap_or(0),
+        })
+    }
+
+    /// The key after which the page begins; empty for the first.
+    pub(super) fn after(&self) -> &str {
+        self.after.as_deref().unwrap_or_default()
+    }
+
+    /// How many rows to read: one more than the page has, to know whether there are more.
+    pub(super) fn rows(&self) -> i64 {
+        i64::try_from(self.limit).unwrap_or(0) + 1
+    }
+
+    /// The page of what was read.
+    pub(super) fn page<R, T>(
+        &self,
+        mut rows: Vec<R>,
+        key: impl Fn(&R) -> String,
+        shown: impl Fn(R) -> T,
+    ) -> Page<T> {
+        let has_more = rows.len() > self.limit;
+        rows.truncate(self.limit);
+        let last = rows.last().filter(|_| has_more);
+        let next_cursor = last.map(|row| b64::encode(key(row).as_bytes()));
+        Page {
+            data: rows.into_iter().map(shown).collect(),
+            has_more,
+            next_cursor,
+        }
+    }
+}
+
+fn opened(cursor: &str) -> Option<String> {
+    let text = String::from_utf8(b64::decode(cursor)?).ok()?;
+    (text.len() <= 1024 && !text.contains('\0')).then_some(text)
+}

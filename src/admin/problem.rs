@@ -1,0 +1,320 @@
+//! What callers of the API are told when something is wrong: problem details
+//! ([RFC 9457](https://www.rfc-editor.org/rfc/rfc9457)) that name the member and say what to do.
+
+use axum::http::StatusCode;
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
+use axum::response::{IntoResponse, Response};
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use crate::config::nearest;
+use crate::http::limits::BodyError;
+use crate::service::administration::AdministrationError;
+use crate::service::apply::ApplyError;
+use crate::spec::scope::Scope;
+use crate::store::error::StoreError;
+
+/// An error of the API.
+#[derive(Clone, Debug)]
+pub(super) struct Problem {
+    status: StatusCode,
+    code: &'static str,
+    detail: String,
+    param: Option<String>,
+    hint: Option<String>,
+    errors: Vec<Mistake>,
+    challenge: bool,
+}
+
+/// One mistake of several in a request.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub(super) struct Mistake {
+    /// The member that is wrong.
+    pub(super) param: String,
+    /// What is wrong with it and what was expected.
+    pub(super) detail: String,
+}
+
+/// The body of an answer that is an error (RFC 9457).
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "Problem")]
+pub(super) struct ProblemBody {
+    /// Always `about:blank`: the status and `code` say what kind of problem it is.
+    r#type: &'static str,
+    /// The HTTP status in words.
+    title: String,
+    /// The HTTP status.
+    status: u16,
+    /// What kind of problem it is, for programs.
+    code: &'static str,
+    /// What is wrong and what was expected, for people.
+    detail: String,
+    /// The parameter or member that is wrong.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    param: Option<String>,
+    /// What to do about it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    hint: Option<String>,
+    /// Every mistake, where there may be several.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    errors: Vec<Mistake>,
+    /// The name of this request in the server's log.
+    request_id: String,
+}
+
+impl Problem {
+    /// A problem with its sentence.
+    pub(super) fn new(status: StatusCode, code: &'static str, detail: impl Into<String>) -> Self {
+        Self {
+            status,
+            code,
+            detail: detail.into(),
+            param: None,
+            hint: None,
+            errors: Vec::new(),
+            challenge: false,
+        }
+    }
+
+    /// 400 about one parameter.
+    pub(super) fn invalid(param: impl Into<String>, detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, "invalid_param", detail).param(param)
+    }
+
+    /// 400 about a name that means nothing here.
+    pub(super) fn unknown_name<'a>(
+        name: &str,
+        known: impl Iterator<Item = &'a str> + Clone,
+    ) -> Self {
+        let problem = Self::new(
+            StatusCode::BAD_REQUEST,
+            "unknown_param",
+            format!("{name:?} is not known here"),
+        );
+        let problem = problem.param(name);
+        if let Some(near) = nearest(name, known.clone()) {
+            return problem.hint(format!("did you mean {near:?}?"));
+        }
+        let known: Vec<&str> = known.collect();
+        problem.hint(if known.is_empty() {
+            "nothing is expected here".to_owned()
+        } else {
+            format!("known are: {}", known.join(", "))
+        })
+    }
+
+    /// 404.
+    pub(super) fn not_found(what: &str, name: impl std::fmt::Display) -> Self {
+        Self::new(
+            StatusCode::NOT_FOUND,
+            "not_found",
+            format!("there is no {what} {name}"),
+        )
+    }
+
+    /// 401: the token is missing or not good.
+    pub(super) fn unauthorized(code: &'static str, detail: impl Into<String>) -> Self {
+        Self {
+            challenge: true,
+            ..Self::new(StatusCode::UNAUTHORIZED, code, detail)
+        }
+    }
+
+    /// 403: the token has not the scope of this API.
+    pub(super) fn insufficient_scope() -> Self {
+        let detail = format!("the token does not have the scope {}", Scope::ADMIN);
+        Self {
+            challenge: true,
+            ..Self::new(StatusCode::FORBIDDEN, "insufficient_scope", detail)
+        }
+        .hint("ask for that scope when you ask for the token; the client must be registered for it")
+    }
+
+    /// 403: the caller may not do this.
+    pub(super) fn forbidden(action: &str) -> Self {
+        Self::new(
+            StatusCode::FORBIDDEN,
+            "forbidden",
+            format!("this needs the permission signet:{action}"),
+        )
+        .hint("an administrator can give you a role that has it")
+    }
+
+    /// The same under another status.
+    #[must_use]
+    pub(super) const fn with_status(mut self, status: StatusCode, code: &'static str) -> Self {
+        self.status = status;
+        self.code = code;
+        self
+    }
+
+    /// Names the parameter.
+    #[must_use]
+    pub(super) fn param(mut self, param: impl Into<String>) -> Self {
+        self.param = Some(param.into());
+        self
+    }
+
+    /// Says what to do.
+    #[must_use]
+    pub(super) fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    /// The answer, which names the request.
+    pub(super) fn answer(self, request_id: &str) -> Response {
+        tracing::info!(error = self.code, "refused: {}", self.detail);
+        let challenge = self.challenge.then(|| self.challenge_text());
+        let body = ProblemBody {
+            r#type: "about:blank",
+            title: self.status.canonical_reason().unwrap_or("Error").to_owned(),
+            status: self.status.as_u16(),
+            code: self.code,
+            detail: self.detail,
+            param: self.param,
+            hint: self.hint,
+            errors: self.errors,
+            request_id: request_id.to_owned(),
+        };
+        let headers = [
+            (CONTENT_TYPE, "application/problem+json"),
+            (CACHE_CONTROL, "no-store"),
+        ];
+        let text = serde_json::to_string(&body).unwrap_or_default();
+        let mut response = (self.status, headers, text).into_response();
+        if let Some(Ok(value)) = challenge.map(|text| HeaderValue::from_str(&text)) {
+            response.headers_mut().insert(WWW_AUTHENTICATE, value);
+        }
+        if self.status == StatusCode::SERVICE_UNAVAILABLE {
+            let soon = HeaderValue::from_static("1");
+            response.headers_mut().insert(RETRY_AFTER, soon);
+        }
+        response
+    }
+
+    /// RFC 6750 §3: a request without a token is told no error code.
+    fn challenge_text(&self) -> String {
+        match self.code {
+            "missing_token" => format!("Bearer realm=\"signet\", scope=\"{}\"", Scope::ADMIN),
+            code => format!(
+                "Bearer realm=\"signet\", error=\"{code}\", error_description=\"{}\", scope=\"{}\"",
+                crate::http::error::plain(&self.detail),
+                Scope::ADMIN
+            ),
+        }
+    }
+}
+
+impl From<StoreError> for Problem {
+    fn from(error: StoreError) -> Self {
+        if error.is_unavailable() {
+            tracing::warn!(%error, "answered 503");
+            return Self::new(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "unavailable",
+                "the server cannot do this right now",
+            )
+            .hint("send the same request again in a moment, with the same Idempotency-Key");
+        }
+        tracing::error!(%error, "answered 500");
+        Self::new(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "internal",
+            "the server failed; its log has the cause under the request id",
+        )
+    }
+}
+
+impl From<BodyError> for Problem {
+    fn from(error: BodyError) -> Self {
+        Self::new(error.status(), "invalid_body", error.to_string())
+    }
+}
+
+impl From<AdministrationError> for Problem {
+    fn from(error: AdministrationError) -> Self {
+        let detail = error.to_string();
+        match error {
+            AdministrationError::Beyond { param, .. } => {
+                let problem = Self::new(StatusCode::FORBIDDEN, "beyond_your_rights", detail);
+                match param {
+                    Some(param) => problem.param(param),
+                    None => problem,
+                }
+                .hint("nobody can give, or take over, what they do not have themselves")
+            }
+            AdministrationError::KeyReused => Self::new(
+                StatusCode::UNPROCESSABLE_ENTITY,
+                "idempotency_key_reused",
+                detail,
+            )
+            .param("Idempotency-Key")
+            .hint("use a new key for every new request"),
+            AdministrationError::Running => {
+                Self::new(StatusCode::CONFLICT, "idempotency_key_in_use", detail)
+                    .param("Idempotency-Key")
+                    .hint("wait for the answer of the first request, or send this one again later")
+            }
+            AdministrationError::Changed => Self::new(
+                StatusCode::PRECONDITION_FAILED,
+                "precondition_failed",
+                detail,
+            )
+            .param("If-Match")
+            .hint("read it again, and decide anew"),
+            AdministrationError::LastAdministrator => {
+                Self::new(StatusCode::CONFLICT, "last_administrator", detail)
+                    .hint("give somebody else the role first")
+            }
+            AdministrationError::Invalid { param, .. } => {
+                Self::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid_param", detail).param(param)
+            }
+            AdministrationError::Apply(error) => error.into(),
+            AdministrationError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<ApplyError> for Problem {
+    fn from(error: ApplyError) -> Self {
+        let detail = error.to_string();
+        match error {
+            ApplyError::Invalid(problems) => {
+                let errors: Vec<Mistake> = problems
+                    .into_iter()
+                    .map(|problem| Mistake {
+                        param: problem.field,
+                        detail: problem.problem,
+                    })
+                    .collect();
+                let first = errors.first().cloned();
+                let detail = first.as_ref().map(|first| first.detail.clone());
+                Self {
+                    param: first.map(|first| first.param),
+                    errors,
+                    ..Self::new(
+                        StatusCode::UNPROCESSABLE_ENTITY,
+                        "invalid_param",
+                        detail.unwrap_or_default(),
+                    )
+                }
+            }
+            ApplyError::Exists { .. } => Self::new(StatusCode::CONFLICT, "exists", detail)
+                .hint("change it with PATCH, or choose another name"),
+            ApplyError::LastAdministrator => AdministrationError::LastAdministrator.into(),
+            ApplyError::Moved(_) => Self::new(StatusCode::CONFLICT, "conflict", detail),
+            ApplyError::Password(error) => {
+                tracing::warn!(%error, "answered 503");
+                Self::new(
+                    StatusCode::SERVICE_UNAVAILABLE,
+                    "unavailable",
+                    error.to_string(),
+                )
+            }
+            ApplyError::Store(error) | ApplyError::NotPublished { source: error, .. } => {
+                error.into()
+            }
+        }
+    }
+}

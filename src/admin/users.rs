@@ -1,0 +1,424 @@
+//! People.
+
+use axum::http::Method;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use super::api::{About, Api};
+use super::call::{Act, Answer, Call};
+use super::inputs::{Json, Nothing, Patch};
+use super::page::{Page, Range};
+use super::problem::Problem;
+use crate::config::Secret;
+use crate::domain::ids::UserId;
+use crate::domain::user::{User, username_key};
+use crate::service::administration::Writing;
+use crate::service::apply::{Desired, DesiredPassword, DesiredUser};
+use crate::service::users::{UserError, hash_password};
+use crate::spec::standard_claims::StandardClaims;
+use crate::store::users::{UserFilter, UserWithPassword};
+
+const TAG: &str = "users";
+const READ: &str = "users.read";
+const WRITE: &str = "users.write";
+/// What policies may ask is given apart: it can open as much as a role.
+const WRITE_ATTRIBUTES: &str = "attributes.write";
+
+/// What can be changed of a person.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "UserFields")]
+pub(super) struct Fields {
+    /// The name they sign in with, 1 to 255 bytes; upper and lower case are the same name.
+    username: String,
+    /// Their e-mail address.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    email: Option<String>,
+    /// Whether the address is known to be theirs.
+    #[serde(default)]
+    email_verified: bool,
+    /// What policies may ask about them; changing it needs `signet:attributes.write`.
+    #[serde(default)]
+    attributes: Map<String, Value>,
+    /// Whether they may not sign in. Disabling ends every session, grant and token of theirs.
+    #[serde(default)]
+    disabled: bool,
+    /// Standard claims (OpenID Connect Core §5.1).
+    #[serde(flatten)]
+    claims: StandardClaims,
+}
+
+/// A person.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[schemars(rename = "User")]
+pub(super) struct Shown {
+    /// `sub`.
+    id: UserId,
+    #[serde(flatten)]
+    fields: Fields,
+    /// Whether they have a password.
+    has_password: bool,
+    /// RFC 3339.
+    created_at: String,
+    /// RFC 3339.
+    updated_at: String,
+}
+
+/// A person to create.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[schemars(rename = "NewUser")]
+pub(super) struct New {
+    #[serde(flatten)]
+    fields: Fields,
+    /// At least 8 characters, at most 1024 bytes.
+    #[serde(default)]
+    password: Option<String>,
+    /// A PHC string of Argon2id from elsewhere, instead of a password.
+    #[serde(default)]
+    password_hash: Option<String>,
+}
+
+/// A new password.
+#[derive(Deserialize, JsonSchema)]
+#[schemars(rename = "NewPassword")]
+pub(super) struct NewPassword {
+    /// At least 8 characters, at most 1024 bytes.
+    password: String,
+}
+
+/// Which people.
+#[derive(Debug, Deserialize, JsonSchema)]
+pub(super) struct Query {
+    /// Those whose user name or e-mail address begins like this.
+    q: Option<String>,
+    /// Members of this organization.
+    organization: Option<String>,
+    /// Members of this group itself.
+    group: Option<String>,
+    /// Those who were given this role themselves.
+    role: Option<String>,
+    /// Only those who are disabled, or only those who are not.
+    disabled: Option<bool>,
+    /// `next_cursor` of the page before.
+    cursor: Option<String>,
+    /// How many, 1 to 100; 20 if it is left away.
+    limit: Option<u32>,
+}
+
+/// One person.
+#[derive(Debug, Deserialize, JsonSchema)]
+pub(super) struct ById {
+    /// `sub`.
+    pub(super) id: UserId,
+}
+
+pub(super) fn add(api: &mut Api) {
+    let about = |id, summary, details, action| About {
+        id,
+        tag: TAG,
+        summary,
+        details,
+        action,
+        by_organization: action == READ,
+    };
+    api.add(
+        Method::GET,
+        "/v1/users",
+        about(
+            "list_users",
+            "List people",
+            "In the order of their names.",
+            READ,
+        ),
+        list,
+    );
+    api.add(
+        Method::POST,
+        "/v1/users",
+        about("create_user", "Create a person", "", WRITE),
+        create,
+    );
+    api.add(
+        Method::GET,
+        "/v1/users/{id}",
+        about("get_user", "Read a person", "", READ),
+        get,
+    );
+    api.add(
+        Method::PATCH,
+        "/v1/users/{id}",
+        about("update_user", "Change a person", "", WRITE),
+        update,
+    );
+    api.add(
+        Method::DELETE,
+        "/v1/users/{id}",
+        about(
+            "delete_user",
+            "Delete a person",
+            "Ends every session, grant and token of theirs.",
+            WRITE,
+        ),
+        delete,
+    );
+    api.add(
+        Method::PUT,
+        "/v1/users/{id}/password",
+        about(
+            "set_password",
+            "Set a person's password",
+            "Ends every session, grant and token of theirs: whoever knew the old one is out.",
+            WRITE,
+        ),
+        set_password,
+    );
+    api.add(
+        Method::POST,
+        "/v1/users/{id}/revoke_tokens",
+        about(
+            "revoke_tokens",
+            "End every session, grant and token of a person",
+            "When this is answered it holds on every instance.",
+            WRITE,
+        ),
+        revoke_tokens,
+    );
+}
+
+async fn list(call: Call<Nothing, Query, Nothing>) -> Result<Answer<Page<Shown>>, Problem> {
+    let query = &call.query;
+    let organization = query.organization.as_deref();
+    if organization.is_none() || !call.may(READ, organization).await? {
+        call.must(READ, None).await?;
+    }
+    let range = Range::new(query.cursor.as_deref(), query.limit)?;
+    let filter = UserFilter {
+        begins: query.q.as_deref().unwrap_or_default().trim().to_lowercase(),
+        organization: organization.unwrap_or_default().to_owned(),
+        group: query.group.clone().unwrap_or_default(),
+        role: query.role.clone().unwrap_or_default(),
+        disabled: query.disabled,
+    };
+    let store = &call.site.services.store;
+    let rows = store
+        .search_users(&filter, range.after(), range.rows())
+        .await?;
+    let key = |row: &UserWithPassword| username_key(&row.user.username).unwrap_or_default();
+    Ok(Answer::of(&range.page(rows, key, |row| shown(&row))))
+}
+
+async fn get(call: Call<ById, Nothing, Nothing>) -> Result<Answer<Shown>, Problem> {
+    let id = call.path.id;
+    let store = &call.site.services.store;
+    if !call.may(READ, None).await? {
+        // Of people of other organizations not even their existence is told.
+        let mut allowed = false;
+        for organization in store.list_organizations_of(id).await? {
+            allowed = allowed || call.may(READ, Some(&organization)).await?;
+        }
+        if !allowed {
+            return Err(Problem::forbidden(READ));
+        }
+    }
+    let found = store.find_user_with_password(id).await?;
+    let found = found.ok_or_else(|| Problem::not_found("user", id))?;
+    Ok(Answer::of(&shown(&found)))
+}
+
+async fn create(call: Call<Nothing, Nothing, Json<New>>) -> Result<Answer<Shown, 201>, Problem> {
+    let Json(new) = &call.body;
+    let password = match (&new.password, &new.password_hash) {
+        (Some(_), Some(_)) => {
+            let detail = "a password and a password_hash were sent; expected one of them";
+            return Err(Problem::invalid("password_hash", detail));
+        }
+        (Some(password), None) => Some(hashed(&call, password.clone()).await?),
+        (None, Some(phc)) => Some(DesiredPassword::Hash(Secret::new(phc.clone()))),
+        (None, None) => None,
+    };
+    let mut writing = match call.write().await? {
+        Act::Before(answer) => return Ok(answer),
+        Act::Now(writing) => writing,
+    };
+    if !new.fields.attributes.is_empty() {
+        call.must(WRITE_ATTRIBUTES, None).await?;
+    }
+    let desired = desired(&new.fields, password);
+    writing.apply(&desired, true).await?;
+    let created = find_by_name(&mut writing, &new.fields.username).await?;
+    let location = format!("/v1/users/{}", created.user.id);
+    call.created(writing, &shown(&created), location).await
+}
+
+async fn update(call: Call<ById, Nothing, Patch<Fields>>) -> Result<Answer<Shown>, Problem> {
+    let id = call.path.id;
+    let mut writing = match call.write().await? {
+        Act::Before(answer) => return Ok(answer),
+        Act::Now(writing) => writing,
+    };
+    let was = find(&mut writing, id).await?;
+    controlled(&call, &writing, id).await?;
+    call.must_match(&shown(&was))?;
+    let before = fields(&was.user);
+    let mut wanted = call.body.onto(&before)?;
+    if wanted.attributes != before.attributes {
+        call.must(WRITE_ATTRIBUTES, None).await?;
+        if writing.rights().is_self(id) {
+            writing.rights().must_be_full("attributes")?;
+        }
+    }
+    wanted.username = wanted.username.trim().to_owned();
+    let key = username_key(&wanted.username).ok_or_else(|| invalid(&UserError::BadName))?;
+    if username_key(&was.user.username).as_ref() != Some(&key) {
+        let renamed = writing.tx().rename_user(id, &wanted.username, &key).await;
+        if matches!(
+            renamed,
+            Err(crate::store::error::StoreError::Conflict { .. })
+        ) {
+            return Err(invalid(&UserError::Taken(wanted.username)));
+        }
+        renamed?;
+    }
+    writing.apply(&desired(&wanted, None), false).await?;
+    let is = find(&mut writing, id).await?;
+    call.done(writing, &shown(&is)).await
+}
+
+async fn delete(call: Call<ById, Nothing, Nothing>) -> Result<Answer<Nothing, 204>, Problem> {
+    let id = call.path.id;
+    let mut writing = match call.write().await? {
+        Act::Before(answer) => return Ok(answer),
+        Act::Now(writing) => writing,
+    };
+    let was = find(&mut writing, id).await?;
+    controlled(&call, &writing, id).await?;
+    writing.delete_user(id, &was.user.username).await?;
+    call.gone(writing).await
+}
+
+async fn set_password(
+    call: Call<ById, Nothing, Json<NewPassword>>,
+) -> Result<Answer<Nothing, 204>, Problem> {
+    let id = call.path.id;
+    let password = hashed(&call, call.body.0.password.clone()).await?;
+    let mut writing = match call.write().await? {
+        Act::Before(answer) => return Ok(answer),
+        Act::Now(writing) => writing,
+    };
+    let was = find(&mut writing, id).await?;
+    controlled(&call, &writing, id).await?;
+    let desired = Desired {
+        users: vec![DesiredUser {
+            username: was.user.username,
+            password: Some(password),
+            ..DesiredUser::default()
+        }],
+        ..Desired::default()
+    };
+    writing.apply(&desired, false).await?;
+    call.gone(writing).await
+}
+
+async fn revoke_tokens(
+    call: Call<ById, Nothing, Nothing>,
+) -> Result<Answer<Nothing, 204>, Problem> {
+    let id = call.path.id;
+    let mut writing = match call.write().await? {
+        Act::Before(answer) => return Ok(answer),
+        Act::Now(writing) => writing,
+    };
+    find(&mut writing, id).await?;
+    writing.revoke_user(id).await?;
+    call.gone(writing).await
+}
+
+/// Before the transaction: hashing takes its time, and on SQLite nobody else writes meanwhile.
+async fn hashed<P, Q, B>(
+    call: &Call<P, Q, B>,
+    password: String,
+) -> Result<DesiredPassword, Problem> {
+    match hash_password(&call.site.services, password).await {
+        Ok(phc) => Ok(DesiredPassword::Fresh(Secret::new(phc))),
+        Err(UserError::Store(error)) => Err(error.into()),
+        Err(UserError::Password(error)) => {
+            Err(crate::service::apply::ApplyError::from(error).into())
+        }
+        Err(error) => Err(invalid(&error)),
+    }
+}
+
+fn invalid(error: &UserError) -> Problem {
+    use axum::http::StatusCode;
+    let (status, code, param) = match error {
+        UserError::Taken(_) => (StatusCode::CONFLICT, "exists", "username"),
+        UserError::BadPassword => (
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "invalid_param",
+            "password",
+        ),
+        _ => (
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "invalid_param",
+            "username",
+        ),
+    };
+    Problem::new(status, code, error.to_string()).param(param)
+}
+
+async fn controlled<P, Q, B>(
+    call: &Call<P, Q, B>,
+    writing: &Writing,
+    id: UserId,
+) -> Result<(), Problem> {
+    let rights = writing.rights();
+    Ok(rights.may_control(&call.site.services, id).await?)
+}
+
+async fn find(writing: &mut Writing, id: UserId) -> Result<UserWithPassword, Problem> {
+    let found = writing.tx().find_user(id).await?;
+    found.ok_or_else(|| Problem::not_found("user", id))
+}
+
+async fn find_by_name(writing: &mut Writing, name: &str) -> Result<UserWithPassword, Problem> {
+    let key = username_key(name).unwrap_or_default();
+    let found = writing.tx().find_user_by_key(&key).await?;
+    found.ok_or_else(|| Problem::not_found("user", name))
+}
+
+fn desired(fields: &Fields, password: Option<DesiredPassword>) -> Desired {
+    Desired {
+        users: vec![DesiredUser {
+            username: fields.username.clone(),
+            password,
+            email: Some(fields.email.clone().unwrap_or_default()),
+            email_verified: Some(fields.email_verified),
+            claims: fields.claims.clone(),
+            all_claims: true,
+            attributes: Some(fields.attributes.clone()),
+            disabled: Some(fields.disabled),
+            ..DesiredUser::default()
+        }],
+        ..Desired::default()
+    }
+}
+
+fn fields(user: &User) -> Fields {
+    Fields {
+        username: user.username.clone(),
+        email: user.email.clone(),
+        email_verified: user.email_verified,
+        attributes: user.attributes.clone(),
+        disabled: user.disabled_at.is_some(),
+        claims: user.claims.clone(),
+    }
+}
+
+fn shown(row: &UserWithPassword) -> Shown {
+    Shown {
+        id: row.user.id,
+        fields: fields(&row.user),
+        has_password: row.password_hash.is_some(),
+        created_at: row.user.created_at.rfc3339(),
+        updated_at: row.user.updated_at.rfc3339(),
+    }
+}

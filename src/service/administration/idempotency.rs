@@ -1,0 +1,76 @@
+//! Requests that may be repeated (draft-ietf-httpapi-idempotency-key-header): the answer is written with the act.
+
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use crate::crypto::digest::sha256;
+use crate::crypto::master_key::MasterKey;
+use crate::crypto::seal::Sealer;
+
+/// How long an answer is kept.
+pub const KEPT_FOR: Duration = Duration::from_hours(24);
+
+/// The requests that are being worked on, and the seal of stored answers.
+pub struct Idempotency {
+    pub(super) sealer: Sealer,
+    running: Arc<Mutex<HashSet<[u8; 32]>>>,
+}
+
+/// A caller's key, and the request that it came with.
+#[derive(Clone, Debug)]
+pub struct RequestKey {
+    /// The digest of the key.
+    pub key: [u8; 32],
+    /// The digest of everything in the request that matters.
+    pub request: [u8; 32],
+}
+
+impl RequestKey {
+    /// The key of a request with these parts.
+    #[must_use]
+    pub fn new(key: &str, parts: &[&[u8]]) -> Self {
+        let mut request = Vec::new();
+        for part in parts {
+            request.extend(part.len().to_be_bytes());
+            request.extend(*part);
+        }
+        Self {
+            key: sha256(key.as_bytes()),
+            request: sha256(&request),
+        }
+    }
+}
+
+/// A request that is being worked on, until this is dropped.
+pub(super) struct Running {
+    all: Arc<Mutex<HashSet<[u8; 32]>>>,
+    one: [u8; 32],
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let mut all = self.all.lock().unwrap_or_else(PoisonError::into_inner);
+        all.remove(&self.one);
+    }
+}
+
+impl Idempotency {
+    pub(in crate::service) fn new(master: &MasterKey) -> Self {
+        Self {
+            sealer: Sealer::new(master, "idempotency"),
+            running: Arc::default(),
+        }
+    }
+
+    /// Begins to work on a request; `None` while another one with the same key is being worked on here. One that
+    /// another instance works on is waited for: acts of administrators are done one after the other.
+    pub(super) fn begin(&self, caller: &str, key: &RequestKey) -> Option<Running> {
+        let one = sha256(&[caller.as_bytes(), &key.key].concat());
+        let mut all = self.running.lock().unwrap_or_else(PoisonError::into_inner);
+        all.insert(one).then(|| Running {
+            all: Arc::clone(&self.running),
+            one,
+        })
+    }
+}

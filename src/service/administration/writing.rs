@@ -1,0 +1,236 @@
+//! One act of an administrator: a transaction that nobody else's act overlaps, with the answer written beside it.
+
+use serde::{Deserialize, Serialize};
+
+use super::idempotency::Running;
+use super::{AdministrationError, Administrator, KEPT_FOR, RequestKey, Rights};
+use crate::domain::ids::{ClientId, GrantId, SessionId, UserId};
+use crate::domain::policy::ADMIN_ROLE;
+use crate::service::Services;
+use crate::service::apply::{self, Desired, Options, Report, Revoked, Work};
+use crate::service::revoke;
+use crate::spec::time::Ts;
+use crate::store::db::Tx;
+use crate::store::error::StoreError;
+use crate::store::idempotency::StoredAnswer;
+use crate::store::revocations::{Key, bump_changes, record};
+
+/// What was answered to an act.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Answered {
+    /// The HTTP status.
+    pub status: u16,
+    /// `Location`.
+    pub location: Option<String>,
+    /// `ETag`.
+    pub etag: Option<String>,
+    /// The body.
+    pub body: Option<String>,
+}
+
+/// What is kept of an act: its answer, and what every instance had to learn before it was given.
+#[derive(Serialize, Deserialize)]
+struct Kept {
+    answer: Answered,
+    revoked: Vec<Revoked>,
+}
+
+/// Whether there is still something to do.
+pub enum Begun {
+    /// It was done before; this is what was answered then.
+    Before(Answered),
+    /// It is to be done.
+    Now(Box<Writing>),
+}
+
+/// An act that has begun. Dropping it undoes everything.
+pub struct Writing {
+    work: Work,
+    rights: Rights,
+    administrators: i64,
+    caller: String,
+    key: Option<RequestKey>,
+    /// Nobody else works on the same request meanwhile.
+    _running: Option<Running>,
+}
+
+/// Begins an act. Administrators act one after the other, on every instance.
+pub async fn begin(
+    services: &Services,
+    by: &Administrator,
+    key: Option<RequestKey>,
+    now: Ts,
+) -> Result<Begun, AdministrationError> {
+    let caller = by.name();
+    let running = match &key {
+        Some(key) => Some(
+            services
+                .idempotency
+                .begin(&caller, key)
+                .ok_or(AdministrationError::Running)?,
+        ),
+        None => None,
+    };
+    let mut tx = services.store.db().begin().await?;
+    bump_changes(&mut tx, apply::APPLIED).await?;
+    // Others may have been waited for.
+    let now = now.max(services.clock.now());
+    if let Some(key) = &key
+        && let Some(stored) = tx
+            .find_answer(&caller, &key.key, now.minus(KEPT_FOR))
+            .await?
+    {
+        drop(tx);
+        return again(services, &caller, key, &stored, now)
+            .await
+            .map(Begun::Before);
+    }
+    let administrators = tx.count_active_holders(ADMIN_ROLE).await?;
+    let rights = Rights::read(services, by, now).await?;
+    Ok(Begun::Now(Box::new(Writing {
+        work: Work::new(tx, Options::default(), now),
+        rights,
+        administrators,
+        caller,
+        key,
+        _running: running,
+    })))
+}
+
+/// The answer of before. The one who gave it may not have come to tell every instance what was revoked.
+async fn again(
+    services: &Services,
+    caller: &str,
+    key: &RequestKey,
+    stored: &StoredAnswer,
+    now: Ts,
+) -> Result<Answered, AdministrationError> {
+    if stored.request != key.request {
+        return Err(AdministrationError::KeyReused);
+    }
+    let broken = || StoreError::Inconsistent {
+        table: "idempotency_keys",
+        column: "answer",
+        id: caller.to_owned(),
+    };
+    let sealer = &services.idempotency.sealer;
+    let plain = sealer
+        .open(&sealed_for(caller, key), &stored.answer)
+        .ok_or_else(broken)?;
+    let kept: Kept = serde_json::from_slice(&plain).map_err(|_| broken())?;
+    let until = now.plus(crate::domain::client::MAX_ACCESS_TOKEN_LIFETIME);
+    apply::publish(services, &kept.revoked, until).await?;
+    Ok(kept.answer)
+}
+
+fn sealed_for(caller: &str, key: &RequestKey) -> Vec<u8> {
+    [caller.as_bytes(), &key.key, &key.request].concat()
+}
+
+impl Writing {
+    /// The transaction.
+    pub const fn tx(&mut self) -> &mut Tx {
+        &mut self.work.tx
+    }
+
+    /// When it is done.
+    #[must_use]
+    pub const fn now(&self) -> Ts {
+        self.work.now
+    }
+
+    /// What the administrator has.
+    #[must_use]
+    pub const fn rights(&self) -> &Rights {
+        &self.rights
+    }
+
+    /// Makes true what is desired, with all the checks of `signet apply`.
+    pub async fn apply(
+        &mut self,
+        desired: &Desired,
+        only_new: bool,
+    ) -> Result<Report, AdministrationError> {
+        let options = Options {
+            only_new,
+            uncounted: true,
+            ..Options::default()
+        };
+        Box::pin(self.work.perform(desired, options)).await?;
+        Ok(std::mem::take(&mut self.work.report))
+    }
+
+    /// Removes a person and ends everything of theirs.
+    pub async fn delete_user(&mut self, id: UserId, key: &str) -> Result<(), AdministrationError> {
+        Ok(apply::users::delete(&mut self.work, id, key).await?)
+    }
+
+    /// Removes a client and ends everything of its.
+    pub async fn delete_client(&mut self, id: &ClientId) -> Result<(), AdministrationError> {
+        Ok(apply::clients::delete(&mut self.work, id.as_str()).await?)
+    }
+
+    /// Ends every session, grant and token of a person.
+    pub async fn revoke_user(&mut self, id: UserId) -> Result<(), AdministrationError> {
+        if let Some(version) = revoke::raise_version(&mut self.work.tx, id, self.work.now).await? {
+            self.work.revoked.push(Revoked::User(id, version));
+        }
+        Ok(())
+    }
+
+    /// Ends a browser session with every token that lives in it.
+    pub async fn end_session(&mut self, id: SessionId) -> Result<(), AdministrationError> {
+        let (now, until) = (self.work.now, self.work.until());
+        self.work.tx.end_session(id, now).await?;
+        record(&mut self.work.tx, &Key::Session(id.bytes()), 1, until).await?;
+        self.work.revoked.push(Revoked::Session(id));
+        Ok(())
+    }
+
+    /// Revokes a grant with every token made from it.
+    pub async fn revoke_grant(&mut self, id: GrantId) -> Result<(), AdministrationError> {
+        let (now, until) = (self.work.now, self.work.until());
+        self.work.tx.revoke_grant(id, now).await?;
+        record(&mut self.work.tx, &Key::Grant(id.bytes()), 1, until).await?;
+        self.work.revoked.push(Revoked::Grant(id));
+        Ok(())
+    }
+
+    /// Notes that a client was changed by other means than [`apply`](Self::apply).
+    pub const fn client_changed(&mut self) {
+        self.work.clients_changed = true;
+    }
+
+    /// Writes it with its answer, makes every instance know, and only then gives the answer back.
+    pub async fn finish(
+        mut self: Box<Self>,
+        services: &Services,
+        answer: Answered,
+    ) -> Result<Answered, AdministrationError> {
+        let left = self.work.tx.count_active_holders(ADMIN_ROLE).await?;
+        if self.administrators > 0 && left == 0 {
+            return Err(AdministrationError::LastAdministrator);
+        }
+        let kept = Kept {
+            answer,
+            revoked: self.work.revoked.clone(),
+        };
+        if let Some(key) = &self.key {
+            let plain = serde_json::to_vec(&kept).unwrap_or_default();
+            let sealer = &services.idempotency.sealer;
+            let stored = StoredAnswer {
+                request: key.request.to_vec(),
+                answer: sealer.seal(&sealed_for(&self.caller, key), &plain),
+            };
+            let now = self.work.now;
+            self.work
+                .tx
+                .save_answer(&self.caller, &key.key, &stored, now)
+                .await?;
+        }
+        self.work.finish(services).await?;
+        // Decisions of this instance know at once; if that fails, they do in a moment.
+        let _ = services.decisions.refresh().await;
+        Ok(kept.answer)
+    }
+}

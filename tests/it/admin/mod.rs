@@ -1,0 +1,4 @@
+//! The administration API.
+
+mod support;
+mod users;
