@@ -60,6 +60,14 @@ impl Ts {
             .and_then(|at| at.format(&Rfc3339).ok())
             .unwrap_or_else(|| self.secs().to_string())
     }
+
+    /// This instant as RFC 3339 text in UTC, to the microsecond, always of the same length.
+    #[must_use]
+    pub fn rfc3339_micros(self) -> String {
+        let seconds = self.rfc3339();
+        let whole = seconds.trim_end_matches('Z');
+        format!("{whole}.{:06}Z", self.0.rem_euclid(1_000_000))
+    }
 }
 
 fn micros(by: Duration) -> i64 {
@@ -113,5 +121,7 @@ mod tests {
         assert_eq!(Ts(0).since(at), Duration::ZERO);
         assert_eq!(at.since(Ts(999_999)), Duration::from_secs(1));
         assert_eq!(Ts::from_secs(0).rfc3339(), "1970-01-01T00:00:00Z");
+        assert_eq!(at.rfc3339_micros(), "1970-01-01T00:00:01.999999Z");
+        assert_eq!(Ts(-1).rfc3339_micros(), "1969-12-31T23:59:59.999999Z");
     }
 }

@@ -3,6 +3,7 @@
 //! Each SQL text is a `const` beside the one method that runs it. Reads are methods of [`Store`]; writes that
 //! belong together are methods of [`db::Tx`], which the services combine.
 
+pub mod audit;
 pub mod batch;
 pub mod clients;
 pub mod consents;
@@ -60,7 +61,7 @@ impl Store {
 }
 
 /// Every migration, in order; a new file is added here.
-pub const MIGRATIONS: [Migration; 4] = [
+pub const MIGRATIONS: [Migration; 5] = [
     Migration {
         number: 1,
         name: "0001_foundation",
@@ -75,6 +76,11 @@ pub const MIGRATIONS: [Migration; 4] = [
         number: 3,
         name: "0003_policy",
         sql: include_str!("../../migrations/0003_policy.sql"),
+    },
+    Migration {
+        number: 4,
+        name: "0004_audit",
+        sql: include_str!("../../migrations/0004_audit.sql"),
     },
     Migration {
         number: 7,

@@ -1,0 +1,53 @@
+//! What keeps events small and free of secrets, whatever they are given.
+
+use serde_json::{Value, json};
+
+use crate::crypto::digest::sha256_b64;
+
+/// At most so many bytes of `before`, of `after` and of `detail`.
+pub const MAX_BYTES: usize = 8 * 1024;
+
+/// At most so many bytes of a name.
+pub const MAX_NAME_BYTES: usize = 512;
+
+/// A view without members that are named like secrets, or a note in its place when it is too long.
+pub(super) fn view(mut view: Value) -> Value {
+    drop_secrets(&mut view);
+    let text = view.to_string();
+    if text.len() <= MAX_BYTES {
+        return view;
+    }
+    json!({ "left_out": { "bytes": text.len(), "sha256": sha256_b64(text.as_bytes()) } })
+}
+
+/// A name that a column and an index can hold.
+pub(super) fn name(text: &str) -> String {
+    let mut end = text.len().min(MAX_NAME_BYTES);
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    text.get(..end)
+        .unwrap_or_default()
+        .replace(char::is_control, "\u{fffd}")
+}
+
+/// The last guard: whoever makes a view leaves secrets out already.
+fn drop_secrets(value: &mut Value) {
+    match value {
+        Value::Object(members) => {
+            members.retain(|name, _| !is_secret(name));
+            members.values_mut().for_each(drop_secrets);
+        }
+        Value::Array(items) => items.iter_mut().for_each(drop_secrets),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
+}
+
+fn is_secret(name: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    name.contains("secret")
+        || name.starts_with("password")
+        || name.starts_with("private")
+        || name == "token"
+        || name.ends_with("_token")
+}

@@ -1,0 +1,403 @@
+//! The audit trail's events: who did what to whom, when and from where, with secrets left out.
+//!
+//! [`Event::body`] is the one text of an event. It is what the chain hashes, what the API answers and what webhooks
+//! carry; the columns beside it exist only to find it.
+
+mod chain;
+mod event_type;
+mod guard;
+
+#[cfg(test)]
+mod tests;
+
+use std::net::IpAddr;
+
+use serde_json::{Map, Value, json};
+use uuid::Uuid;
+
+use super::ids::{ClientId, UserId};
+use crate::spec::time::Ts;
+
+pub use chain::{Hash, Link};
+pub use event_type::EventType;
+pub use guard::{MAX_BYTES, MAX_NAME_BYTES};
+
+/// Who acts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Actor {
+    /// A person who is signed in.
+    Person(UserId),
+    /// A client that has authenticated.
+    Client(ClientId),
+    /// Somebody at the command line, by their account on that machine if it has a name.
+    Operator(Option<String>),
+    /// Somebody who has not said or proven who they are.
+    Anonymous,
+    /// Signet itself.
+    System,
+}
+
+impl Actor {
+    /// Which of them it is: `person`, `client`, `operator`, `anonymous` or `system`.
+    #[must_use]
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::Person(_) => "person",
+            Self::Client(_) => "client",
+            Self::Operator(_) => "operator",
+            Self::Anonymous => "anonymous",
+            Self::System => "system",
+        }
+    }
+
+    /// Their name.
+    #[must_use]
+    pub fn id(&self) -> Option<String> {
+        match self {
+            Self::Person(id) => Some(id.to_string()),
+            Self::Client(id) => Some(id.as_str().to_owned()),
+            Self::Operator(account) => account.as_deref().map(guard::name),
+            Self::Anonymous | Self::System => None,
+        }
+    }
+}
+
+/// Where an act comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Origin {
+    /// Who acts.
+    pub actor: Actor,
+    /// The client through which a person acts.
+    pub client_id: Option<ClientId>,
+    /// The address of the browser or the client.
+    pub ip: Option<IpAddr>,
+    /// The request's id, as in the logs and in its answer.
+    pub request_id: Option<String>,
+}
+
+impl Origin {
+    /// What Signet does by itself.
+    #[must_use]
+    pub const fn system() -> Self {
+        Self::of(Actor::System)
+    }
+
+    /// What is done at the command line, by that account.
+    #[must_use]
+    pub const fn operator(account: Option<String>) -> Self {
+        Self::of(Actor::Operator(account))
+    }
+
+    /// What comes with a request, from somebody who is not known yet.
+    #[must_use]
+    pub const fn request(ip: IpAddr, request_id: String) -> Self {
+        Self {
+            actor: Actor::Anonymous,
+            client_id: None,
+            ip: Some(ip),
+            request_id: Some(request_id),
+        }
+    }
+
+    /// The same place, with somebody who is known by now.
+    #[must_use]
+    pub fn by(&self, actor: Actor) -> Self {
+        Self {
+            actor,
+            ..self.clone()
+        }
+    }
+
+    /// The same, through this client.
+    #[must_use]
+    pub fn through(mut self, client: &ClientId) -> Self {
+        self.client_id = Some(client.clone());
+        self
+    }
+
+    const fn of(actor: Actor) -> Self {
+        Self {
+            actor,
+            client_id: None,
+            ip: None,
+            request_id: None,
+        }
+    }
+}
+
+/// Something that happened.
+#[derive(Clone, Debug)]
+pub struct Event {
+    kind: EventType,
+    at: Ts,
+    origin: Origin,
+    target: Option<(&'static str, String)>,
+    user: Option<UserId>,
+    client: Option<ClientId>,
+    organization: Option<String>,
+    before: Option<Value>,
+    after: Option<Value>,
+    detail: Map<String, Value>,
+}
+
+impl Event {
+    /// An event of that type, from there, at that time.
+    #[must_use]
+    pub fn new(kind: EventType, origin: &Origin, at: Ts) -> Self {
+        Self {
+            kind,
+            at,
+            origin: origin.clone(),
+            target: None,
+            user: None,
+            client: None,
+            organization: None,
+            before: None,
+            after: None,
+            detail: Map::new(),
+        }
+    }
+
+    /// What it was done to: `user`, `client`, `role` … and its id.
+    #[must_use]
+    pub fn target(mut self, kind: &'static str, id: &(impl ToString + ?Sized)) -> Self {
+        self.target = Some((kind, guard::name(&id.to_string())));
+        self
+    }
+
+    /// The person it concerns.
+    #[must_use]
+    pub const fn user(mut self, id: UserId) -> Self {
+        self.user = Some(id);
+        self
+    }
+
+    /// The client it concerns.
+    #[must_use]
+    pub fn client(mut self, id: &ClientId) -> Self {
+        self.client = Some(id.clone());
+        self
+    }
+
+    /// The organization it concerns.
+    #[must_use]
+    pub fn organization(mut self, name: &str) -> Self {
+        self.organization = Some(guard::name(name));
+        self
+    }
+
+    /// How the target was, without secrets.
+    #[must_use]
+    pub fn before(mut self, view: Value) -> Self {
+        self.before = Some(view);
+        self
+    }
+
+    /// How the target is now, without secrets.
+    #[must_use]
+    pub fn after(mut self, view: Value) -> Self {
+        self.after = Some(view);
+        self
+    }
+
+    /// Something more to say, such as the `reason`.
+    #[must_use]
+    pub fn detail(mut self, name: &'static str, value: impl Into<Value>) -> Self {
+        self.detail.insert(name.to_owned(), value.into());
+        self
+    }
+
+    /// What happened.
+    #[must_use]
+    pub const fn kind(&self) -> EventType {
+        self.kind
+    }
+
+    /// When.
+    #[must_use]
+    pub const fn at(&self) -> Ts {
+        self.at
+    }
+
+    /// The event as one JSON object: bounded, and without members that are named like secrets.
+    #[must_use]
+    pub fn body(&self, id: EventId) -> String {
+        let mut actor = json!({ "kind": self.origin.actor.kind() });
+        put(&mut actor, "id", self.origin.actor.id());
+        let through = self.origin.client_id.as_ref().map(ClientId::as_str);
+        put(&mut actor, "client_id", through);
+        let mut body = json!({
+            "id": id.to_string(),
+            "time": self.at.rfc3339_micros(),
+            "type": self.kind.as_str(),
+            "actor": actor,
+        });
+        put(&mut body, "ip", self.origin.ip.map(|ip| ip.to_string()));
+        put(&mut body, "request_id", self.request_id());
+        let target = self.target.as_ref();
+        put(
+            &mut body,
+            "target",
+            target.map(|(kind, id)| json!({ "type": kind, "id": id })),
+        );
+        put(&mut body, "user_id", self.user.map(|id| id.to_string()));
+        put(
+            &mut body,
+            "client_id",
+            self.client.as_ref().map(ClientId::as_str),
+        );
+        put(&mut body, "organization", self.organization.as_deref());
+        put(&mut body, "before", self.before.clone().map(guard::view));
+        put(&mut body, "after", self.after.clone().map(guard::view));
+        let detail = (!self.detail.is_empty()).then(|| Value::Object(self.detail.clone()));
+        put(&mut body, "detail", detail.map(guard::view));
+        body.to_string()
+    }
+
+    /// What stands beside the body, to find it by.
+    #[must_use]
+    pub fn columns(&self) -> Columns {
+        Columns {
+            at: self.at,
+            kind: self.kind.as_str().to_owned(),
+            actor_kind: self.origin.actor.kind().to_owned(),
+            actor_id: self.origin.actor.id(),
+            user_id: self.user.map(|id| id.0),
+            client_id: self.client.as_ref().map(|id| id.as_str().to_owned()),
+            target_kind: self.target.as_ref().map(|(kind, _)| (*kind).to_owned()),
+            target_id: self.target.as_ref().map(|(_, id)| id.clone()),
+            organization: self.organization.clone(),
+            request_id: self.request_id(),
+        }
+    }
+
+    fn request_id(&self) -> Option<String> {
+        self.origin.request_id.as_deref().map(guard::name)
+    }
+}
+
+fn put(object: &mut Value, name: &str, value: Option<impl Into<Value>>) {
+    if let (Value::Object(object), Some(value)) = (object, value) {
+        object.insert(name.to_owned(), value.into());
+    }
+}
+
+/// The columns by which events are found. The same values stand in the body.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Columns {
+    /// When.
+    pub at: Ts,
+    /// The dotted name of the type.
+    pub kind: String,
+    /// [`Actor::kind`].
+    pub actor_kind: String,
+    /// [`Actor::id`].
+    pub actor_id: Option<String>,
+    /// The person concerned.
+    pub user_id: Option<Uuid>,
+    /// The client concerned.
+    pub client_id: Option<String>,
+    /// What kind of thing it was done to.
+    pub target_kind: Option<String>,
+    /// Which one.
+    pub target_id: Option<String>,
+    /// The organization concerned.
+    pub organization: Option<String>,
+    /// The request.
+    pub request_id: Option<String>,
+}
+
+impl Columns {
+    /// The first column that says something else than the body does, or `body` when that is no event.
+    #[must_use]
+    pub fn differs_from(&self, id: EventId, body: &str) -> Option<&'static str> {
+        let Ok(Value::Object(body)) = serde_json::from_str::<Value>(body) else {
+            return Some("body");
+        };
+        let text = |name: &str| body.get(name).and_then(Value::as_str);
+        let inner = |outer: &str, name: &str| body.get(outer)?.get(name)?.as_str();
+        let (user, time) = (
+            self.user_id.map(|id| id.to_string()),
+            self.at.rfc3339_micros(),
+        );
+        let pairs = [
+            ("id", text("id"), Some(id.to_string())),
+            ("at", text("time"), Some(time)),
+            ("type", text("type"), Some(self.kind.clone())),
+            (
+                "actor_kind",
+                inner("actor", "kind"),
+                Some(self.actor_kind.clone()),
+            ),
+            ("actor_id", inner("actor", "id"), self.actor_id.clone()),
+            ("user_id", text("user_id"), user),
+            ("client_id", text("client_id"), self.client_id.clone()),
+            (
+                "target_kind",
+                inner("target", "type"),
+                self.target_kind.clone(),
+            ),
+            ("target_id", inner("target", "id"), self.target_id.clone()),
+            (
+                "organization",
+                text("organization"),
+                self.organization.clone(),
+            ),
+            ("request_id", text("request_id"), self.request_id.clone()),
+        ];
+        pairs
+            .into_iter()
+            .find(|(_, said, stored)| *said != stored.as_deref())
+            .map(|(name, ..)| name)
+    }
+}
+
+/// The name of an event: a UUID of version 7, so that names sort by time
+/// ([RFC 9562 §5.7](https://www.rfc-editor.org/rfc/rfc9562#section-5.7)).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct EventId(pub Uuid);
+
+impl EventId {
+    /// The name of an event at that time, with ten random bytes that whoever calls has drawn.
+    #[must_use]
+    pub fn new(at: Ts, random: [u8; 10]) -> Self {
+        Self(uuid::Builder::from_unix_timestamp_millis(millis(at), &random).into_uuid())
+    }
+
+    /// Not after the name of any event at that time or later.
+    #[must_use]
+    pub fn first_at(at: Ts) -> Self {
+        let mut bytes = [0; 16];
+        for (to, from) in bytes
+            .iter_mut()
+            .zip(millis(at).to_be_bytes().iter().skip(2))
+        {
+            *to = *from;
+        }
+        Self(Uuid::from_bytes(bytes))
+    }
+
+    /// Not before the name of any event.
+    #[must_use]
+    pub const fn last() -> Self {
+        Self(Uuid::max())
+    }
+
+    /// Reads the hyphenated form.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        (text.len() == 36)
+            .then(|| Uuid::try_parse(text).ok().map(Self))
+            .flatten()
+    }
+}
+
+impl std::fmt::Display for EventId {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+fn millis(at: Ts) -> u64 {
+    u64::try_from(at.micros().div_euclid(1000)).unwrap_or(0)
+}
