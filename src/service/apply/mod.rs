@@ -4,6 +4,7 @@
 //! and all of them are reported at once. Nothing is deleted unless asked for.
 
 mod check;
+mod check_assignments;
 mod check_client;
 mod check_groups;
 mod check_user;
@@ -164,7 +165,7 @@ async fn attempt(
     let mut tx = services.store.db().begin().await?;
     let known = Known::read(&mut tx).await?;
     drop(tx);
-    let checked = check::check(desired, &known, options)?;
+    let checked = check::check(desired, &known, options, now)?;
     let passwords = passwords::prepare(services, &checked.users).await?;
 
     let mut tx = services.store.db().begin().await?;
@@ -173,7 +174,7 @@ async fn attempt(
     // Hashing may have taken minutes; what is revoked is revoked from now on.
     let now = now.max(services.clock.now());
     let known = Known::read(&mut tx).await?;
-    let checked = check::check(desired, &known, options)?;
+    let checked = check::check(desired, &known, options, now)?;
     let mut work = Work {
         tx,
         options,
