@@ -1,30 +1,25 @@
 //! From the document's words to what the service understands.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::str::FromStr as _;
 
 use serde_json::{Map, Value};
 
 use super::client::method;
-use super::document::{
-    ClientEntry, Document, GroupEntry, ObjectEntry, OrganizationEntry, PolicyEntry,
-    RefreshTokenRotation, ResourceEntry, RoleEntry, UserEntry,
-};
-use crate::domain::policy::{Level, ResourceName};
+use super::document::{ClientEntry, Document, RefreshTokenRotation, ResourceEntry, UserEntry};
 use crate::domain::resource::Resource;
 use crate::domain::user::username_key;
-use crate::service::apply::{
-    Desired, DesiredClient, DesiredGroup, DesiredObject, DesiredOrganization, DesiredPassword,
-    DesiredPolicy, DesiredRole, DesiredUser, Kind,
-};
+use crate::service::apply::{Desired, DesiredClient, DesiredPassword, DesiredUser, Kind};
 use crate::spec::alg::SigningAlg;
 use crate::spec::auth_method::AuthMethod;
 use crate::spec::client_metadata::{self, ApplicationType, ClientMetadata};
 use crate::spec::grant_type::GrantType;
 use crate::spec::scope::{Scope, is_token};
 use crate::spec::standard_claims::{Address, StandardClaims};
-use crate::store::groups::{GroupRecord, ObjectRecord, OrganizationRecord};
-use crate::store::roles::{PolicyRecord, RoleRecord};
+
+#[path = "desired_access.rs"]
+mod access;
+use access::{organization, policy, role};
 
 /// What a document wants, and where it says so.
 #[derive(Debug)]
@@ -317,7 +312,7 @@ impl Words<'_> {
                 }),
             },
             attributes: entry.attributes.map(attributes),
-            roles: entry.roles.map(|roles| roles.into_iter().collect()),
+            roles: entry.roles.map(|roles| self.assignments(roles)),
             groups: entry.groups.map(|groups| groups.into_iter().collect()),
             organizations: entry.organizations.map(|names| names.into_iter().collect()),
             levels: entry.levels.map(|levels| self.levels(levels)),
@@ -326,92 +321,11 @@ impl Words<'_> {
     }
 }
 
-impl Words<'_> {
-    fn group(&mut self, entry: GroupEntry) -> DesiredGroup {
-        DesiredGroup {
-            name: entry.name,
-            group: GroupRecord {
-                description: entry.description,
-                parents: entry.parents.unwrap_or_default().into_iter().collect(),
-                roles: entry.roles.unwrap_or_default().into_iter().collect(),
-                levels: self.levels(entry.levels.unwrap_or_default()),
-            },
-        }
-    }
-
-    fn object(&mut self, entry: ObjectEntry) -> Option<DesiredObject> {
-        let Some(name) = ResourceName::parse(&entry.resource) else {
-            self.refuse("resource", RESOURCE);
-            return None;
-        };
-        Some(DesiredObject {
-            name,
-            object: ObjectRecord {
-                organization: entry.organization,
-                attributes: attributes(entry.attributes.unwrap_or_default()),
-            },
-        })
-    }
-
-    fn levels(&mut self, written: BTreeMap<String, String>) -> BTreeMap<ResourceName, Level> {
-        let mut levels = BTreeMap::new();
-        for (resource, level) in written {
-            match (ResourceName::parse(&resource), Level::parse(&level)) {
-                (Some(name), Some(level)) => {
-                    levels.insert(name, level);
-                }
-                (None, _) => self.refuse("levels", &format!("{resource:?}: {RESOURCE}")),
-                (_, None) => self.refuse(
-                    "levels",
-                    &format!("{level:?}: expected read, write, delete or admin"),
-                ),
-            }
-        }
-        levels
-    }
-}
-
-const RESOURCE: &str = "expected a type, a colon and an id, such as Document:42";
-
-fn organization(entry: OrganizationEntry) -> DesiredOrganization {
-    DesiredOrganization {
-        name: entry.name,
-        organization: OrganizationRecord {
-            description: entry.description,
-        },
-    }
-}
-
 fn attributes(written: BTreeMap<String, Value>) -> Map<String, Value> {
     written
         .into_iter()
         .map(|(name, value)| (name, without_dates(value)))
         .collect()
-}
-
-fn role(entry: RoleEntry) -> DesiredRole {
-    let set = |items: Option<Vec<String>>| -> BTreeSet<String> {
-        items.unwrap_or_default().into_iter().collect()
-    };
-    DesiredRole {
-        name: entry.name,
-        role: RoleRecord {
-            description: entry.description,
-            parents: set(entry.parents),
-            permissions: set(entry.permissions),
-        },
-    }
-}
-
-fn policy(entry: PolicyEntry) -> DesiredPolicy {
-    DesiredPolicy {
-        id: entry.id,
-        policy: PolicyRecord {
-            cedar: entry.cedar,
-            description: entry.description,
-            enabled: entry.enabled.unwrap_or(true),
-        },
-    }
 }
 
 fn rotation(written: RefreshTokenRotation) -> client_metadata::RefreshTokenRotation {

@@ -155,8 +155,8 @@ pub struct UserEntry {
     pub phone_number: Option<String>,
     pub phone_number_verified: Option<bool>,
     pub address: Option<AddressEntry>,
-    /// Names of roles.
-    pub roles: Option<Vec<String>>,
+    /// Names of roles, or tables with `role`, `organization` and `until`.
+    pub roles: Option<Vec<AssignmentEntry>>,
     /// Names of groups.
     pub groups: Option<Vec<String>>,
     /// Names of organizations.
@@ -170,6 +170,31 @@ pub struct UserEntry {
     /// The line where the entry begins.
     #[serde(skip)]
     pub line: usize,
+}
+
+/// A role that is given.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(
+    untagged,
+    expecting = "expected the name of a role, or a table such as { role = \"manager\", organization = \"acme\", until = 2027-01-01T00:00:00Z }"
+)]
+pub enum AssignmentEntry {
+    /// For every organization, without an end.
+    Name(String),
+    /// With more said of it.
+    Table(AssignmentTable),
+}
+
+/// A role that is given, with what restricts it.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AssignmentTable {
+    /// Its name.
+    pub role: String,
+    /// Only for resources of this organization.
+    pub organization: Option<String>,
+    /// Until then: a date and time with its zone, as TOML or as text.
+    pub until: Option<serde_json::Value>,
 }
 
 /// The address claim of OpenID Connect Core 1.0 §5.1.1.
@@ -245,8 +270,8 @@ pub struct GroupEntry {
     pub description: Option<String>,
     /// The groups whose members its members are too.
     pub parents: Option<Vec<String>>,
-    /// Roles of its members.
-    pub roles: Option<Vec<String>>,
+    /// Roles of its members: names, or tables with `role`, `organization` and `until`.
+    pub roles: Option<Vec<AssignmentEntry>>,
     /// By resource, such as `Document:42`: `read`, `write`, `delete` or `admin`.
     pub levels: Option<BTreeMap<String, String>>,
     /// The line where the entry begins.

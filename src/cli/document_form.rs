@@ -7,8 +7,8 @@ use serde::de::{Deserializer, Error as _, Visitor, value::Error as Stop};
 use toml::de::DeTable;
 
 use super::{
-    AddressEntry, ClientEntry, Document, GroupEntry, ObjectEntry, OrganizationEntry, PolicyEntry,
-    ResourceEntry, RoleEntry, UserEntry,
+    AddressEntry, AssignmentTable, ClientEntry, Document, GroupEntry, ObjectEntry,
+    OrganizationEntry, PolicyEntry, ResourceEntry, RoleEntry, UserEntry,
 };
 use crate::config::{parse::nearest, source::line_of};
 
@@ -142,6 +142,9 @@ impl<'a> Form<'a> {
         {
             self.known(address, fields_of::<AddressEntry>(), " in address");
         }
+        if kind.list == "users" || kind.list == "groups" {
+            self.assignments(table);
+        }
         if let Some((one, other)) = kind.exclusive
             && let (true, Some((key, _))) = (table.contains_key(one), table.get_key_value(other))
         {
@@ -180,6 +183,23 @@ impl<'a> Form<'a> {
             }
             // Serde says what type it should be.
             Some((_, None)) => {}
+        }
+    }
+
+    fn assignments(&mut self, table: &DeTable<'_>) {
+        let roles = table.get("roles");
+        for role in roles
+            .and_then(|value| value.get_ref().as_array())
+            .into_iter()
+            .flatten()
+        {
+            let Some(table) = role.get_ref().as_table() else {
+                continue;
+            };
+            self.known(table, fields_of::<AssignmentTable>(), " in roles");
+            if !table.contains_key("role") {
+                self.problem(role.span().start, "a table in `roles` has no `role`");
+            }
         }
     }
 

@@ -9,6 +9,7 @@ use super::answer::{Answer, Failure, plain, table};
 use super::apply::explain;
 use super::secret::PasswordArgs;
 use crate::config::Secret;
+use crate::domain::policy::Assignment;
 use crate::domain::user::{User, username_key};
 use crate::service::apply::{Desired, DesiredPassword, DesiredUser, Options, apply};
 use crate::service::{Services, users};
@@ -115,7 +116,7 @@ async fn create(services: &Arc<Services>, args: CreateArgs) -> Result<Answer, Fa
                 name: args.name,
                 ..StandardClaims::default()
             },
-            roles: Some(args.roles.into_iter().collect()),
+            roles: Some(args.roles.into_iter().map(Assignment::of).collect()),
             ..DesiredUser::default()
         }],
         ..Desired::default()

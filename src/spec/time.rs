@@ -52,6 +52,14 @@ impl Ts {
         Duration::from_micros(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0))
     }
 
+    /// Reads RFC 3339 text with its time zone, such as `2027-01-01T00:00:00Z`.
+    #[must_use]
+    pub fn parse_rfc3339(text: &str) -> Option<Self> {
+        let at = OffsetDateTime::parse(text, &Rfc3339).ok()?;
+        let micros = i64::try_from(at.unix_timestamp_nanos().div_euclid(1_000)).ok()?;
+        Some(Self(micros))
+    }
+
     /// This instant as RFC 3339 text in UTC, to the second.
     #[must_use]
     pub fn rfc3339(self) -> String {
@@ -123,5 +131,10 @@ mod tests {
         assert_eq!(Ts::from_secs(0).rfc3339(), "1970-01-01T00:00:00Z");
         assert_eq!(at.rfc3339_micros(), "1970-01-01T00:00:01.999999Z");
         assert_eq!(Ts(-1).rfc3339_micros(), "1969-12-31T23:59:59.999999Z");
+        let noon = Ts::parse_rfc3339("1970-01-01T12:00:00.000001+12:00");
+        assert_eq!(noon, Some(Ts(1)));
+        for broken in ["1970-01-01T12:00:00", "1970-01-01", "noon", ""] {
+            assert_eq!(Ts::parse_rfc3339(broken), None, "{broken}");
+        }
     }
 }

@@ -6,12 +6,13 @@ use serde_json::{Map, Value};
 use sqlx::types::Json;
 
 use super::Store;
+use super::assignments::{Holder, assignment};
 use super::db::Tx;
 use super::error::StoreError;
 use super::policy::{FACTS, POLICY};
 use super::revocations::bump_changes;
 use crate::domain::ids::UserId;
-use crate::domain::policy::{Level, ResourceName};
+use crate::domain::policy::{Assignment, Level, ResourceName};
 
 /// A group with everything that hangs on it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -20,8 +21,8 @@ pub struct GroupRecord {
     pub description: Option<String>,
     /// Groups whose members its members are too.
     pub parents: BTreeSet<String>,
-    /// Roles of its members, for every organization and without an end.
-    pub roles: BTreeSet<String>,
+    /// Roles of its members.
+    pub roles: BTreeSet<Assignment>,
     /// What its members may do to single resources.
     pub levels: BTreeMap<ResourceName, Level>,
 }
@@ -72,8 +73,9 @@ impl Tx {
         for (member, parent) in self.q(PARENTS).all::<(String, String)>().await? {
             groups.entry(member).or_default().parents.insert(parent);
         }
-        for (group, role) in self.q(GROUP_ROLES).all::<(String, String)>().await? {
-            groups.entry(group).or_default().roles.insert(role);
+        for (group, role, organization, until) in self.q(GROUP_ROLES).all::<GroupRole>().await? {
+            let roles = &mut groups.entry(group).or_default().roles;
+            roles.insert(assignment((role, organization, until)));
         }
         for (group, kind, id, level) in self.q(GROUP_LEVELS).all::<GroupLevel>().await? {
             if let Some(level) = Level::from_number(level) {
@@ -105,17 +107,15 @@ impl Tx {
         name: &str,
         group: &GroupRecord,
     ) -> Result<(), StoreError> {
-        for clear in [CLEAR_PARENTS, CLEAR_GROUP_ROLES, CLEAR_GROUP_LEVELS] {
+        for clear in [CLEAR_PARENTS, CLEAR_GROUP_LEVELS] {
             self.q(clear).bind(name.to_owned()).exec().await?;
         }
         for parent in &group.parents {
             let add = self.q(ADD_PARENT).bind(name.to_owned());
             add.bind(parent.clone()).exec().await?;
         }
-        for role in &group.roles {
-            let add = self.q(ADD_GROUP_ROLE).bind(name.to_owned());
-            add.bind(role.clone()).exec().await?;
-        }
+        let holder = Holder::Group(name.to_owned());
+        self.replace_assignments(&holder, &group.roles).await?;
         for (resource, level) in &group.levels {
             self.q(ADD_GROUP_LEVEL)
                 .bind(name.to_owned())
@@ -263,6 +263,7 @@ impl Tx {
     }
 }
 
+type GroupRole = (String, String, String, Option<i64>);
 type GroupLevel = (String, String, String, i64);
 type ObjectRow = (String, String, String, Json<Map<String, Value>>);
 
@@ -270,8 +271,7 @@ const GROUPS: &str = "SELECT name, description FROM groups";
 
 const PARENTS: &str = "SELECT member, parent FROM group_parents";
 
-const GROUP_ROLES: &str =
-    "SELECT group_name, role FROM group_roles WHERE organization = '' AND expires_at IS NULL";
+const GROUP_ROLES: &str = "SELECT group_name, role, organization, expires_at FROM group_roles";
 
 const GROUP_LEVELS: &str = "SELECT group_name, type, id, level FROM group_levels";
 
@@ -280,15 +280,9 @@ const SAVE_GROUP: &str = "INSERT INTO groups (name, description, attributes) VAL
 
 const CLEAR_PARENTS: &str = "DELETE FROM group_parents WHERE member = $1";
 
-const CLEAR_GROUP_ROLES: &str =
-    "DELETE FROM group_roles WHERE group_name = $1 AND organization = '' AND expires_at IS NULL";
-
 const CLEAR_GROUP_LEVELS: &str = "DELETE FROM group_levels WHERE group_name = $1";
 
 const ADD_PARENT: &str = "INSERT INTO group_parents (member, parent) VALUES ($1, $2)";
-
-const ADD_GROUP_ROLE: &str = "INSERT INTO group_roles (group_name, role, organization) VALUES ($1, $2, '') \
-    ON CONFLICT (group_name, role, organization) DO UPDATE SET expires_at = NULL";
 
 const ADD_GROUP_LEVEL: &str =
     "INSERT INTO group_levels (group_name, type, id, level) VALUES ($1, $2, $3, $4)";

@@ -3,6 +3,7 @@
 //! Each SQL text is a `const` beside the one method that runs it. Reads are methods of [`Store`]; writes that
 //! belong together are methods of [`db::Tx`], which the services combine.
 
+pub mod assignments;
 pub mod audit;
 pub mod batch;
 pub mod clients;

@@ -7,13 +7,11 @@ use sqlx::types::Json;
 use uuid::Uuid;
 
 use super::Store;
+use super::assignments::assignment;
 use super::error::StoreError;
 use crate::domain::ids::UserId;
-use crate::domain::policy::{
-    Assignment, Group, Level, Levels, Object, Permission, Role, Subject, Written,
-};
+use crate::domain::policy::{Group, Level, Levels, Object, Permission, Role, Subject, Written};
 use crate::domain::user::User;
-use crate::spec::time::Ts;
 
 /// The topic that every change of roles, groups and policies bumps ([`super::revocations::bump_changes`]).
 pub const POLICY: &str = "policy";
@@ -251,19 +249,10 @@ fn alone(user: User) -> Subject {
     }
 }
 
-type AssignmentRow = (String, String, Option<i64>);
 type UserRole = (Uuid, String, String, Option<i64>);
 type UserLevel = (Uuid, String, String, i64);
 type GroupRole = (String, String, String, Option<i64>);
 type GroupLevel = (String, String, String, i64);
-
-fn assignment((role, organization, expires_at): AssignmentRow) -> Assignment {
-    Assignment {
-        role,
-        organization: Some(organization).filter(|name| !name.is_empty()),
-        until: expires_at.map(Ts),
-    }
-}
 
 /// A level that this version does not know gives nothing.
 fn insert(levels: &mut Levels, kind: String, id: String, level: i64) {

@@ -3,12 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::Store;
+use super::assignments::Holder;
 use super::db::Tx;
 use super::error::StoreError;
 use super::policy::{FACTS, POLICY};
 use super::revocations::bump_changes;
 use crate::domain::ids::UserId;
-use crate::domain::policy::{ADMIN_PERMISSION, ADMIN_ROLE};
+use crate::domain::policy::{ADMIN_PERMISSION, ADMIN_ROLE, Assignment};
 
 /// A role with everything that hangs on it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -42,19 +43,6 @@ impl Store {
             .one::<(i64,)>()
             .await?
             .0)
-    }
-
-    /// The roles a person was given directly, for every organization and without an end.
-    pub async fn list_roles_of(&self, user: UserId) -> Result<BTreeSet<String>, StoreError> {
-        Ok(self
-            .db
-            .q(ROLES_OF)
-            .bind(user.0)
-            .all::<(String,)>()
-            .await?
-            .into_iter()
-            .map(|(role,)| role)
-            .collect())
     }
 }
 
@@ -156,36 +144,11 @@ impl Tx {
         bump_changes(self, FACTS).await
     }
 
-    /// The roles a person was given directly, for every organization and without an end.
-    pub async fn list_roles_of(&mut self, user: UserId) -> Result<BTreeSet<String>, StoreError> {
-        Ok(self
-            .q(ROLES_OF)
-            .bind(user.0)
-            .all::<(String,)>()
-            .await?
-            .into_iter()
-            .map(|(role,)| role)
-            .collect())
-    }
-
-    /// Gives a person a role.
+    /// Gives a person a role for every organization, without an end.
     pub async fn assign_role(&mut self, user: UserId, role: &str) -> Result<(), StoreError> {
-        self.q(ASSIGN)
-            .bind(user.0)
-            .bind(role.to_owned())
-            .exec()
+        self.assign(&Holder::User(user), &Assignment::of(role))
             .await?;
-        bump_changes(self, FACTS).await
-    }
-
-    /// Takes a role from a person.
-    pub async fn unassign_role(&mut self, user: UserId, role: &str) -> Result<(), StoreError> {
-        self.q(UNASSIGN)
-            .bind(user.0)
-            .bind(role.to_owned())
-            .exec()
-            .await?;
-        bump_changes(self, FACTS).await
+        Ok(())
     }
 
     /// Every policy there is.
@@ -230,8 +193,6 @@ impl Tx {
 
 const COUNT_HOLDERS: &str = "SELECT COUNT(*) FROM role_assignments a JOIN users u ON u.id = a.user_id WHERE a.role = $1 AND a.organization = '' AND a.expires_at IS NULL AND u.disabled_at IS NULL";
 
-const ROLES_OF: &str = "SELECT role FROM role_assignments WHERE user_id = $1 AND organization = '' AND expires_at IS NULL ORDER BY role";
-
 const LIST: &str = "SELECT name, description FROM roles ORDER BY name";
 
 const LIST_PARENTS: &str = "SELECT role, parent FROM role_parents ORDER BY role, parent";
@@ -253,11 +214,6 @@ const ENSURE_PERMISSION: &str =
     "INSERT INTO role_permissions (role, permission) VALUES ($1, $2) ON CONFLICT DO NOTHING";
 
 const DELETE: &str = "DELETE FROM roles WHERE name = $1";
-
-const ASSIGN: &str = "INSERT INTO role_assignments (user_id, role, organization) VALUES ($1, $2, '') ON CONFLICT (user_id, role, organization) DO UPDATE SET expires_at = NULL";
-
-const UNASSIGN: &str =
-    "DELETE FROM role_assignments WHERE user_id = $1 AND role = $2 AND organization = ''";
 
 const LIST_POLICIES: &str = "SELECT id, cedar, description, enabled FROM policies ORDER BY id";
 

@@ -15,7 +15,7 @@ use crate::spec::standard_claims::StandardClaims;
 use crate::spec::time::Ts;
 
 /// What a person is made of, apart from their password.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct UserFields {
     /// The name as it is shown.
     pub username: String,

@@ -30,7 +30,7 @@ pub struct Subject {
 }
 
 /// A role that somebody was given.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Assignment {
     /// Which.
     pub role: String,
@@ -38,6 +38,34 @@ pub struct Assignment {
     pub organization: Option<String>,
     /// Until then.
     pub until: Option<Ts>,
+}
+
+impl Assignment {
+    /// A role for every organization, without an end.
+    #[must_use]
+    pub fn of(role: impl Into<String>) -> Self {
+        Self {
+            role: role.into(),
+            organization: None,
+            until: None,
+        }
+    }
+
+    /// Whether it is the same role for the same organization, perhaps until another time: nobody has both.
+    #[must_use]
+    pub fn is_for_the_same_as(&self, other: &Self) -> bool {
+        (&self.role, &self.organization) == (&other.role, &other.organization)
+    }
+}
+
+impl fmt::Display for Assignment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.role)?;
+        match &self.organization {
+            Some(organization) => write!(f, " for organization {organization}"),
+            None => Ok(()),
+        }
+    }
 }
 
 /// Levels by resource type and id.

@@ -11,6 +11,7 @@ use crate::domain::client::Client;
 use crate::domain::policy::{ADMIN_PERMISSION, Permission, check_text, in_cycles};
 use crate::domain::resource::{self, Resource};
 use crate::domain::user::username_key;
+use crate::spec::time::Ts;
 use crate::store::roles::RoleRecord;
 
 /// What may be written.
@@ -45,11 +46,13 @@ pub(super) fn check<'a>(
     desired: &'a Desired,
     known: &Known,
     options: Options,
+    now: Ts,
 ) -> Result<Checked<'a>, ApplyError> {
     let mut check = Check {
         desired,
         known,
         options,
+        now,
         problems: Vec::new(),
         warnings: Vec::new(),
     };
@@ -91,6 +94,7 @@ pub(super) struct Check<'a, 'k> {
     pub(super) desired: &'a Desired,
     pub(super) known: &'k Known,
     pub(super) options: Options,
+    pub(super) now: Ts,
     problems: Vec<Problem>,
     pub(super) warnings: Vec<String>,
 }
@@ -185,9 +189,11 @@ impl Check<'_, '_> {
             }
         }
         let users = desired.users.iter();
-        referred.extend(users.flat_map(|user| user.roles.iter().flatten().cloned()));
+        let given = users.flat_map(|user| user.roles.iter().flatten());
+        referred.extend(given.map(|assignment| assignment.role.clone()));
         let groups = desired.groups.iter();
-        referred.extend(groups.flat_map(|group| group.group.roles.iter().cloned()));
+        let given = groups.flat_map(|group| &group.group.roles);
+        referred.extend(given.map(|assignment| assignment.role.clone()));
         let parents = desired.roles.iter().flat_map(|role| &role.role.parents);
         let built_in = referred.iter().filter(|name| *name == ADMIN_ROLE);
         let implied: Vec<String> = parents.chain(built_in).cloned().collect();

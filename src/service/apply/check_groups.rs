@@ -39,16 +39,11 @@ impl Check<'_, '_> {
             );
             for parent in &group.group.parents {
                 if !self.has_group(parent) {
-                    let problem = format!("there is no group {parent:?}");
+                    let problem = self.no_group(parent);
                     self.refuse(Kind::Group, name, "parents", problem);
                 }
             }
-            for role in &group.group.roles {
-                if !roles.contains_key(role) && !self.known.roles.contains_key(role) {
-                    let problem = format!("there is no role {role:?}");
-                    self.refuse(Kind::Group, name, "roles", problem);
-                }
-            }
+            self.assignments(Kind::Group, name, &group.group.roles, roles);
         }
         // As the store would be afterwards.
         let mut parents: BTreeMap<&str, &BTreeSet<String>> = self
@@ -71,7 +66,7 @@ impl Check<'_, '_> {
             if let Some(organization) = &desired.object.organization
                 && !self.has_organization(organization)
             {
-                let problem = format!("there is no organization {organization:?}");
+                let problem = self.no_organization(organization);
                 self.refuse(Kind::Object, &name, "organization", problem);
             }
             let attributes = serde_json::to_string(&desired.object.attributes);
@@ -89,25 +84,25 @@ impl Check<'_, '_> {
         let name = &desired.username;
         for group in desired.groups.iter().flatten() {
             if !self.has_group(group) {
-                let problem = format!("there is no group {group:?}");
+                let problem = self.no_group(group);
                 self.refuse(Kind::User, name, "groups", problem);
             }
         }
         for organization in desired.organizations.iter().flatten() {
             if !self.has_organization(organization) {
-                let problem = format!("there is no organization {organization:?}");
+                let problem = self.no_organization(organization);
                 self.refuse(Kind::User, name, "organizations", problem);
             }
         }
     }
 
-    fn has_group(&self, name: &str) -> bool {
+    pub(super) fn has_group(&self, name: &str) -> bool {
         let mut desired = self.desired.groups.iter();
         desired.any(|group| group.name == name)
             || (!self.options.prune && self.known.groups.contains_key(name))
     }
 
-    fn has_organization(&self, name: &str) -> bool {
+    pub(super) fn has_organization(&self, name: &str) -> bool {
         let mut desired = self.desired.organizations.iter();
         desired.any(|organization| organization.name == name)
             || (!self.options.prune && self.known.organizations.contains(name))

@@ -48,15 +48,8 @@ impl<'a> Check<'a, '_> {
             "claims",
             &serde_json::to_string(&(&desired.claims, &desired.attributes)).unwrap_or_default(),
         );
-        for role in desired.roles.iter().flatten() {
-            if !roles.contains_key(role) && !self.known.roles.contains_key(role) {
-                self.refuse(
-                    Kind::User,
-                    name,
-                    "roles",
-                    format!("there is no role {role:?}"),
-                );
-            }
+        if let Some(given) = &desired.roles {
+            self.assignments(Kind::User, name, given, roles);
         }
         self.memberships(desired);
         let Some(key) = username_key(name) else {

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Map, Value};
 
 use crate::config::Secret;
-use crate::domain::policy::{Level, ResourceName};
+use crate::domain::policy::{Assignment, Level, ResourceName};
 use crate::domain::resource::Resource;
 use crate::spec::client_metadata::ClientMetadata;
 use crate::spec::standard_claims::StandardClaims;
@@ -64,8 +64,8 @@ pub struct DesiredUser {
     pub all_claims: bool,
     /// All their attributes.
     pub attributes: Option<Map<String, Value>>,
-    /// All their roles.
-    pub roles: Option<BTreeSet<String>>,
+    /// All their roles, with the organization and the end of each.
+    pub roles: Option<BTreeSet<Assignment>>,
     /// All their groups.
     pub groups: Option<BTreeSet<String>>,
     /// All their organizations.

@@ -4,6 +4,7 @@
 //! and all of them are reported at once. Nothing is deleted unless asked for.
 
 mod check;
+mod check_assignments;
 mod check_client;
 mod check_groups;
 mod check_user;
@@ -171,7 +172,7 @@ async fn attempt(
     let mut tx = services.store.db().begin().await?;
     let known = Known::read(&mut tx).await?;
     drop(tx);
-    let checked = check::check(desired, &known, options)?;
+    let checked = check::check(desired, &known, options, now)?;
     let passwords = passwords::prepare(services, &checked.users).await?;
 
     let mut tx = services.store.db().begin().await?;
@@ -180,7 +181,7 @@ async fn attempt(
     // Hashing may have taken minutes; what is revoked is revoked from now on.
     let now = now.max(services.clock.now());
     let known = Known::read(&mut tx).await?;
-    let checked = check::check(desired, &known, options)?;
+    let checked = check::check(desired, &known, options, now)?;
     let mut work = Work::new(tx, options, now);
     let administrators = work.tx.count_active_holders(ADMIN_ROLE).await?;
     perform(&mut work, &checked, &known, &passwords).await?;
@@ -291,7 +292,7 @@ impl Work {
     ) -> Result<(), ApplyError> {
         self.options = options;
         let known = Known::read(&mut self.tx).await?;
-        let checked = check::check(desired, &known, options)?;
+        let checked = check::check(desired, &known, options, self.now)?;
         perform(self, &checked, &known, &BTreeMap::new()).await
     }
 

@@ -14,6 +14,7 @@ use crate::domain::ids::UserId;
 use crate::domain::user::User;
 use crate::service::revoke::raise_version;
 use crate::spec::standard_claims::StandardClaims;
+use crate::store::assignments::Holder;
 use crate::store::error::StoreError;
 use crate::store::groups::Memberships;
 use crate::store::revocations::{Key, record};
@@ -69,8 +70,8 @@ async fn create(
     };
     let fields = fields(user, None);
     work.tx.insert_user(id, &fields, hash, work.now).await?;
-    for role in desired.roles.iter().flatten() {
-        work.tx.assign_role(id, role).await?;
+    for assignment in desired.roles.iter().flatten() {
+        work.tx.assign(&Holder::User(id), assignment).await?;
     }
     let memberships = memberships(desired, Memberships::default());
     if memberships != Memberships::default() {
@@ -120,14 +121,8 @@ async fn change(
         (Some(true), Some(_)) | (Some(false), None) | (None, _) => {}
     }
     if let Some(roles) = &desired.roles {
-        let had = work.tx.list_roles_of(was.id).await?;
-        for role in roles.difference(&had) {
-            work.tx.assign_role(was.id, role).await?;
-        }
-        for role in had.difference(roles) {
-            work.tx.unassign_role(was.id, role).await?;
-        }
-        if had != *roles {
+        let holder = Holder::User(was.id);
+        if work.tx.replace_assignments(&holder, roles).await? {
             changed.push("roles".to_owned());
         }
     }

@@ -172,6 +172,81 @@ on_every_engine! {
         assert!(refused("[[objects]]\nresource = \"Document:9\"\norganization = \"nowhere\"\n").contains("no organization"));
     }
 
+    async fn a_role_for_one_organization_until_a_time_is_applied_once(server: Server) {
+        let document = |until: &str, role: &str| format!(r#"
+            [[organizations]]
+            name = "acme"
+
+            [[roles]]
+            name = "manager"
+            permissions = ["order:refund"]
+
+            [[groups]]
+            name = "berlin"
+            roles = [{{ role = "manager", organization = "acme", until = {until} }}]
+
+            [[users]]
+            username = "sally"
+            roles = [{role}]
+
+            [[users]]
+            username = "bob"
+            groups = ["berlin"]
+
+            [[objects]]
+            resource = "order:1"
+            organization = "acme"
+        "#);
+        let managing = r#"{ role = "manager", organization = "acme", until = 2999-01-01T00:00:00Z }"#;
+        let first = document("2998-01-01T00:00:00+01:00", managing);
+        server.apply(&first);
+        assert!(server.apply(&first).contains("Nothing to change"));
+        // The same time, as text and in another zone.
+        let same = document("\"2997-12-31T23:00:00Z\"", managing);
+        assert!(server.apply(&same).contains("Nothing to change"));
+
+        let ask = |who, resource| check(&server, &["--subject", who, "--action", "refund", "--resource", resource, "--why"]);
+        let (code, answer) = ask("sally", "order:1");
+        assert_eq!((code, &answer["reasons"][0]["organization"]), (Some(0), &Value::from("acme")));
+        assert_eq!(ask("bob", "order:1").0, Some(0));
+        let (code, answer) = ask("sally", "order:2");
+        assert_eq!((code, &answer["reasons"][1]["kind"]), (Some(1), &Value::from("other_organization")));
+
+        // An end that has passed is told, and counts at once.
+        let ended = document("2020-01-01T00:00:00Z", managing);
+        let told = server.apply(&ended);
+        assert!(told.contains("changed    group     berlin (roles)"), "{told}");
+        assert!(told.contains("warning: group \"berlin\": the role manager for organization acme ended at 2020-01-01T00:00:00Z"), "{told}");
+        let (code, answer) = ask("bob", "order:1");
+        assert_eq!((code, &answer["reasons"][1]["kind"]), (Some(1), &Value::from("expired")));
+
+        // Said without an organization, it is another assignment, and the first one goes.
+        let told = server.apply(&document("2020-01-01T00:00:00Z", "\"manager\""));
+        assert!(told.contains("changed    user      sally (roles)"), "{told}");
+        assert_eq!(ask("sally", "order:2").0, Some(0));
+
+        let refused = |role: &str| {
+            let file = server.directory().join("refused.toml");
+            std::fs::write(&file, document("2999-01-01T00:00:00Z", role)).unwrap();
+            let output = server.signet(&["apply", "--dry-run", "-f", file.to_str().unwrap()]);
+            assert_eq!(output.status.code(), Some(1), "{role}");
+            String::from_utf8_lossy(&output.stderr).into_owned()
+        };
+        for (role, problem) in [
+            (r#"{ role = "manager", organization = "acne" }"#, "there is no organization \"acne\"; did you mean \"acme\"?"),
+            (r#"{ role = "manger" }"#, "there is no role \"manger\"; did you mean \"manager\"?"),
+            (r#"{ role = "manager", until = 2999-01-01T00:00:00 }"#, "with its zone, such as 2027-01-01T00:00:00Z"),
+            (r#"{ role = "manager", until = "tomorrow" }"#, "with its zone"),
+            (r#"{ role = "manager", org = "acme" }"#, "unknown key `org` in roles; did you mean `organization`?"),
+            (r#"{ organization = "acme" }"#, "a table in `roles` has no `role`"),
+            (r#""manager", { role = "manager", until = 2999-01-01T00:00:00Z }"#, "manager is there twice"),
+            ("7", "expected the name of a role"),
+        ] {
+            let told = refused(role);
+            assert!(told.contains(problem), "{role}: {told}");
+        }
+    }
+
     async fn the_administrators_role_keeps_its_permission(server: Server) {
         server.apply("[[roles]]\nname = \"admin\"\n\n[[users]]\nusername = \"root\"\nroles = [\"admin\"]\n");
         let (code, answer) = check(&server, &["--subject", "root", "--action", "anything", "--resource", "signet:1"]);

@@ -9,6 +9,7 @@ use super::*;
 use crate::config::{Config, Secret};
 use crate::crypto::password::Verified;
 use crate::crypto::secret::PlainToken;
+use crate::domain::policy::Assignment;
 use crate::domain::resource::Resource;
 use crate::domain::user::username_key;
 use crate::service::{client_secrets, revoke, users as accounts};
@@ -98,7 +99,7 @@ fn user(name: &str, password: &str, roles: &[&str]) -> DesiredUser {
     DesiredUser {
         username: name.to_owned(),
         password: Some(DesiredPassword::Plain(Secret::new(password))),
-        roles: Some(roles.iter().map(|role| (*role).to_owned()).collect()),
+        roles: Some(roles.iter().map(|role| Assignment::of(*role)).collect()),
         ..DesiredUser::default()
     }
 }
