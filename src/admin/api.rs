@@ -30,6 +30,37 @@ pub(super) struct About {
     pub(super) by_organization: bool,
 }
 
+impl About {
+    /// An operation that needs `signet:` and this action, everywhere.
+    pub(super) const fn new(
+        tag: &'static str,
+        id: &'static str,
+        summary: &'static str,
+        action: &'static str,
+    ) -> Self {
+        Self {
+            id,
+            tag,
+            summary,
+            details: "",
+            action,
+            by_organization: false,
+        }
+    }
+
+    /// Says more.
+    pub(super) const fn details(mut self, details: &'static str) -> Self {
+        self.details = details;
+        self
+    }
+
+    /// Having the permission for an organization may suffice; the operation checks it itself.
+    pub(super) const fn by_organization(mut self) -> Self {
+        self.by_organization = true;
+        self
+    }
+}
+
 /// An operation as the OpenAPI document describes it.
 pub(super) struct Operation {
     /// The method.

@@ -16,10 +16,12 @@ use super::inputs::{self, Body};
 use super::problem::Problem;
 use crate::crypto::b64;
 use crate::crypto::digest::sha256;
+use crate::domain::audit::{Actor, Origin};
 use crate::http::bearer::bearer;
 use crate::http::client_ip::ClientIp;
 use crate::http::headers::json_no_store;
 use crate::http::limits::{BodyLimit, read};
+use crate::http::request_id::RequestId;
 use crate::http::site::Site;
 use crate::service::access_token::{self, TokenError};
 use crate::service::administration::{
@@ -112,7 +114,8 @@ where
         let (mut parts, body) = request.into_parts();
         let now = site.services.clock.now();
         let Ok(ClientIp(ip)) = ClientIp::from_request_parts(&mut parts, &()).await;
-        let by = caller(&site, &parts.headers, ip, now).await?;
+        let Ok(id) = RequestId::from_request_parts(&mut parts, &()).await;
+        let by = caller(&site, &parts.headers, ip, &id, now).await?;
         let limit = parts.extensions.get::<BodyLimit>().copied();
         let bytes = read(body, limit.unwrap_or_default()).await?;
         let uri = parts.uri.clone();
@@ -227,11 +230,23 @@ impl<P, Q, B> Call<P, Q, B> {
     }
 }
 
+/// The act to do; leaves the operation with the answer of before if it was done already.
+macro_rules! begun {
+    ($call:expr) => {
+        match $call.write().await? {
+            $crate::admin::call::Act::Before(answer) => return Ok(answer),
+            $crate::admin::call::Act::Now(writing) => writing,
+        }
+    };
+}
+pub(super) use begun;
+
 /// Who shows a token that is meant for this API.
 async fn caller(
     site: &Site,
     headers: &HeaderMap,
     ip: IpAddr,
+    request_id: &RequestId,
     now: Ts,
 ) -> Result<Administrator, Problem> {
     let Ok(Some(token)) = bearer(headers) else {
@@ -258,10 +273,18 @@ async fn caller(
     if !token.scope.contains(Scope::ADMIN) {
         return Err(Problem::insufficient_scope());
     }
+    let client = token.client_id.clone();
+    let actor = token
+        .user_id
+        .map_or_else(|| Actor::Client(client.clone()), Actor::Person);
+    let origin = Origin::request(ip, request_id.as_str().to_owned())
+        .by(actor)
+        .through(&client);
     Ok(Administrator {
         user: token.user_id,
-        client: token.client_id.clone(),
+        client,
         ip,
+        origin,
     })
 }
 

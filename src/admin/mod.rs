@@ -5,12 +5,24 @@
 //! ([`crate::service::administration::Writing`]) with its answer written beside it.
 
 mod api;
+mod assignments;
 mod call;
+mod clients;
+mod configuration;
+mod grants;
+mod groups;
 mod inputs;
+mod levels;
+mod objects;
 mod openapi;
 mod operations;
+mod organizations;
 mod page;
+mod policies;
 mod problem;
+mod resources;
+mod roles;
+
 mod users;
 
 use axum::Router;
@@ -44,6 +56,12 @@ fn openapi_json(text: String) -> Response {
         (CACHE_CONTROL, "public, max-age=300"),
     ];
     (headers, text).into_response()
+}
+
+/// Where something of that name is.
+fn location(collection: &str, name: &str) -> String {
+    let name: String = url::form_urlencoded::byte_serialize(name.as_bytes()).collect();
+    format!("/v1/{collection}/{}", name.replace('+', "%20"))
 }
 
 async fn unknown(id: RequestId) -> Response {

@@ -1,11 +1,25 @@
 //! Every operation there is.
 
 use super::api::Api;
-use super::users;
+use super::{
+    assignments, clients, configuration, grants, groups, levels, objects, organizations, policies,
+    resources, roles, users,
+};
 
 /// All of them, in the order in which they are described.
 pub(super) fn all() -> Api {
     let mut api = Api::default();
     users::add(&mut api);
+    grants::add(&mut api);
+    clients::add(&mut api);
+    resources::add(&mut api);
+    roles::add(&mut api);
+    assignments::add(&mut api);
+    groups::add(&mut api);
+    organizations::add(&mut api);
+    levels::add(&mut api);
+    objects::add(&mut api);
+    policies::add(&mut api);
+    configuration::add(&mut api);
     api
 }

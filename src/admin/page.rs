@@ -1,7 +1,7 @@
 //! Lists, a page at a time: stable while others insert and delete, because a cursor is the key of the last item.
 
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::problem::Problem;
 use crate::crypto::b64;
@@ -22,6 +22,15 @@ pub(super) struct Page<T> {
     next_cursor: Option<String>,
 }
 
+/// Which part of a list.
+#[derive(Debug, Deserialize, JsonSchema)]
+pub(super) struct List {
+    /// `next_cursor` of the page before.
+    cursor: Option<String>,
+    /// How many, 1 to 100; 20 if it is left away.
+    limit: Option<u32>,
+}
+
 /// How much of a list, and from where on. Flattening it into a query type would lose its schema, so every list's query
 /// has these two members itself and makes one of them.
 #[derive(Clone, Debug)]
@@ -40,15 +49,46 @@ impl Range {
         }
         let after = match cursor {
             None => None,
-            Some(cursor) => Some(opened(cursor).ok_or_else(|| {
-                Problem::invalid("cursor", "expected a next_cursor of this list")
-                    .hint("leave it away to begin at the first page")
-            })?),
+            Some(cursor) => Some(opened(cursor).ok_or_else(Self::bad_cursor)?),
         };
         Ok(Self {
             after,
             limit: usize::try_from(limit).unwrap_or(0),
         })
+    }
+
+    /// Reads what was asked for.
+    pub(super) fn of(list: &List) -> Result<Self, Problem> {
+        Self::new(list.cursor.as_deref(), list.limit)
+    }
+
+    /// The id after which the page begins.
+    pub(super) fn after_id<Id>(
+        &self,
+        parse: impl Fn(&str) -> Option<Id>,
+    ) -> Result<Option<Id>, Problem> {
+        match self.after.as_deref() {
+            None => Ok(None),
+            Some(text) => parse(text).map(Some).ok_or_else(Self::bad_cursor),
+        }
+    }
+
+    /// The text after which the page begins, in its parts.
+    pub(super) fn after_parts<const N: usize>(&self) -> Result<Option<[String; N]>, Problem> {
+        match self.after.as_deref() {
+            None => Ok(None),
+            Some(text) => {
+                let parts: Vec<String> =
+                    serde_json::from_str(text).map_err(|_| Self::bad_cursor())?;
+                let parts = <[String; N]>::try_from(parts).map_err(|_| Self::bad_cursor())?;
+                Ok(Some(parts))
+            }
+        }
+    }
+
+    fn bad_cursor() -> Problem {
+        Problem::invalid("cursor", "expected a next_cursor of this list")
+            .hint("leave it away to begin at the first page")
     }
 
     /// The key after which the page begins; empty for the first.

@@ -112,6 +112,46 @@ impl Problem {
         )
     }
 
+    /// 422 about one member.
+    pub(super) fn unprocessable(param: impl Into<String>, detail: impl Into<String>) -> Self {
+        let status = StatusCode::UNPROCESSABLE_ENTITY;
+        Self::new(status, "invalid_param", detail).param(param)
+    }
+
+    /// What a member refers to is not there, which is not the path's fault.
+    #[must_use]
+    pub(super) fn unprocessed(self, param: &str) -> Self {
+        if self.status == StatusCode::NOT_FOUND {
+            let status = StatusCode::UNPROCESSABLE_ENTITY;
+            return self.with_status(status, "unknown_reference").param(param);
+        }
+        self
+    }
+
+    /// 409.
+    pub(super) fn conflict(code: &'static str, detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::CONFLICT, code, detail)
+    }
+
+    /// 422: a member refers to something that is not there.
+    pub(super) fn unknown_reference<'a>(
+        param: &str,
+        what: &str,
+        name: &str,
+        known: impl Iterator<Item = &'a String>,
+    ) -> Self {
+        let problem = Self::new(
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "unknown_reference",
+            format!("there is no {what} {name:?}"),
+        )
+        .param(param);
+        match nearest(name, known.map(String::as_str)) {
+            Some(near) => problem.hint(format!("did you mean {near:?}?")),
+            None => problem,
+        }
+    }
+
     /// 401: the token is missing or not good.
     pub(super) fn unauthorized(code: &'static str, detail: impl Into<String>) -> Self {
         Self {

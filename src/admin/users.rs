@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::api::{About, Api};
-use super::call::{Act, Answer, Call};
+use super::call::{Answer, Call, begun};
 use super::inputs::{Json, Nothing, Patch};
 use super::page::{Page, Range};
 use super::problem::Problem;
@@ -19,7 +19,6 @@ use crate::service::users::{UserError, hash_password};
 use crate::spec::standard_claims::StandardClaims;
 use crate::store::users::{UserFilter, UserWithPassword};
 
-const TAG: &str = "users";
 const READ: &str = "users.read";
 const WRITE: &str = "users.write";
 /// What policies may ask is given apart: it can open as much as a role.
@@ -113,74 +112,38 @@ pub(super) struct ById {
 }
 
 pub(super) fn add(api: &mut Api) {
-    let about = |id, summary, details, action| About {
-        id,
-        tag: TAG,
-        summary,
-        details,
-        action,
-        by_organization: action == READ,
-    };
-    api.add(
-        Method::GET,
-        "/v1/users",
-        about(
-            "list_users",
-            "List people",
-            "In the order of their names.",
-            READ,
-        ),
-        list,
-    );
-    api.add(
-        Method::POST,
-        "/v1/users",
-        about("create_user", "Create a person", "", WRITE),
-        create,
-    );
-    api.add(
-        Method::GET,
-        "/v1/users/{id}",
-        about("get_user", "Read a person", "", READ),
-        get,
-    );
-    api.add(
-        Method::PATCH,
-        "/v1/users/{id}",
-        about("update_user", "Change a person", "", WRITE),
-        update,
-    );
-    api.add(
-        Method::DELETE,
-        "/v1/users/{id}",
-        about(
-            "delete_user",
-            "Delete a person",
-            "Ends every session, grant and token of theirs.",
-            WRITE,
-        ),
-        delete,
-    );
+    let about = |id, summary, action| About::new("users", id, summary, action);
+    let list_users = about("list_users", "List people", READ)
+        .details("In the order of their names.")
+        .by_organization();
+    api.add(Method::GET, "/v1/users", list_users, list);
+    let create_user = about("create_user", "Create a person", WRITE);
+    api.add(Method::POST, "/v1/users", create_user, create);
+    let get_user = about("get_user", "Read a person", READ).by_organization();
+    api.add(Method::GET, "/v1/users/{id}", get_user, get);
+    let update_user = about("update_user", "Change a person", WRITE);
+    api.add(Method::PATCH, "/v1/users/{id}", update_user, update);
+    let delete_user = about("delete_user", "Delete a person", WRITE)
+        .details("Ends every session, grant and token of theirs.");
+    api.add(Method::DELETE, "/v1/users/{id}", delete_user, delete);
+    let password = about("set_password", "Set a person's password", WRITE)
+        .details("Ends every session, grant and token of theirs: whoever knew the old one is out.");
     api.add(
         Method::PUT,
         "/v1/users/{id}/password",
-        about(
-            "set_password",
-            "Set a person's password",
-            "Ends every session, grant and token of theirs: whoever knew the old one is out.",
-            WRITE,
-        ),
+        password,
         set_password,
     );
+    let revoke = about(
+        "revoke_tokens",
+        "End every session, grant and token of a person",
+        WRITE,
+    )
+    .details("When this is answered it holds on every instance.");
     api.add(
         Method::POST,
         "/v1/users/{id}/revoke_tokens",
-        about(
-            "revoke_tokens",
-            "End every session, grant and token of a person",
-            "When this is answered it holds on every instance.",
-            WRITE,
-        ),
+        revoke,
         revoke_tokens,
     );
 }
@@ -236,10 +199,7 @@ async fn create(call: Call<Nothing, Nothing, Json<New>>) -> Result<Answer<Shown,
         (None, Some(phc)) => Some(DesiredPassword::Hash(Secret::new(phc.clone()))),
         (None, None) => None,
     };
-    let mut writing = match call.write().await? {
-        Act::Before(answer) => return Ok(answer),
-        Act::Now(writing) => writing,
-    };
+    let mut writing = begun!(call);
     if !new.fields.attributes.is_empty() {
         call.must(WRITE_ATTRIBUTES, None).await?;
     }
@@ -252,10 +212,7 @@ async fn create(call: Call<Nothing, Nothing, Json<New>>) -> Result<Answer<Shown,
 
 async fn update(call: Call<ById, Nothing, Patch<Fields>>) -> Result<Answer<Shown>, Problem> {
     let id = call.path.id;
-    let mut writing = match call.write().await? {
-        Act::Before(answer) => return Ok(answer),
-        Act::Now(writing) => writing,
-    };
+    let mut writing = begun!(call);
     let was = find(&mut writing, id).await?;
     controlled(&call, &writing, id).await?;
     call.must_match(&shown(&was))?;
@@ -286,10 +243,7 @@ async fn update(call: Call<ById, Nothing, Patch<Fields>>) -> Result<Answer<Shown
 
 async fn delete(call: Call<ById, Nothing, Nothing>) -> Result<Answer<Nothing, 204>, Problem> {
     let id = call.path.id;
-    let mut writing = match call.write().await? {
-        Act::Before(answer) => return Ok(answer),
-        Act::Now(writing) => writing,
-    };
+    let mut writing = begun!(call);
     let was = find(&mut writing, id).await?;
     controlled(&call, &writing, id).await?;
     writing.delete_user(id, &was.user.username).await?;
@@ -301,10 +255,7 @@ async fn set_password(
 ) -> Result<Answer<Nothing, 204>, Problem> {
     let id = call.path.id;
     let password = hashed(&call, call.body.0.password.clone()).await?;
-    let mut writing = match call.write().await? {
-        Act::Before(answer) => return Ok(answer),
-        Act::Now(writing) => writing,
-    };
+    let mut writing = begun!(call);
     let was = find(&mut writing, id).await?;
     controlled(&call, &writing, id).await?;
     let desired = Desired {
@@ -323,10 +274,7 @@ async fn revoke_tokens(
     call: Call<ById, Nothing, Nothing>,
 ) -> Result<Answer<Nothing, 204>, Problem> {
     let id = call.path.id;
-    let mut writing = match call.write().await? {
-        Act::Before(answer) => return Ok(answer),
-        Act::Now(writing) => writing,
-    };
+    let mut writing = begun!(call);
     find(&mut writing, id).await?;
     writing.revoke_user(id).await?;
     call.gone(writing).await
@@ -374,7 +322,7 @@ async fn controlled<P, Q, B>(
     Ok(rights.may_control(&call.site.services, id).await?)
 }
 
-async fn find(writing: &mut Writing, id: UserId) -> Result<UserWithPassword, Problem> {
+pub(super) async fn find(writing: &mut Writing, id: UserId) -> Result<UserWithPassword, Problem> {
     let found = writing.tx().find_user(id).await?;
     found.ok_or_else(|| Problem::not_found("user", id))
 }

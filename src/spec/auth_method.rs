@@ -1,9 +1,10 @@
 //! `token_endpoint_auth_method` (RFC 7591 §2, OpenID Connect Core §9).
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// How a client proves who it is; a client uses exactly the one it registered.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum AuthMethod {
     /// HTTP Basic (RFC 6749 §2.3.1).

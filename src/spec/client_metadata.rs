@@ -3,6 +3,7 @@
 //!
 //! This is what is stored and what an operator writes; `domain::client::Client` is what it means.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -12,7 +13,7 @@ use super::grant_type::GrantType;
 use super::scope::Scope;
 
 /// What a client says about itself, and what the operator says about it.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ClientMetadata {
     /// The name that people are shown.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -114,7 +115,7 @@ pub struct ClientMetadata {
 }
 
 /// OpenID Connect Dynamic Client Registration 1.0 §2.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ApplicationType {
     /// Runs on a web server, or in a browser.
@@ -125,7 +126,7 @@ pub enum ApplicationType {
 }
 
 /// What happens to a refresh token that is used.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum RefreshTokenRotation {
     /// It is replaced; using it again tells of a theft (RFC 9700 §4.14.2).

@@ -1,9 +1,10 @@
 //! `grant_type` (RFC 6749 §4, RFC 7591 §2).
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// A way to get tokens that Signet has.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum GrantType {
     /// RFC 6749 §4.1.

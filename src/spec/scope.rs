@@ -1,8 +1,10 @@
 //! `scope`: a set of words ([RFC 6749 §3.3](https://www.rfc-editor.org/rfc/rfc6749#section-3.3)).
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::fmt;
 
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use thiserror::Error;
 
@@ -16,6 +18,20 @@ pub struct Scope(BTreeSet<String>);
 pub struct ScopeError {
     /// The offending token, shortened.
     pub token: String,
+}
+
+impl JsonSchema for Scope {
+    fn schema_name() -> Cow<'static, str> {
+        "Scope".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": "string", "pattern": "^[!#-\\[\\]-~ ]*$" })
+    }
+
+    fn inline_schema() -> bool {
+        true
+    }
 }
 
 impl Scope {

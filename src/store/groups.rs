@@ -5,7 +5,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Map, Value};
 use sqlx::types::Json;
 
-use super::Store;
 use super::assignments::{Holder, assignment};
 use super::db::Tx;
 use super::error::StoreError;
@@ -52,15 +51,6 @@ pub struct Memberships {
     pub organizations: BTreeSet<String>,
     /// Levels.
     pub levels: BTreeMap<ResourceName, Level>,
-}
-
-impl Store {
-    /// The organizations of which a person is a member.
-    pub async fn list_organizations_of(&self, user: UserId) -> Result<Vec<String>, StoreError> {
-        let rows = self.db.q(ORGANIZATIONS_OF).bind(user.0);
-        let rows = rows.all::<(String,)>().await?;
-        Ok(rows.into_iter().map(|(name,)| name).collect())
-    }
 }
 
 impl Tx {
@@ -207,11 +197,12 @@ impl Tx {
         bump_changes(self, FACTS).await
     }
 
-    /// Forgets what is known of a resource.
-    pub async fn delete_object(&mut self, name: &ResourceName) -> Result<(), StoreError> {
+    /// Forgets what is known of a resource; whether anything was.
+    pub async fn delete_object(&mut self, name: &ResourceName) -> Result<bool, StoreError> {
         let delete = self.q(DELETE_OBJECT).bind(name.kind.clone());
-        delete.bind(name.id.clone()).exec().await?;
-        bump_changes(self, FACTS).await
+        let gone = delete.bind(name.id.clone()).exec().await? > 0;
+        bump_changes(self, FACTS).await?;
+        Ok(gone)
     }
 
     /// To what a person belongs.

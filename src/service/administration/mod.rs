@@ -13,6 +13,7 @@ use thiserror::Error;
 use super::Services;
 use super::apply::ApplyError;
 use super::decisions::{Asked, Who};
+use crate::domain::audit::Origin;
 use crate::domain::ids::{ClientId, UserId};
 use crate::spec::time::Ts;
 use crate::store::error::StoreError;
@@ -33,6 +34,8 @@ pub struct Administrator {
     pub client: ClientId,
     /// From where.
     pub ip: IpAddr,
+    /// All of it, as the audit trail names it.
+    pub origin: Origin,
 }
 
 impl Administrator {

@@ -1,14 +1,18 @@
 //! One act of an administrator: a transaction that nobody else's act overlaps, with the answer written beside it.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
 use super::idempotency::Running;
 use super::{AdministrationError, Administrator, KEPT_FOR, RequestKey, Rights};
+use crate::crypto::secret::PlainToken;
+use crate::domain::audit::{Event, EventType, Origin};
 use crate::domain::ids::{ClientId, GrantId, SessionId, UserId};
-use crate::domain::policy::ADMIN_ROLE;
+use crate::domain::policy::{ADMIN_ROLE, ResourceName};
 use crate::service::Services;
 use crate::service::apply::{self, Desired, Options, Report, Revoked, Work};
-use crate::service::revoke;
+use crate::service::{client_secrets, revoke};
 use crate::spec::time::Ts;
 use crate::store::db::Tx;
 use crate::store::error::StoreError;
@@ -49,6 +53,7 @@ pub struct Writing {
     rights: Rights,
     administrators: i64,
     caller: String,
+    origin: Origin,
     key: Option<RequestKey>,
     /// Nobody else works on the same request meanwhile.
     _running: Option<Running>,
@@ -92,6 +97,7 @@ pub async fn begin(
         rights,
         administrators,
         caller,
+        origin: by.origin.clone(),
         key,
         _running: running,
     })))
@@ -139,6 +145,18 @@ impl Writing {
         self.work.now
     }
 
+    /// An event of this act, to be [recorded](Self::record).
+    #[must_use]
+    pub fn event(&self, kind: EventType) -> Event {
+        Event::new(kind, &self.origin, self.work.now)
+    }
+
+    /// Writes an event beside the act.
+    pub async fn record(&mut self, event: Event) -> Result<(), AdministrationError> {
+        self.work.tx.record_event(&event).await?;
+        Ok(())
+    }
+
     /// What the administrator has.
     #[must_use]
     pub const fn rights(&self) -> &Rights {
@@ -170,6 +188,62 @@ impl Writing {
         Ok(apply::clients::delete(&mut self.work, id.as_str()).await?)
     }
 
+    /// Removes a role from everybody and everywhere.
+    pub async fn delete_role(&mut self, name: &str) -> Result<(), AdministrationError> {
+        self.work.tx.delete_role(name).await?;
+        self.deleted(EventType::RoleDeleted, "role", name).await
+    }
+
+    /// Removes a group.
+    pub async fn delete_group(&mut self, name: &str) -> Result<(), AdministrationError> {
+        self.work.tx.delete_group(name).await?;
+        self.deleted(EventType::GroupDeleted, "group", name).await
+    }
+
+    /// Removes an organization, and what was given for it.
+    pub async fn delete_organization(&mut self, name: &str) -> Result<(), AdministrationError> {
+        self.work.tx.delete_organization(name).await?;
+        let deleted = self.deleted(EventType::OrganizationDeleted, "organization", name);
+        deleted.await
+    }
+
+    /// Removes a policy.
+    pub async fn delete_policy(&mut self, id: &str) -> Result<(), AdministrationError> {
+        self.work.tx.delete_policy(id).await?;
+        self.deleted(EventType::PolicyDeleted, "policy", id).await
+    }
+
+    /// Removes a resource server.
+    pub async fn delete_resource(&mut self, identifier: &str) -> Result<(), AdministrationError> {
+        self.work.tx.delete_resource(identifier).await?;
+        let deleted = self.deleted(EventType::ResourceDeleted, "resource", identifier);
+        deleted.await
+    }
+
+    /// Forgets what is known of a resource; whether anything was.
+    pub async fn delete_object(
+        &mut self,
+        name: &ResourceName,
+    ) -> Result<bool, AdministrationError> {
+        if !self.work.tx.delete_object(name).await? {
+            return Ok(false);
+        }
+        let name = name.to_string();
+        self.deleted(EventType::ObjectDeleted, "object", &name)
+            .await?;
+        Ok(true)
+    }
+
+    async fn deleted(
+        &mut self,
+        kind: EventType,
+        what: &'static str,
+        name: &str,
+    ) -> Result<(), AdministrationError> {
+        let event = self.event(kind).target(what, name);
+        self.record(event).await
+    }
+
     /// Ends every session, grant and token of a person.
     pub async fn revoke_user(&mut self, id: UserId) -> Result<(), AdministrationError> {
         if let Some(version) = revoke::raise_version(&mut self.work.tx, id, self.work.now).await? {
@@ -196,9 +270,49 @@ impl Writing {
         Ok(())
     }
 
-    /// Notes that a client was changed by other means than [`apply`](Self::apply).
-    pub const fn client_changed(&mut self) {
+    /// Lets nobody use a client any more and ends everything of its, or lets it be used again.
+    pub async fn set_client_disabled(
+        &mut self,
+        id: &ClientId,
+        disabled: bool,
+    ) -> Result<(), AdministrationError> {
+        let (now, until) = (self.work.now, self.work.until());
+        let (disabled_at, not_before, version) = if disabled {
+            (Some(now), now, i64::MAX)
+        } else {
+            // What was issued before stays dead, so tokens count from the next full second on.
+            let from = Ts::from_secs(now.secs() + 1);
+            (None, from, from.micros())
+        };
+        let tx = &mut self.work.tx;
+        tx.set_client_disabled(id, disabled_at, not_before).await?;
+        record(tx, &Key::Client(id.as_str()), version, until).await?;
+        self.work.revoked.push(Revoked::Client(id.clone(), version));
         self.work.clients_changed = true;
+        let kind = if disabled {
+            EventType::ClientDisabled
+        } else {
+            EventType::ClientEnabled
+        };
+        let event = self.event(kind).target("client", id.as_str()).client(id);
+        self.record(event).await
+    }
+
+    /// Gives a client a new secret; every other one of its ends after `keep`.
+    pub async fn rotate_client_secret(
+        &mut self,
+        id: &ClientId,
+        keep: Duration,
+    ) -> Result<PlainToken, AdministrationError> {
+        let secret = client_secrets::generate();
+        let (tx, now) = (&mut self.work.tx, self.work.now);
+        client_secrets::replace(tx, id, secret.digest(), keep, now).await?;
+        self.work.clients_changed = true;
+        let event = self.event(EventType::ClientSecretRotated).client(id);
+        let event = event.target("client", id.as_str());
+        self.record(event.detail("keep_seconds", keep.as_secs()))
+            .await?;
+        Ok(secret)
     }
 
     /// Writes it with its answer, makes every instance know, and only then gives the answer back.

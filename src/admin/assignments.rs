@@ -1,0 +1,306 @@
+//! Assignments: who was given which role, for which organization, until when.
+
+use axum::http::Method;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use super::api::{About, Api};
+use super::call::{Answer, Call, begun};
+use super::inputs::{Json, Nothing};
+use super::page::{Page, Range};
+use super::problem::Problem;
+use crate::crypto::b64;
+use crate::domain::audit::{Event, EventType};
+use crate::domain::ids::UserId;
+use crate::domain::policy::Assignment;
+use crate::service::administration::Writing;
+use crate::spec::time::Ts;
+use crate::store::assignments::{Assigned, Filter, Held, Holder, Place};
+
+const READ: &str = "assignments.read";
+const WRITE: &str = "assignments.write";
+
+/// A role that somebody was given.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[schemars(rename = "Assignment")]
+pub(super) struct Shown {
+    /// Its name in paths.
+    id: String,
+    #[serde(flatten)]
+    fields: Fields,
+}
+
+/// A role to give, to a person or to the members of a group.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "NewAssignment")]
+pub(super) struct Fields {
+    /// The person, by their `sub`; or else `group`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    user_id: Option<UserId>,
+    /// The group; or else `user_id`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    group: Option<String>,
+    /// The role.
+    role: String,
+    /// Only for what belongs to this organization.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    organization: Option<String>,
+    /// Until then, RFC 3339; without it, for good.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    until: Option<String>,
+}
+
+/// Which assignments.
+#[derive(Debug, Deserialize, JsonSchema)]
+pub(super) struct Query {
+    /// Of this person, by their `sub`.
+    user_id: Option<UserId>,
+    /// Of this group.
+    group: Option<String>,
+    /// Of this role.
+    role: Option<String>,
+    /// For this organization.
+    organization: Option<String>,
+    /// `next_cursor` of the page before.
+    cursor: Option<String>,
+    /// How many, 1 to 100; 20 if it is left away.
+    limit: Option<u32>,
+}
+
+/// One assignment.
+#[derive(Debug, Deserialize, JsonSchema)]
+pub(super) struct ById {
+    /// Its id.
+    id: String,
+}
+
+pub(super) fn add(api: &mut Api) {
+    let about =
+        |id, summary, action| About::new("assignments", id, summary, action).by_organization();
+    let list_assignments = about("list_assignments", "List assignments", READ);
+    api.add(Method::GET, "/v1/assignments", list_assignments, list);
+    let create_assignment = about("create_assignment", "Give a role", WRITE).details(
+        "You must have the role yourself, everywhere or for that organization. Giving it again changes until when it \
+         is given.",
+    );
+    api.add(Method::POST, "/v1/assignments", create_assignment, create);
+    let delete_assignment = about("delete_assignment", "Take a role", WRITE)
+        .details("The last administrator keeps theirs.");
+    api.add(
+        Method::DELETE,
+        "/v1/assignments/{id}",
+        delete_assignment,
+        delete,
+    );
+}
+
+async fn list(call: Call<Nothing, Query, Nothing>) -> Result<Answer<Page<Shown>>, Problem> {
+    let query = &call.query;
+    call.must(READ, query.organization.as_deref()).await?;
+    let holder = match (query.user_id, &query.group) {
+        (Some(_), Some(_)) => {
+            let detail = "a user_id and a group were sent; expected one of them";
+            return Err(Problem::invalid("group", detail));
+        }
+        (Some(user), None) => Some(Holder::User(user)),
+        (None, Some(group)) => Some(Holder::Group(group.clone())),
+        (None, None) => None,
+    };
+    let filter = Filter {
+        holder,
+        role: query.role.clone(),
+        organization: query.organization.clone(),
+    };
+    let range = Range::new(query.cursor.as_deref(), query.limit)?;
+    let after = range.after_id(place)?;
+    let store = &call.site.services.store;
+    let rows = store.list_assignments(&filter, after.as_ref(), range.rows());
+    let page = range.page(
+        rows.await?,
+        |held| id(&Place::of(held)),
+        |held| shown(&held),
+    );
+    Ok(Answer::of(&page))
+}
+
+async fn create(call: Call<Nothing, Nothing, Json<Fields>>) -> Result<Answer<Shown, 201>, Problem> {
+    let Json(new) = &call.body;
+    let organization = new.organization.as_deref();
+    call.must(WRITE, organization).await?;
+    let holder = match (new.user_id, &new.group) {
+        (Some(user), None) => Holder::User(user),
+        (None, Some(group)) => Holder::Group(group.clone()),
+        (Some(_), Some(_)) | (None, None) => {
+            let detail = "expected either a user_id or a group";
+            return Err(Problem::unprocessable("user_id", detail));
+        }
+    };
+    let until = new
+        .until
+        .as_deref()
+        .map(|text| until(text, call.now))
+        .transpose()?;
+    let mut writing = begun!(call);
+    let roles = writing.tx().list_roles().await?;
+    if !roles.contains_key(&new.role) {
+        return Err(Problem::unknown_reference(
+            "role",
+            "role",
+            &new.role,
+            roles.keys(),
+        ));
+    }
+    if let Some(name) = organization
+        && !writing.tx().has_organization(name).await?
+    {
+        let none = std::iter::empty();
+        return Err(Problem::unknown_reference(
+            "organization",
+            "organization",
+            name,
+            none,
+        ));
+    }
+    match &holder {
+        Holder::User(user) => {
+            super::users::find(&mut writing, *user)
+                .await
+                .map_err(|problem| problem.unprocessed("user_id"))?;
+        }
+        Holder::Group(group) => {
+            let groups = writing.tx().list_groups().await?;
+            if !groups.contains_key(group) {
+                return Err(Problem::unknown_reference(
+                    "group",
+                    "group",
+                    group,
+                    groups.keys(),
+                ));
+            }
+        }
+    }
+    writing
+        .rights()
+        .may_give_role(&new.role, organization, "role")?;
+    let assignment = Assignment {
+        role: new.role.clone(),
+        organization: new.organization.clone(),
+        until,
+    };
+    let outcome = writing.tx().assign(&holder, &assignment).await?;
+    let held = Held { holder, assignment };
+    let created = shown(&held);
+    if outcome != Assigned::Unchanged {
+        let event = about(writing.event(EventType::AssignmentCreated), &held);
+        writing.record(event.after(json!(created.fields))).await?;
+    }
+    let location = super::location("assignments", &created.id);
+    call.created(writing, &created, location).await
+}
+
+async fn delete(call: Call<ById, Nothing, Nothing>) -> Result<Answer<Nothing, 204>, Problem> {
+    let unknown = || Problem::not_found("assignment", &call.path.id);
+    let Some(place) = place(&call.path.id) else {
+        call.must(WRITE, None).await?;
+        return Err(unknown());
+    };
+    let organization = Some(place.organization.as_str()).filter(|name| !name.is_empty());
+    call.must(WRITE, organization).await?;
+    let mut writing = begun!(call);
+    let held = writing.tx().list_assignments_of(&place.holder).await?;
+    let assignment = held.into_iter().find(|assignment| {
+        assignment.role == place.role && assignment.organization.as_deref() == organization
+    });
+    let assignment = assignment.ok_or_else(unknown)?;
+    taken(&call, &mut writing, &place).await?;
+    let gone = writing
+        .tx()
+        .unassign(&place.holder, &place.role, organization);
+    gone.await?;
+    let held = Held {
+        holder: place.holder,
+        assignment,
+    };
+    let event = about(writing.event(EventType::AssignmentDeleted), &held);
+    writing
+        .record(event.before(json!(shown(&held).fields)))
+        .await?;
+    call.gone(writing).await
+}
+
+/// Whoever may administrate more than the caller keeps what they have.
+async fn taken<P, Q, B>(
+    call: &Call<P, Q, B>,
+    writing: &mut Writing,
+    place: &Place,
+) -> Result<(), Problem> {
+    if let Holder::User(user) = &place.holder {
+        let services = &call.site.services;
+        writing.rights().may_control(services, *user).await?;
+    }
+    Ok(())
+}
+
+fn about(event: Event, held: &Held) -> Event {
+    let event = match &held.holder {
+        Holder::User(id) => event.target("user", id).user(*id),
+        Holder::Group(name) => event.target("group", name),
+    };
+    match &held.assignment.organization {
+        Some(name) => event.organization(name),
+        None => event,
+    }
+}
+
+fn until(text: &str, now: Ts) -> Result<Ts, Problem> {
+    let expected = "expected a time of RFC 3339, such as 2027-01-01T00:00:00Z";
+    let until = Ts::parse_rfc3339(text).ok_or_else(|| Problem::unprocessable("until", expected))?;
+    if until <= now {
+        return Err(Problem::unprocessable("until", "that time has passed"));
+    }
+    Ok(until)
+}
+
+/// The opaque name of an assignment; also the key of lists.
+fn id(place: &Place) -> String {
+    let (kind, holder) = match &place.holder {
+        Holder::User(id) => ("u", id.to_string()),
+        Holder::Group(name) => ("g", name.clone()),
+    };
+    let parts = [kind, &holder, &place.role, &place.organization];
+    b64::encode(json!(parts).to_string().as_bytes())
+}
+
+fn place(id: &str) -> Option<Place> {
+    let text = b64::decode(id)?;
+    let [kind, holder, role, organization]: [String; 4] = serde_json::from_slice(&text).ok()?;
+    let holder = match kind.as_str() {
+        "u" => Holder::User(UserId::parse(&holder)?),
+        "g" => Holder::Group(holder),
+        _ => return None,
+    };
+    let clean = |text: &String| !text.contains('\0');
+    (clean(&role) && clean(&organization)).then_some(Place {
+        holder,
+        role,
+        organization,
+    })
+}
+
+fn shown(held: &Held) -> Shown {
+    let (user_id, group) = match &held.holder {
+        Holder::User(id) => (Some(*id), None),
+        Holder::Group(name) => (None, Some(name.clone())),
+    };
+    Shown {
+        id: id(&Place::of(held)),
+        fields: Fields {
+            user_id,
+            group,
+            role: held.assignment.role.clone(),
+            organization: held.assignment.organization.clone(),
+            until: held.assignment.until.map(Ts::rfc3339),
+        },
+    }
+}

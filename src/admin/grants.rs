@@ -1,0 +1,224 @@
+//! Browser sessions and grants: what people are signed in to, and what applications may do for them.
+
+use axum::http::Method;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::api::{About, Api};
+use super::call::{Answer, Call, begun};
+use super::inputs::Nothing;
+use super::page::{List, Page, Range};
+use super::problem::Problem;
+use super::users::ById;
+use crate::domain::audit::EventType;
+use crate::domain::ids::{ClientId, GrantId, SessionId, UserId};
+use crate::spec::time::Ts;
+use crate::store::living::{GrantPage, SessionPage};
+
+const READ: &str = "sessions.read";
+const WRITE: &str = "sessions.write";
+
+/// A browser session that is alive.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[schemars(rename = "Session")]
+pub(super) struct ShownSession {
+    /// `sid`.
+    id: SessionId,
+    /// `sub`.
+    user_id: UserId,
+    /// When the person last proved who they are, RFC 3339.
+    auth_time: String,
+    /// How (RFC 8176).
+    amr: Vec<String>,
+    /// When it was last used, to within a minute, RFC 3339.
+    last_seen_at: String,
+    /// When it ends, RFC 3339.
+    expires_at: String,
+}
+
+/// A grant that is alive.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[schemars(rename = "Grant")]
+pub(super) struct ShownGrant {
+    /// Its name.
+    id: GrantId,
+    /// The application.
+    client_id: String,
+    /// The person: `sub`.
+    user_id: UserId,
+    /// The session in which it was given: `sid`.
+    session_id: SessionId,
+    /// Whether it outlives that session (`offline_access`).
+    offline: bool,
+    /// What was granted.
+    scope: String,
+    /// When it was given, RFC 3339.
+    created_at: String,
+    /// When it was last used, RFC 3339.
+    last_used_at: String,
+    /// When it ends, RFC 3339.
+    expires_at: String,
+}
+
+/// Which grants.
+#[derive(Debug, Deserialize, JsonSchema)]
+pub(super) struct Query {
+    /// Only those of this application.
+    client_id: Option<String>,
+    /// `next_cursor` of the page before.
+    cursor: Option<String>,
+    /// How many, 1 to 100; 20 if it is left away.
+    limit: Option<u32>,
+}
+
+/// One session.
+#[derive(Debug, Deserialize, JsonSchema)]
+pub(super) struct BySession {
+    /// `sid`.
+    id: SessionId,
+}
+
+/// One grant.
+#[derive(Debug, Deserialize, JsonSchema)]
+pub(super) struct ByGrant {
+    /// Its name.
+    id: GrantId,
+}
+
+pub(super) fn add(api: &mut Api) {
+    let about = |id, summary, action| About::new("sessions", id, summary, action);
+    let list = about("list_sessions", "List a person's living sessions", READ);
+    api.add(Method::GET, "/v1/users/{id}/sessions", list, list_sessions);
+    let get = about("get_session", "Read a living session", READ);
+    api.add(Method::GET, "/v1/sessions/{id}", get, get_session);
+    let everywhere = "When this is answered it holds on every instance.";
+    let end = about(
+        "end_session",
+        "End a session with every token that lives in it",
+        WRITE,
+    );
+    let end = end.details(everywhere);
+    api.add(Method::DELETE, "/v1/sessions/{id}", end, end_session);
+    let list = about("list_grants", "List a person's living grants", READ);
+    api.add(Method::GET, "/v1/users/{id}/grants", list, list_grants);
+    let get = about("get_grant", "Read a living grant", READ);
+    api.add(Method::GET, "/v1/grants/{id}", get, get_grant);
+    let revoke = about(
+        "revoke_grant",
+        "Revoke a grant with every token made from it",
+        WRITE,
+    );
+    let revoke = revoke.details(everywhere);
+    api.add(Method::DELETE, "/v1/grants/{id}", revoke, revoke_grant);
+}
+
+async fn list_sessions(
+    call: Call<ById, List, Nothing>,
+) -> Result<Answer<Page<ShownSession>>, Problem> {
+    let id = known(&call.site, call.path.id).await?;
+    let range = Range::of(&call.query)?;
+    let after = range.after_id(SessionId::parse)?;
+    let store = &call.site.services.store;
+    let rows = store.page_of_sessions(id, after, range.rows(), call.now);
+    let key = |row: &SessionPage| row.id.to_string();
+    Ok(Answer::of(&range.page(rows.await?, key, session)))
+}
+
+async fn get_session(
+    call: Call<BySession, Nothing, Nothing>,
+) -> Result<Answer<ShownSession>, Problem> {
+    Ok(Answer::of(&session(living_session(&call).await?)))
+}
+
+async fn end_session(
+    call: Call<BySession, Nothing, Nothing>,
+) -> Result<Answer<Nothing, 204>, Problem> {
+    let mut writing = begun!(call);
+    let session = living_session(&call).await?;
+    writing.end_session(session.id).await?;
+    let event = writing.event(EventType::SessionEnded).user(session.user_id);
+    writing.record(event.target("session", &session.id)).await?;
+    call.gone(writing).await
+}
+
+async fn list_grants(
+    call: Call<ById, Query, Nothing>,
+) -> Result<Answer<Page<ShownGrant>>, Problem> {
+    let id = known(&call.site, call.path.id).await?;
+    let query = &call.query;
+    let range = Range::new(query.cursor.as_deref(), query.limit)?;
+    let after = range.after_id(GrantId::parse)?;
+    let client = query.client_id.as_deref().unwrap_or_default();
+    let store = &call.site.services.store;
+    let rows = store.page_of_grants(id, client, after, range.rows(), call.now);
+    let key = |row: &GrantPage| row.id.to_string();
+    Ok(Answer::of(&range.page(rows.await?, key, grant)))
+}
+
+async fn get_grant(call: Call<ByGrant, Nothing, Nothing>) -> Result<Answer<ShownGrant>, Problem> {
+    Ok(Answer::of(&grant(living_grant(&call).await?)))
+}
+
+async fn revoke_grant(
+    call: Call<ByGrant, Nothing, Nothing>,
+) -> Result<Answer<Nothing, 204>, Problem> {
+    let mut writing = begun!(call);
+    let grant = living_grant(&call).await?;
+    writing.revoke_grant(grant.id).await?;
+    let event = writing.event(EventType::GrantRevoked).user(grant.user_id);
+    let event = match ClientId::parse(&grant.client_id) {
+        Some(client) => event.client(&client),
+        None => event,
+    };
+    writing.record(event.target("grant", &grant.id)).await?;
+    call.gone(writing).await
+}
+
+async fn known(site: &crate::http::site::Site, id: UserId) -> Result<UserId, Problem> {
+    let found = site.services.store.find_user(id).await?;
+    found
+        .map(|user| user.id)
+        .ok_or_else(|| Problem::not_found("user", id))
+}
+
+async fn living_session<Q, B>(call: &Call<BySession, Q, B>) -> Result<SessionPage, Problem> {
+    let id = call.path.id;
+    let found = call.site.services.store.find_session_by_id(id, call.now);
+    found
+        .await?
+        .ok_or_else(|| Problem::not_found("living session", id))
+}
+
+async fn living_grant<Q, B>(call: &Call<ByGrant, Q, B>) -> Result<GrantPage, Problem> {
+    let id = call.path.id;
+    let found = call.site.services.store.find_grant_by_id(id, call.now);
+    found
+        .await?
+        .ok_or_else(|| Problem::not_found("living grant", id))
+}
+
+fn session(row: SessionPage) -> ShownSession {
+    ShownSession {
+        id: row.id,
+        user_id: row.user_id,
+        auth_time: row.auth_time.rfc3339(),
+        amr: row.amr,
+        last_seen_at: row.last_seen_at.rfc3339(),
+        expires_at: row.expires_at.rfc3339(),
+    }
+}
+
+fn grant(row: GrantPage) -> ShownGrant {
+    let at = Ts::rfc3339;
+    ShownGrant {
+        id: row.id,
+        client_id: row.client_id,
+        user_id: row.user_id,
+        session_id: row.session_id,
+        offline: row.offline,
+        scope: row.scope,
+        created_at: at(row.created_at),
+        last_used_at: at(row.advanced_at),
+        expires_at: at(row.expires_at),
+    }
+}

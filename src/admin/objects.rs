@@ -1,0 +1,152 @@
+//! What is known of resources of the operator's applications: what policies may ask about them.
+
+use axum::http::Method;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use super::api::{About, Api};
+use super::call::{Answer, Call, begun};
+use super::inputs::{Json, Nothing};
+use super::levels::resource;
+use super::page::{Page, Range};
+use super::problem::Problem;
+use crate::domain::policy::ResourceName;
+use crate::service::apply::{Desired, DesiredObject};
+use crate::store::groups::ObjectRecord;
+
+const READ: &str = "objects.read";
+/// As with attributes of people: what policies may ask can open as much as a role.
+const WRITE: &str = "attributes.write";
+
+/// What can be known of a resource.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "ObjectFields")]
+pub(super) struct Fields {
+    /// To which organization it belongs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    organization: Option<String>,
+    /// What policies may ask about it.
+    #[serde(default)]
+    attributes: Map<String, Value>,
+}
+
+/// A resource of which something is known.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[schemars(rename = "Object")]
+pub(super) struct Shown {
+    /// Its type.
+    resource_type: String,
+    /// Its id.
+    resource_id: String,
+    #[serde(flatten)]
+    fields: Fields,
+}
+
+/// Which resources.
+#[derive(Debug, Deserialize, JsonSchema)]
+pub(super) struct Query {
+    /// Of this type.
+    resource_type: String,
+    /// `next_cursor` of the page before.
+    cursor: Option<String>,
+    /// How many, 1 to 100; 20 if it is left away.
+    limit: Option<u32>,
+}
+
+/// One resource.
+#[derive(Debug, Deserialize, JsonSchema)]
+pub(super) struct ByName {
+    /// Its type.
+    resource_type: String,
+    /// Its id.
+    resource_id: String,
+}
+
+pub(super) fn add(api: &mut Api) {
+    let about = |id, summary, action| About::new("objects", id, summary, action);
+    let list_objects = about(
+        "list_objects",
+        "List what is known of resources of a type",
+        READ,
+    );
+    api.add(Method::GET, "/v1/objects", list_objects, list);
+    let one = "/v1/objects/{resource_type}/{resource_id}";
+    let get_object = about("get_object", "Read what is known of a resource", READ);
+    api.add(Method::GET, one, get_object, get);
+    let put_object = about(
+        "put_object",
+        "Write down what is known of a resource",
+        WRITE,
+    )
+    .details("Replaces what was known before.");
+    api.add(Method::PUT, one, put_object, put);
+    let delete_object = about("delete_object", "Forget what is known of a resource", WRITE);
+    api.add(Method::DELETE, one, delete_object, delete);
+}
+
+async fn list(call: Call<Nothing, Query, Nothing>) -> Result<Answer<Page<Shown>>, Problem> {
+    let query = &call.query;
+    let range = Range::new(query.cursor.as_deref(), query.limit)?;
+    let store = &call.site.services.store;
+    let rows = store.page_of_objects(&query.resource_type, range.after(), range.rows());
+    let key = |row: &(ResourceName, ObjectRecord)| row.0.id.clone();
+    let page = range.page(rows.await?, key, |(name, object)| shown(name, object));
+    Ok(Answer::of(&page))
+}
+
+async fn get(call: Call<ByName, Nothing, Nothing>) -> Result<Answer<Shown>, Problem> {
+    let ByName {
+        resource_type,
+        resource_id,
+    } = &call.path;
+    let name = resource(resource_type, resource_id)?;
+    let found = call.site.services.store.find_object(&name.kind, &name.id);
+    let object = found
+        .await?
+        .ok_or_else(|| Problem::not_found("object", &name))?;
+    let record = ObjectRecord {
+        organization: object.organization,
+        attributes: object.attributes,
+    };
+    Ok(Answer::of(&shown(name, record)))
+}
+
+async fn put(call: Call<ByName, Nothing, Json<Fields>>) -> Result<Answer<Shown>, Problem> {
+    let name = resource(&call.path.resource_type, &call.path.resource_id)?;
+    let Json(wanted) = &call.body;
+    let mut writing = begun!(call);
+    let record = ObjectRecord {
+        organization: wanted.organization.clone(),
+        attributes: wanted.attributes.clone(),
+    };
+    let desired = Desired {
+        objects: vec![DesiredObject {
+            name: name.clone(),
+            object: record.clone(),
+        }],
+        ..Desired::default()
+    };
+    writing.apply(&desired, false).await?;
+    call.done(writing, &shown(name, record)).await
+}
+
+async fn delete(call: Call<ByName, Nothing, Nothing>) -> Result<Answer<Nothing, 204>, Problem> {
+    let name = resource(&call.path.resource_type, &call.path.resource_id)?;
+    let mut writing = begun!(call);
+    if !writing.delete_object(&name).await? {
+        return Err(Problem::not_found("object", &name));
+    }
+    call.gone(writing).await
+}
+
+fn shown(name: ResourceName, object: ObjectRecord) -> Shown {
+    Shown {
+        resource_type: name.kind,
+        resource_id: name.id,
+        fields: Fields {
+            organization: object.organization,
+            attributes: object.attributes,
+        },
+    }
+}
