@@ -1,4 +1,7 @@
 //! The administration API.
 
+mod clients;
+mod directory;
+mod escalation;
 mod support;
 mod users;

@@ -82,6 +82,11 @@ impl<'a> Api<'a> {
         Self { server, token }
     }
 
+    /// The token that is shown.
+    pub(super) fn token(&self) -> &str {
+        &self.token
+    }
+
     pub(super) fn request(&self, method: Method, path: &str) -> RequestBuilder {
         let request = self.server.http().request(method, self.server.url(path));
         request.bearer_auth(&self.token)

@@ -1,0 +1,110 @@
+//! Applications and resource servers through the API.
+
+use serde_json::json;
+
+use super::support::Api;
+use crate::support::client::{Answer, WEB, basic};
+use crate::support::engines::on_every_engine;
+use crate::support::server::Server;
+
+async fn authenticates(server: &Server, id: &str, secret: &str) -> bool {
+    let request = server
+        .http()
+        .post(server.url("/token"))
+        .header("authorization", basic(id, secret));
+    Answer::to(request.form(&[("grant_type", "client_credentials")]))
+        .await
+        .status
+        == 200
+}
+
+on_every_engine! {
+    async fn an_application_is_registered_and_changes_its_secret(server: Server) {
+        let api = Api::robot(&server).await;
+        let created = api.post("/v1/clients", json!({
+            "client_id": "job", "client_name": "Night job", "grant_types": ["client_credentials"], "scope": "orders:read",
+        })).await.done(201);
+        let first = created.text("client_secret");
+        assert!(first.starts_with("sgs_"), "{created:?}");
+        assert!(authenticates(&server, "job", &first).await);
+        let shown = api.get("/v1/clients/job").await.done(200);
+        assert!(!shown.body.contains("client_secret\"") && !shown.body.contains(&first), "{shown:?}");
+        assert_eq!((&shown.json()["client_name"], shown.json()["secrets"].as_array().unwrap().len()), (&json!("Night job"), 1));
+
+        // Two live secrets while the operator changes over.
+        let second = api.post("/v1/clients/job/secrets", json!({})).await.done(201);
+        assert_eq!(second.json()["secrets"].as_array().unwrap().len(), 2);
+        let second = second.text("client_secret");
+        assert!(authenticates(&server, "job", &first).await && authenticates(&server, "job", &second).await);
+        let third = api.post("/v1/clients/job/secrets", json!({ "keep": 0 })).await.done(201).text("client_secret");
+        assert!(authenticates(&server, "job", &third).await);
+        assert!(!authenticates(&server, "job", &second).await && !authenticates(&server, "job", &first).await);
+
+        // The secret of a repeated request is the same one.
+        let create = async || {
+            let request = api.request(reqwest::Method::POST, "/v1/clients").header("idempotency-key", "once");
+            Answer::to(request.json(&json!({ "grant_types": ["client_credentials"] }))).await.done(201)
+        };
+        let (one, two) = (create().await, create().await);
+        assert_eq!(one.body, two.body);
+        assert!(authenticates(&server, &one.text("client_id"), &one.text("client_secret")).await);
+
+        api.delete("/v1/clients/job").await.done(204);
+        assert!(!authenticates(&server, "job", &third).await);
+        api.get("/v1/clients/job").await.problem(404, "not_found");
+    }
+
+    async fn an_application_is_changed_and_disabled(server: Server) {
+        let api = Api::robot(&server).await;
+        let changed = api.patch("/v1/clients/web", json!({ "client_name": null, "redirect_uris": ["https://web.example.test/callback"] })).await.done(200).json();
+        assert_eq!((changed.get("client_name"), &changed["redirect_uris"]), (None, &json!(["https://web.example.test/callback"])));
+        let wrong = api.patch("/v1/clients/web", json!({ "redirect_uris": ["web.example.test"] })).await.problem(422, "invalid_param");
+        assert_eq!(wrong["errors"][0]["param"], "redirect_uris");
+        api.patch("/v1/clients/web", json!({ "redirect_uri": "x" })).await.problem(400, "unknown_param");
+        api.patch("/v1/clients/web", json!({ "grant_types": ["magic"] })).await.problem(422, "invalid_param");
+
+        let tokens = server.signed_in(&WEB, "openid").await;
+        api.patch("/v1/clients/web", json!({ "disabled": true })).await.done(200);
+        server.assert_inactive(&tokens.access_token()).await;
+        assert_eq!(server.refresh(&WEB, &tokens.refresh_token()).await.status, 401);
+        api.patch("/v1/clients/web", json!({ "disabled": false })).await.done(200);
+        server.assert_inactive(&tokens.access_token()).await;
+        api.post("/v1/clients", json!({ "client_id": "web", "grant_types": ["client_credentials"] })).await.problem(409, "exists");
+        api.get("/v1/clients/na%20me").await.problem(404, "not_found");
+    }
+
+    async fn a_resource_server_is_registered_under_its_uri(server: Server) {
+        let api = Api::robot(&server).await;
+        let created = api.post("/v1/resources", json!({
+            "identifier": "https://files.example.test/v2", "scopes": ["files:read", "files:write"],
+            "scope_permissions": { "files:write": "file:write" },
+        })).await.done(201);
+        let path = created.header("location").to_owned();
+        assert_eq!(path, "/v1/resources/https%3A%2F%2Ffiles.example.test%2Fv2");
+        assert_eq!(api.get(&path).await.done(200).json(), created.json());
+        let changed = api.patch(&path, json!({ "scopes": ["files:read"], "scope_permissions": null })).await.done(200).json();
+        assert_eq!((&changed["scopes"], &changed["scope_permissions"]), (&json!(["files:read"]), &json!({})));
+        api.post("/v1/resources", json!({ "identifier": "https://files.example.test/v2" })).await.problem(409, "exists");
+        api.post("/v1/resources", json!({ "identifier": "files" })).await.problem(422, "invalid_param");
+        api.patch(&path, json!({ "scope_permissions": { "files:read": "nonsense" } })).await.problem(422, "invalid_param");
+        api.delete(&path).await.done(204);
+        api.get(&path).await.problem(404, "not_found");
+    }
+
+    async fn the_openapi_document_names_every_operation(server: Server) {
+        let document = Answer::to(server.http().get(server.url("/v1/openapi.json"))).await.json();
+        assert_eq!(document["openapi"], "3.1.0");
+        let paths = document["paths"].as_object().unwrap();
+        let text = document.to_string();
+        for (path, operations) in paths {
+            for (method, operation) in operations.as_object().unwrap() {
+                assert!(operation["operationId"].is_string() && operation["responses"]["401"].is_object(), "{method} {path}");
+            }
+        }
+        // Every reference leads somewhere.
+        for reference in text.split("\"$ref\":\"#").skip(1) {
+            let pointer = reference.split('"').next().unwrap();
+            assert!(document.pointer(pointer).is_some(), "{pointer}");
+        }
+    }
+}
