@@ -5,7 +5,7 @@
 //! process, and then Redis, in one script call for all keys: the strictest answer counts. So
 //!
 //! - several instances admit together what one would;
-//! - a flushed Redis gives nobody a fresh start at an instance that saw their attempts;
+//! - a flushed Redis gives nobody a fresh start: each instance goes on with what it saw itself;
 //! - while Redis is unreachable or slow the own table decides alone: each instance then admits its own quota, and
 //!   neither everybody nor nobody gets in.
 //!

@@ -40,6 +40,8 @@ on_every_engine! {
     }
 
     async fn the_owner_signs_in_from_a_known_browser_while_strangers_guess_keycloak_ghsa_cq42_vhv7_xr7p(server: Server) {
+        // Strangers at this very address have to wait for two minutes after that.
+        let server = server.with_settings(&[("SIGNET_LOGIN_FAILURES_PER_ADDRESS", "5")]);
         let owner = Browser::new(&server);
         owner.sign_in_and_authorize(&Authorization::of(&WEB, "openid").url(&server), ALICE).await;
         let cookie = owner.set_cookies().into_iter().find(|it| it.starts_with("signet-known=")).unwrap();
@@ -54,7 +56,6 @@ on_every_engine! {
         let page = attempt(&server, &again, ALICE).await;
         assert!(page.status < 400, "{page:?}");
         // The cookie is worth nothing for others, and nothing once everything was revoked.
-        exhaust(&server, BOB.0).await;
         assert_eq!(attempt(&server, &again, BOB).await.status, 429);
         server.signet_ok(&["user", "revoke-tokens", "alice"]);
         assert_eq!(attempt(&server, &again, ALICE).await.status, 429);
@@ -197,13 +198,14 @@ async fn two_instances_share_the_count_and_losing_redis_is_no_way_around_it() {
     }
     // Alone each would have looked at seven.
     assert!((5..=7).contains(&looked_at), "{looked_at}");
+    // Each instance remembers what it saw itself, which was about half of it.
     server.redis().flush();
-    assert_eq!(
-        attempt(&server, &Browser::new(&server), (ALICE.0, "wrong"))
-            .await
-            .status,
-        429
-    );
+    let mut after = 0;
+    for _ in 0..8 {
+        let page = attempt(&server, &Browser::new(&server), (ALICE.0, "wrong")).await;
+        after += u32::from(page.status == 400);
+    }
+    assert!(after <= 5, "{after}");
     server.redis().stop();
     let began = Instant::now();
     for name in ["user1", "user2", "user3"] {
