@@ -73,7 +73,7 @@ pub async fn with_password(
         Ok(verified) => verified,
         Err(PasswordError::Busy) => {
             metrics::login("busy");
-            attempt.succeeded().await;
+            attempt.not_judged().await;
             return Err(LoginError::Busy);
         }
         Err(error) => {

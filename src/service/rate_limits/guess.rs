@@ -156,19 +156,25 @@ impl Limits {
 }
 
 impl Attempt<'_> {
-    /// The secret was right, or was not looked at: this attempt does not count. A browser that has signed in to the
-    /// account before begins anew; what strangers have counted up stays, as it is not the owner's.
-    pub async fn succeeded(mut self) {
-        let asked = std::mem::take(&mut self.asked);
-        let undo = |asked: Asked| {
-            if self.by_known_browser {
-                Undo::Forget(asked.key)
-            } else {
-                Undo::GiveBack(asked)
-            }
+    /// The secret was right: this attempt does not count. A browser that has signed in to the account before begins
+    /// anew; what strangers have counted up stays, as it is not the owner's.
+    pub async fn succeeded(self) {
+        let undo = if self.by_known_browser {
+            |asked: &Asked| Undo::Forget(asked.key)
+        } else {
+            |asked: &Asked| Undo::GiveBack(*asked)
         };
-        let undos: Vec<Undo> = asked.into_iter().map(undo).collect();
+        self.undo(undo).await;
+    }
+
+    /// The secret was not looked at: this attempt does not count.
+    pub async fn not_judged(self) {
+        self.undo(|asked| Undo::GiveBack(*asked)).await;
+    }
+
+    async fn undo(self, undo: impl FnMut(&Asked) -> Undo) {
         if self.limits.settings.enabled {
+            let undos: Vec<Undo> = self.asked.iter().map(undo).collect();
             self.limits.limiter.undo(&undos).await;
         }
     }
