@@ -110,6 +110,8 @@ fn too_long(config: &Config, sources: &Sources) -> Vec<String> {
         // records of revocations are kept for as long as the longest token.
         ("access_token_lifetime", config.access_token_lifetime, "1h"),
         ("request_timeout", config.request_timeout, "10m"),
+        // A person with a new browser waits this long while strangers guess at their account.
+        ("login_delay_max", config.login_delay_max, "1h"),
     ];
     let wrong = capped
         .into_iter()

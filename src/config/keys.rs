@@ -111,7 +111,7 @@ pub const KEYS: &[KeyDoc] = &[
         "redis_url",
         "",
         "URL",
-        "The shared fast copy of revocations: redis:// or rediss://. Without it every check reads the database.",
+        "What instances share beside the database: the fast copy of revocations, and counts of attempts. redis:// or rediss://. Without it every check of a token reads the database, and each instance counts attempts alone.",
     ),
     key(
         "keys_dir",
@@ -214,6 +214,42 @@ pub const KEYS: &[KeyDoc] = &[
         "",
         "list of networks",
         "The proxies in front of Signet, whose X-Forwarded-For is believed.",
+    ),
+    key(
+        "rate_limits",
+        "true",
+        "true or false",
+        "Whether guessing and flooding are slowed. Turn it off only where something in front of Signet does it.",
+    ),
+    key(
+        "login_delay_max",
+        "5m",
+        "duration",
+        "How long a wrong password can make the next attempt at that account wait, at most.",
+    ),
+    key(
+        "login_failures_per_address",
+        "100",
+        "failures in 10 minutes",
+        "How many wrong passwords, codes and links one address (IPv6: one /64) may try, over all accounts.",
+    ),
+    key(
+        "request_failures_per_address",
+        "600",
+        "failures a minute",
+        "How many requests with wrong client credentials, codes or tokens one address may send to one instance. What is right is not counted.",
+    ),
+    key(
+        "client_requests_per_minute",
+        "0",
+        "requests a minute",
+        "How many requests one client may send to one instance's token, introspection and revocation endpoints together; 0: any number.",
+    ),
+    key(
+        "api_requests_per_minute",
+        "600",
+        "requests a minute",
+        "How many requests one caller of the administration API may send; 0: any number.",
     ),
     key(
         "database_max_connections",

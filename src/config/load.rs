@@ -11,6 +11,7 @@ use super::parse::{self, HostPattern};
 use super::source::{Layer, Raw, Source, env_layer, file_layer, flag_layer};
 use super::values::{
     address, between, brand_name, database_url, hash_threads, master_key, network, path, redis_url,
+    true_or_false,
 };
 use super::{Config, Issuer, check};
 use crate::telemetry;
@@ -132,6 +133,14 @@ impl Reader {
         let key_rotation_interval = self.duration("key_rotation_interval", 1);
         let key_publish_lead = self.duration("key_publish_lead", 0);
         let trusted_proxies = self.list("trusted_proxies", network);
+        let rate_limits = self.one("rate_limits", true_or_false);
+        let login_delay_max = self.duration("login_delay_max", 1);
+        let failures = |text: &str| between(text, 1, 1_000_000);
+        let requests = |text: &str| between(text, 0, 10_000_000);
+        let login_failures_per_address = self.one("login_failures_per_address", failures);
+        let request_failures_per_address = self.one("request_failures_per_address", failures);
+        let client_requests_per_minute = self.one("client_requests_per_minute", requests);
+        let api_requests_per_minute = self.one("api_requests_per_minute", requests);
         let database_max_connections =
             self.one("database_max_connections", |t| between(t, 1, 10_000));
         let password_hash_threads = self.one("password_hash_threads", hash_threads);
@@ -170,6 +179,12 @@ impl Reader {
             key_rotation_interval: key_rotation_interval?,
             key_publish_lead: key_publish_lead?,
             trusted_proxies: trusted_proxies?,
+            rate_limits: rate_limits?,
+            login_delay_max: login_delay_max?,
+            login_failures_per_address: login_failures_per_address?,
+            request_failures_per_address: request_failures_per_address?,
+            client_requests_per_minute: client_requests_per_minute?,
+            api_requests_per_minute: api_requests_per_minute?,
             database_max_connections: database_max_connections?,
             password_hash_threads: password_hash_threads?,
             password_hash_memory_kib: password_hash_memory_kib?,

@@ -219,3 +219,18 @@ fn settings_that_contradict_each_other_are_refused() {
     }
     assert!(load("password_hash_memory_kib = 7168\npassword_hash_iterations = 5\nrefresh_retry_window = 0", &[], &[]).is_ok());
 }
+
+#[test]
+fn rate_limits_are_on_unless_they_are_switched_off() {
+    assert!(load("", &[], &[]).unwrap().rate_limits);
+    assert!(!load("rate_limits = false", &[], &[]).unwrap().rate_limits);
+    let env = [("SIGNET_RATE_LIMITS", "false")];
+    assert!(!load("rate_limits = true", &env, &[]).unwrap().rate_limits);
+    let wrong = problems("rate_limits = 'no'\nlogin_delay_max = '2h'", &[]);
+    assert!(
+        wrong.contains("`rate_limits` (") && wrong.contains("expected true or false"),
+        "{wrong}"
+    );
+    let wrong = problems("login_delay_max = '2h'\nbrand_name = true", &[]);
+    assert!(wrong.contains("expected at most 1h"), "{wrong}");
+}

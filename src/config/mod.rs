@@ -74,6 +74,18 @@ pub struct Config {
     pub key_publish_lead: Duration,
     /// Whose `X-Forwarded-For` is believed.
     pub trusted_proxies: Vec<IpNet>,
+    /// Whether anything is limited at all.
+    pub rate_limits: bool,
+    /// The longest wait that wrong passwords bring about.
+    pub login_delay_max: Duration,
+    /// Wrong guesses of one address in ten minutes.
+    pub login_failures_per_address: u32,
+    /// Failed requests of one address in a minute, at one instance.
+    pub request_failures_per_address: u32,
+    /// Requests of one client in a minute, at one instance; 0: any number.
+    pub client_requests_per_minute: u32,
+    /// Requests of one caller of the administration API in a minute; 0: any number.
+    pub api_requests_per_minute: u32,
     /// Connections to PostgreSQL at most.
     pub database_max_connections: u32,
     /// Threads that hash passwords.

@@ -70,6 +70,11 @@ pub(super) fn between<N: FromStr + PartialOrd + fmt::Display>(
     }
 }
 
+pub(super) fn true_or_false(text: &str) -> Result<bool, String> {
+    text.parse()
+        .map_err(|_| "expected true or false".to_owned())
+}
+
 pub(super) fn hash_threads(text: &str) -> Result<usize, String> {
     match text {
         // One processor stays free, so that hashing never starves the token endpoint.

@@ -7,6 +7,7 @@ pub mod client;
 pub mod grant;
 pub mod ids;
 pub mod policy;
+pub mod rate;
 pub mod redirect;
 pub mod resource;
 pub mod session;

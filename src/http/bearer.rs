@@ -1,6 +1,15 @@
 //! The access token that a request shows.
 
+use std::net::IpAddr;
+use std::sync::Arc;
+
 use axum::http::HeaderMap;
+
+use super::rate_limit::Limited;
+use super::site::Site;
+use crate::service::access_token::{self, AccessToken, TokenError};
+use crate::spec::time::Ts;
+use crate::store::error::StoreError;
 
 /// A header that cannot be read, or more than one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,5 +31,38 @@ pub fn bearer(headers: &HeaderMap) -> Result<Option<&str>, Unreadable> {
             Ok((scheme.eq_ignore_ascii_case("bearer") && !token.is_empty()).then_some(token))
         }
         (Some(_), Some(_)) => Err(Unreadable),
+    }
+}
+
+/// Why a token that was shown does not count.
+#[derive(Debug)]
+pub enum Unproven {
+    /// It is not one of ours, has expired or was revoked; a sentence for whoever showed it.
+    Inactive(&'static str),
+    /// Too many that did not count came from this address.
+    Limited(Limited),
+    /// The store.
+    Store(StoreError),
+}
+
+/// The access token, if it is ours, has not expired and was not revoked. One that is not counts against the address,
+/// and the signature of one that was not seen before is only checked while the address has room for failures.
+pub async fn verify(
+    site: &Site,
+    token: &str,
+    ip: IpAddr,
+    now: Ts,
+) -> Result<Arc<AccessToken>, Unproven> {
+    let services = &site.services;
+    if services.access_tokens.known(token, now).await.is_none() {
+        services.limits.room(ip).map_err(Unproven::Limited)?;
+    }
+    match access_token::verify_standing(services, token, now).await {
+        Ok(token) => Ok(token),
+        Err(TokenError::Store(error)) => Err(Unproven::Store(error)),
+        Err(TokenError::Inactive(sentence)) => {
+            services.limits.failed(ip).map_err(Unproven::Limited)?;
+            Err(Unproven::Inactive(sentence))
+        }
     }
 }

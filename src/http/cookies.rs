@@ -11,6 +11,8 @@ pub enum Cookie {
     Session,
     /// The browser in which an authorization request began.
     Browser,
+    /// The accounts that were signed in to in this browser before; see [`crate::service::rate_limits::browsers`].
+    KnownBrowser,
     /// What the playground sent the browser away for (`serve --dev` only).
     Playground,
 }
@@ -20,6 +22,7 @@ impl Cookie {
         match self {
             Self::Session => "__Host-signet-session",
             Self::Browser => "__Host-signet-browser",
+            Self::KnownBrowser => "__Host-signet-known",
             Self::Playground => "__Host-signet-playground",
         }
     }
@@ -28,6 +31,7 @@ impl Cookie {
         match self {
             Self::Session => "signet-session",
             Self::Browser => "signet-browser",
+            Self::KnownBrowser => "signet-known",
             Self::Playground => "signet-playground",
         }
     }
@@ -109,6 +113,9 @@ impl Cookies {
             (true, Cookie::Browser) => {
                 "__Host-signet-browser=; Max-Age=0; Path=/; HttpOnly; SameSite=Lax; Secure"
             }
+            (true, Cookie::KnownBrowser) => {
+                "__Host-signet-known=; Max-Age=0; Path=/; HttpOnly; SameSite=Lax; Secure"
+            }
             (true, Cookie::Playground) => {
                 "__Host-signet-playground=; Max-Age=0; Path=/; HttpOnly; SameSite=Lax; Secure"
             }
@@ -117,6 +124,9 @@ impl Cookies {
             }
             (false, Cookie::Browser) => {
                 "signet-browser=; Max-Age=0; Path=/; HttpOnly; SameSite=Lax"
+            }
+            (false, Cookie::KnownBrowser) => {
+                "signet-known=; Max-Age=0; Path=/; HttpOnly; SameSite=Lax"
             }
             (false, Cookie::Playground) => {
                 "signet-playground=; Max-Age=0; Path=/; HttpOnly; SameSite=Lax"

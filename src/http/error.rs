@@ -8,6 +8,7 @@ use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
 use super::headers::json_no_store;
+use super::rate_limit::Limited;
 use crate::service::keys::KeyError;
 use crate::service::redeem::RedeemError;
 use crate::spec::error_code::ErrorCode;
@@ -23,6 +24,7 @@ pub struct OAuthError {
     code: ErrorCode,
     description: Cow<'static, str>,
     challenge: bool,
+    limited: Option<Limited>,
 }
 
 impl OAuthError {
@@ -32,6 +34,20 @@ impl OAuthError {
             code,
             description: description.into(),
             challenge: false,
+            limited: None,
+        }
+    }
+
+    /// 429: this caller asks too often, and is told when to come back.
+    #[must_use]
+    pub fn limited(limited: Limited) -> Self {
+        let seconds = limited.seconds();
+        Self {
+            limited: Some(limited),
+            ..Self::new(
+                ErrorCode::TemporarilyUnavailable,
+                format!("too many requests; try again in {seconds} seconds"),
+            )
         }
     }
 
@@ -60,6 +76,9 @@ impl OAuthError {
     }
 
     fn status(&self) -> StatusCode {
+        if self.limited.is_some() {
+            return StatusCode::TOO_MANY_REQUESTS;
+        }
         match self.code {
             ErrorCode::InvalidClient | ErrorCode::InvalidToken => StatusCode::UNAUTHORIZED,
             ErrorCode::InsufficientScope => StatusCode::FORBIDDEN,
@@ -87,7 +106,10 @@ impl OAuthError {
 
 impl IntoResponse for OAuthError {
     fn into_response(self) -> Response {
-        tracing::info!(error = self.code.as_str(), "refused: {}", self.description);
+        // Whoever floods us does not flood the log: refusals for that are logged where they are decided, not each.
+        if self.limited.is_none() {
+            tracing::info!(error = self.code.as_str(), "refused: {}", self.description);
+        }
         let body =
             json!({ "error": self.code.as_str(), "error_description": plain(&self.description) });
         let mut response = (self.status(), json_no_store(), body.to_string()).into_response();
@@ -97,10 +119,18 @@ impl IntoResponse for OAuthError {
                 HeaderValue::from_static("Basic realm=\"signet\", charset=\"UTF-8\""),
             );
         }
-        if self.code == ErrorCode::TemporarilyUnavailable {
+        if let Some(limited) = &self.limited {
+            limited.write(response.headers_mut());
+        } else if self.code == ErrorCode::TemporarilyUnavailable {
             response.headers_mut().insert(RETRY_AFTER, RETRY_SECONDS);
         }
         response
+    }
+}
+
+impl From<Limited> for OAuthError {
+    fn from(limited: Limited) -> Self {
+        Self::limited(limited)
     }
 }
 

@@ -4,6 +4,7 @@
 mod activity;
 pub mod bearer;
 pub mod browser;
+pub mod caller;
 pub mod client_ip;
 pub mod cookies;
 pub mod cors;
@@ -14,6 +15,7 @@ pub mod limits;
 pub mod memo;
 pub mod observe;
 pub mod page_error;
+pub mod rate_limit;
 pub mod request_id;
 pub mod server;
 pub mod site;

@@ -3,7 +3,6 @@
 //! Whatever Signet will not vouch for, to this caller, is `{"active":false}` and nothing else (§2.2).
 
 use axum::extract::State;
-use axum::http::HeaderMap;
 use axum::response::Response;
 use serde_json::json;
 
@@ -11,6 +10,7 @@ use super::client_auth::{AuthenticatedClient, authenticate_at};
 use super::{answered, form};
 use crate::crypto::credential::{Credential, CredentialKind};
 use crate::domain::ids::GrantId;
+use crate::http::caller::Caller;
 use crate::http::error::OAuthError;
 use crate::http::limits::{BodyError, FormBody};
 use crate::http::site::Site;
@@ -21,13 +21,13 @@ use crate::spec::time::Ts;
 /// `POST /introspect`.
 pub async fn post(
     State(site): State<Site>,
-    headers: HeaderMap,
+    caller: Caller,
     body: Result<FormBody, BodyError>,
 ) -> Response {
-    answered(async { Ok(answer(&site, &headers, &form(body)?).await?) }).await
+    answered(async { Ok(answer(&site, &caller, &form(body)?).await?) }).await
 }
 
-async fn answer(site: &Site, headers: &HeaderMap, params: &Params) -> Result<String, OAuthError> {
+async fn answer(site: &Site, asking: &Caller, params: &Params) -> Result<String, OAuthError> {
     let now = site.services.clock.now();
     let services = &site.services;
     // One question about everything: the caller, and the token if its signature was checked before.
@@ -40,7 +40,7 @@ async fn answer(site: &Site, headers: &HeaderMap, params: &Params) -> Result<Str
         .revocations
         .check(keys.as_deref().unwrap_or_default())
         .await?;
-    let caller = authenticate_at(site, headers, params, now, standing.clients_version).await?;
+    let caller = authenticate_at(site, asking, params, now, standing.clients_version).await?;
     if caller.client().is_public() {
         // Anybody could ask in a public client's name (RFC 7662 §4).
         return Err(OAuthError::invalid_client(

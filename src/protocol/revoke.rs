@@ -3,13 +3,13 @@
 
 use axum::body::Body;
 use axum::extract::State;
-use axum::http::HeaderMap;
 use axum::response::Response;
 
 use super::client_auth::authenticate;
 use super::{answered, form};
 use crate::crypto::credential::CredentialKind;
 use crate::domain::ids::GrantId;
+use crate::http::caller::Caller;
 use crate::http::error::OAuthError;
 use crate::http::limits::{BodyError, FormBody};
 use crate::http::site::Site;
@@ -20,21 +20,21 @@ use crate::spec::params::Params;
 /// `POST /revoke`.
 pub async fn post(
     State(site): State<Site>,
-    headers: HeaderMap,
+    caller: Caller,
     body: Result<FormBody, BodyError>,
 ) -> Response {
     answered(async {
-        answer(&site, &headers, &form(body)?).await?;
+        answer(&site, &caller, &form(body)?).await?;
         Ok(Body::empty())
     })
     .await
 }
 
-async fn answer(site: &Site, headers: &HeaderMap, params: &Params) -> Result<(), OAuthError> {
+async fn answer(site: &Site, caller: &Caller, params: &Params) -> Result<(), OAuthError> {
     let services = &site.services;
     let now = services.clock.now();
-    let caller = authenticate(site, headers, params, now).await?;
-    let own = &caller.client().id;
+    let client = authenticate(site, caller, params, now).await?;
+    let own = &client.client().id;
     let token = params
         .find("token")
         .ok_or_else(|| OAuthError::invalid_request("token is missing"))?;

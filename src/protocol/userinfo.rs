@@ -8,12 +8,13 @@ use serde_json::{Map, Value, json};
 
 use super::form;
 use crate::domain::user::User;
-use crate::http::bearer::bearer;
+use crate::http::bearer::{self, Unproven, bearer};
+use crate::http::caller::Caller;
 use crate::http::error::{OAuthError, plain};
 use crate::http::headers::json_no_store;
 use crate::http::limits::{BodyError, FormBody};
 use crate::http::site::Site;
-use crate::service::access_token::{self, AccessToken, TokenError};
+use crate::service::access_token::AccessToken;
 use crate::service::token_claims;
 use crate::spec::error_code::ErrorCode;
 use crate::spec::params::Params;
@@ -26,14 +27,14 @@ pub async fn userinfo(
     State(site): State<Site>,
     method: Method,
     RawQuery(query): RawQuery,
-    headers: HeaderMap,
+    caller: Caller,
     body: Result<FormBody, BodyError>,
 ) -> Response {
-    let params = match posted(&method, &headers, body) {
+    let params = match posted(&method, &caller.headers, body) {
         Ok(params) => params,
         Err(response) => return *response,
     };
-    match answer(&site, &headers, query.as_deref(), &params).await {
+    match answer(&site, &caller, query.as_deref(), &params).await {
         Ok(response) => response,
         Err(refusal) => refusal.into_response(),
     }
@@ -69,6 +70,16 @@ enum Refusal {
 impl From<StoreError> for Refusal {
     fn from(error: StoreError) -> Self {
         Self::Other(error.into())
+    }
+}
+
+impl From<Unproven> for Refusal {
+    fn from(unproven: Unproven) -> Self {
+        match unproven {
+            Unproven::Inactive(sentence) => Self::Bearer(ErrorCode::InvalidToken, sentence),
+            Unproven::Limited(limited) => Self::Other(limited.into()),
+            Unproven::Store(error) => error.into(),
+        }
     }
 }
 
@@ -109,19 +120,13 @@ impl IntoResponse for Refusal {
 
 async fn answer(
     site: &Site,
-    headers: &HeaderMap,
+    caller: &Caller,
     query: Option<&str>,
     params: &Params,
 ) -> Result<Response, Refusal> {
     let now = site.services.clock.now();
-    let token = presented(headers, query, params)?;
-    let token = match access_token::verify_standing(&site.services, token, now).await {
-        Ok(token) => token,
-        Err(TokenError::Inactive(sentence)) => {
-            return Err(Refusal::Bearer(ErrorCode::InvalidToken, sentence));
-        }
-        Err(TokenError::Store(error)) => return Err(error.into()),
-    };
+    let token = presented(&caller.headers, query, params)?;
+    let token = bearer::verify(site, token, caller.ip, now).await?;
     let user = subject(site, &token, now).await?;
     let claims = released(site, &token, &user, now).await?;
     respond(site, &token, claims, now).await

@@ -1,6 +1,9 @@
 //! Proving who a person is.
 
+use std::net::IpAddr;
+
 use super::Services;
+use super::rate_limits::{Guess, Limited};
 use crate::crypto::password::{PasswordError, Verified};
 use crate::domain::user::{User, username_key};
 use crate::store::error::StoreError;
@@ -13,6 +16,8 @@ pub enum LoginError {
     Wrong,
     /// The password is right, but the account is disabled.
     Disabled,
+    /// Too many were wrong; this one was not looked at.
+    Wait(Limited),
     /// Too many passwords are being checked right now.
     Busy,
     /// The store.
@@ -25,16 +30,40 @@ impl From<StoreError> for LoginError {
     }
 }
 
-/// Checks a name and a password. An unknown name takes as long as a wrong password.
+/// Where somebody signs in from.
+#[derive(Clone, Copy, Debug)]
+pub struct Origin<'a> {
+    /// The address.
+    pub ip: IpAddr,
+    /// The cookie of a browser that has signed in before: [`super::rate_limits::browsers`].
+    pub browser: Option<&'a str>,
+}
+
+/// Checks a name and a password. An unknown name takes as long as a wrong password, and as many attempts.
 pub async fn with_password(
     services: &Services,
     username: &str,
     password: String,
+    origin: Origin<'_>,
 ) -> Result<User, LoginError> {
-    let known = match username_key(username) {
-        Some(key) => services.store.find_user_by_key(&key).await?,
+    let key = username_key(username);
+    let known = match &key {
+        Some(key) => services.store.find_user_by_key(key).await?,
         None => None,
     };
+    let browser = known
+        .as_ref()
+        .and_then(|known| services.browsers.recognise(origin.browser, &known.user));
+    // What cannot be a name counts like one that nobody has.
+    let account = key.as_deref().unwrap_or_default();
+    let attempt = services
+        .limits
+        .guess(Guess::Password, Some(account), origin.ip, browser)
+        .await
+        .map_err(|limited| {
+            metrics::login("delayed");
+            LoginError::Wait(limited)
+        })?;
     let hash = known.as_ref().and_then(|known| known.password_hash.clone());
     let verified = match services
         .passwords
@@ -44,6 +73,7 @@ pub async fn with_password(
         Ok(verified) => verified,
         Err(PasswordError::Busy) => {
             metrics::login("busy");
+            attempt.not_judged().await;
             return Err(LoginError::Busy);
         }
         Err(error) => {
@@ -58,6 +88,7 @@ pub async fn with_password(
             Err(LoginError::Disabled)
         }
         (Verified::Match { needs_rehash }, Some(known)) => {
+            attempt.succeeded().await;
             if needs_rehash
                 && let (Some(old), Ok(new)) = (hash, services.passwords.hash(password).await)
             {

@@ -18,6 +18,7 @@ pub mod issue;
 pub mod keys;
 pub mod login;
 pub mod logout;
+pub mod rate_limits;
 pub mod redeem;
 pub mod resources;
 pub mod revoke;
@@ -67,6 +68,10 @@ pub struct Services {
     pub credentials: CredentialKeys,
     /// Password hashing, bounded.
     pub passwords: Passwords,
+    /// How often callers may try.
+    pub limits: rate_limits::Limits,
+    /// Browsers that have signed in before.
+    pub browsers: rate_limits::browsers::KnownBrowsers,
     /// Access tokens that were verified before.
     pub access_tokens: access_token::AccessTokens,
     /// Pending authorization requests on their way through pages.
@@ -154,6 +159,8 @@ impl Services {
             keys: keys::KeyRing::new(store.clone(), &master, &config),
             credentials: CredentialKeys::new(&master),
             passwords,
+            limits: rate_limits::Limits::new(&config, &master)?,
+            browsers: rate_limits::browsers::KnownBrowsers::new(&master),
             access_tokens: access_token::AccessTokens::new(),
             flows: flow::Flows::new(&master, config.login_lifetime),
             csrf: Mac::new(&master, "csrf"),
@@ -194,6 +201,7 @@ fn master_key(config: &Config) -> Result<MasterKey, MasterKeyError> {
 /// Deletes a few rows that nobody can use any more, every few seconds.
 async fn sweep(services: Arc<Services>, stop: CancellationToken) {
     loop {
+        services.limits.sweep();
         let now = services.clock.now();
         // An hour late, so that a replay is still told apart from garbage when clocks disagree.
         let swept = async {

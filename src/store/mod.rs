@@ -10,6 +10,7 @@ pub mod clients;
 pub mod consents;
 pub mod db;
 pub mod dialect;
+pub mod ephemeral;
 pub mod error;
 pub mod grants;
 pub mod groups;
@@ -21,6 +22,8 @@ pub mod migrate;
 pub mod pages;
 pub mod policy;
 mod redemptions;
+#[cfg(test)]
+pub(crate) mod redis_server;
 pub mod replay;
 pub mod resources;
 pub mod revocations;

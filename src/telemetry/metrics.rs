@@ -96,6 +96,13 @@ pub fn login(outcome: &str) {
     HANDLES.of(outcome).increment(1);
 }
 
+/// Counts one request that was refused because there were too many, by the name of the policy.
+pub fn rate_limited(policy: &str) {
+    static HANDLES: LazyLock<Labelled> =
+        LazyLock::new(|| Labelled::new("signet_rate_limited_total", "policy"));
+    HANDLES.of(policy).increment(1);
+}
+
 /// The number of passwords that wait to be hashed.
 pub fn password_hash_queue() -> &'static Gauge {
     static HANDLE: LazyLock<Gauge> = LazyLock::new(|| gauge!("signet_password_hash_queue"));
@@ -224,6 +231,10 @@ fn describe() {
         "Passwords waiting to be hashed"
     );
     describe_counter!("signet_logins_total", "Attempts to sign in by outcome");
+    describe_counter!(
+        "signet_rate_limited_total",
+        "Requests refused because there were too many, by policy"
+    );
     describe_gauge!(
         "process_resident_memory_bytes",
         "Resident memory of this process in bytes"

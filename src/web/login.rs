@@ -1,5 +1,8 @@
 //! `/login`: who are you?
 
+use std::borrow::Cow;
+use std::time::Duration;
+
 use axum::http::StatusCode;
 use axum::http::header::SET_COOKIE;
 use axum::response::Response;
@@ -12,7 +15,8 @@ use crate::http::cookies::Cookie;
 use crate::http::headers::Page;
 use crate::http::limits::{BodyError, FormBody};
 use crate::http::page_error::PageError;
-use crate::service::login::{LoginError, with_password};
+use crate::http::rate_limit::Limited;
+use crate::service::login::{LoginError, Origin, with_password};
 use crate::service::sessions;
 use crate::spec::params::Params;
 use crate::spec::prompt::Prompt;
@@ -68,14 +72,25 @@ async fn sign_in(
     let services = &visit.site.services;
     let username = form.find("username").unwrap_or_default();
     let password = form.find("password").unwrap_or_default().to_owned();
-    let user = match with_password(services, username, password).await {
+    let known_browser = visit
+        .site
+        .cookies
+        .read(&visit.headers, Cookie::KnownBrowser);
+    let origin = Origin {
+        ip: visit.ip,
+        browser: known_browser,
+    };
+    let user = match with_password(services, username, password, origin).await {
         Ok(user) => user,
         Err(LoginError::Store(error)) => return Err(error.into()),
+        Err(LoginError::Wait(limited)) => {
+            return wait(visit, pending.as_ref(), username, &limited).await;
+        }
         Err(refusal) => {
             let (status, sentence) = refusal_shown(&refusal);
             let again = Form {
                 username: username.to_owned(),
-                error: Some(sentence),
+                error: Some(sentence.into()),
                 known: false,
             };
             return show(visit, pending.as_ref(), again, status).await;
@@ -85,7 +100,7 @@ async fn sign_in(
     let Some((session, cookie)) = sessions::begin(services, &user, before, visit.now).await? else {
         let again = Form {
             username: username.to_owned(),
-            error: Some(refusal_shown(&LoginError::Wrong).1),
+            error: Some(refusal_shown(&LoginError::Wrong).1.into()),
             known: false,
         };
         return show(visit, pending.as_ref(), again, StatusCode::BAD_REQUEST).await;
@@ -100,13 +115,40 @@ async fn sign_in(
         }
         None => visit.go("/account", &[]),
     };
-    response.headers_mut().append(
-        SET_COOKIE,
-        visit
-            .site
-            .cookies
-            .set(Cookie::Session, cookie.expose(), None),
-    );
+    let cookies = visit.site.cookies;
+    let known_browser = services.browsers.remember(known_browser, &user);
+    for cookie in [
+        cookies.set(Cookie::Session, cookie.expose(), None),
+        cookies.set(Cookie::KnownBrowser, &known_browser, Some(KNOWN_FOR)),
+    ] {
+        response.headers_mut().append(SET_COOKIE, cookie);
+    }
+    Ok(response)
+}
+
+/// How long a browser is known after a sign-in; browsers keep no cookie longer than 400 days.
+const KNOWN_FOR: Duration = Duration::from_hours(365 * 24);
+
+/// Too many wrong passwords: this one was not looked at.
+async fn wait(
+    visit: &Visit,
+    pending: Option<&Pending>,
+    username: &str,
+    limited: &Limited,
+) -> Result<Response, PageError> {
+    let again = Form {
+        username: username.to_owned(),
+        error: Some(
+            format!(
+                "There were too many attempts to sign in. Wait {}, then try again.",
+                limited.in_words()
+            )
+            .into(),
+        ),
+        known: false,
+    };
+    let mut response = show(visit, pending, again, StatusCode::TOO_MANY_REQUESTS).await?;
+    limited.write(response.headers_mut());
     Ok(response)
 }
 
@@ -117,7 +159,7 @@ fn refusal_shown(refusal: &LoginError) -> (StatusCode, &'static str) {
             StatusCode::BAD_REQUEST,
             "That username and password do not fit together. Check both and try again.",
         ),
-        LoginError::Busy | LoginError::Store(_) => (
+        LoginError::Busy | LoginError::Wait(_) | LoginError::Store(_) => (
             StatusCode::SERVICE_UNAVAILABLE,
             "Many people are signing in right now. Try again in a few seconds.",
         ),
@@ -209,7 +251,7 @@ async fn select_account(
 #[derive(Default)]
 struct Form {
     username: String,
-    error: Option<&'static str>,
+    error: Option<Cow<'static, str>>,
     /// Whether the person is signed in and must prove it again.
     known: bool,
 }
@@ -235,7 +277,7 @@ async fn show(
         client_name: client.as_ref().map(|client| client.shown_name().to_owned()),
         client_logo: metadata.logo_uri,
         username: form.username,
-        error: form.error.map(str::to_owned),
+        error: form.error.map(Cow::into_owned),
         reauthenticate: form.known,
         cancel: pending.is_some(),
         policy_uri: metadata.policy_uri,

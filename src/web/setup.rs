@@ -10,6 +10,8 @@ use crate::crypto::secret::PlainToken;
 use crate::http::headers::Page;
 use crate::http::limits::{BodyError, FormBody};
 use crate::http::page_error::PageError;
+use crate::http::rate_limit;
+use crate::service::rate_limits::Guess;
 use crate::service::setup::{self, SetUp};
 use crate::service::users::UserError;
 
@@ -17,8 +19,8 @@ use crate::service::users::UserError;
 pub async fn get(visit: Visit) -> Result<Response, PageError> {
     let query = visit.query()?;
     let token = PlainToken::new(query.find("token").unwrap_or_default());
-    if !setup::is_valid(&visit.site.services, &token, visit.now).await? {
-        return Err(bad_link());
+    if let Some(refusal) = refused(&visit, &token).await? {
+        return Ok(refusal);
     }
     Ok(show(&visit, &token, "", None))
 }
@@ -28,8 +30,8 @@ pub async fn post(visit: Visit, body: Result<FormBody, BodyError>) -> Result<Res
     let services = &visit.site.services;
     let form = visit.form(body)?;
     let token = PlainToken::new(form.find("token").unwrap_or_default());
-    if !setup::is_valid(services, &token, visit.now).await? {
-        return Err(bad_link());
+    if let Some(refusal) = refused(&visit, &token).await? {
+        return Ok(refusal);
     }
     let username = form.find("username").unwrap_or_default();
     let password = form.find("password").unwrap_or_default();
@@ -76,6 +78,24 @@ pub async fn post(visit: Visit, body: Result<FormBody, BodyError>) -> Result<Res
             Some((StatusCode::BAD_REQUEST, sentence(&error))),
         )),
     }
+}
+
+/// The answer to a link that is not valid, or to whoever has tried too many.
+async fn refused(visit: &Visit, token: &PlainToken) -> Result<Option<Response>, PageError> {
+    let services = &visit.site.services;
+    let guess = services
+        .limits
+        .guess(Guess::SetupLink, None, visit.ip, None)
+        .await;
+    let attempt = match guess {
+        Ok(attempt) => attempt,
+        Err(limited) => return Ok(Some(rate_limit::page(&limited))),
+    };
+    if !setup::is_valid(services, token, visit.now).await? {
+        return Err(bad_link());
+    }
+    attempt.succeeded().await;
+    Ok(None)
 }
 
 /// The error as a sentence of its own.

@@ -7,7 +7,7 @@ mod evaluation;
 mod request;
 mod search;
 
-use axum::extract::{Request, State};
+use axum::extract::{FromRequestParts as _, Request, State};
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue, WWW_AUTHENTICATE};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
@@ -15,12 +15,13 @@ use serde_json::{Map, Value, json};
 
 use super::answered;
 use super::client_auth::authenticate;
-use crate::http::bearer::bearer;
+use crate::http::bearer::{self, Unproven, bearer};
+use crate::http::caller::Caller;
 use crate::http::error::OAuthError;
 use crate::http::limits::{BodyLimit, read};
 use crate::http::request_id;
 use crate::http::site::Site;
-use crate::service::access_token::{self, AccessToken, TokenError};
+use crate::service::access_token::AccessToken;
 use crate::service::decisions::{Asked, Who};
 use crate::spec::error_code::ErrorCode;
 use crate::spec::params::Params;
@@ -79,11 +80,12 @@ async fn answer<F>(site: &Site, request: Request, decide: F) -> Response
 where
     F: AsyncFnOnce(&Site, Posed, Ts) -> Result<Value, OAuthError>,
 {
-    let (parts, body) = request.into_parts();
+    let (mut parts, body) = request.into_parts();
+    let Ok(asking) = Caller::from_request_parts(&mut parts, site).await;
     let limit = parts.extensions.get::<BodyLimit>().copied();
     let now = site.services.clock.now();
     let answer = async {
-        if let Err(refusal) = caller(site, &parts.headers, now).await? {
+        if let Err(refusal) = caller(site, &asking, now).await? {
             return Ok(Err(refusal));
         }
         if !is_json(&parts.headers) {
@@ -125,13 +127,9 @@ fn is_json(headers: &HeaderMap) -> bool {
 
 /// Lets only those through who may ask for decisions; the refusal of a bearer token is a response of its own
 /// (RFC 6750 §3).
-async fn caller(
-    site: &Site,
-    headers: &HeaderMap,
-    now: Ts,
-) -> Result<Result<(), Response>, OAuthError> {
-    let Ok(Some(token)) = bearer(headers) else {
-        let client = authenticate(site, headers, &Params::default(), now).await?;
+async fn caller(site: &Site, asking: &Caller, now: Ts) -> Result<Result<(), Response>, OAuthError> {
+    let Ok(Some(token)) = bearer(&asking.headers) else {
+        let client = authenticate(site, asking, &Params::default(), now).await?;
         let client = client.client();
         return if !client.is_public() && client.scope.contains(Scope::DECIDE) {
             Ok(Ok(()))
@@ -142,10 +140,11 @@ async fn caller(
             ))
         };
     };
-    let token = match access_token::verify_standing(&site.services, token, now).await {
+    let token = match bearer::verify(site, token, asking.ip, now).await {
         Ok(token) => token,
-        Err(TokenError::Store(error)) => return Err(error.into()),
-        Err(TokenError::Inactive(sentence)) => {
+        Err(Unproven::Store(error)) => return Err(error.into()),
+        Err(Unproven::Limited(limited)) => return Err(limited.into()),
+        Err(Unproven::Inactive(sentence)) => {
             return Ok(Err(challenge(ErrorCode::InvalidToken, sentence)));
         }
     };

@@ -10,9 +10,12 @@ use axum::http::HeaderMap;
 
 use crate::domain::client::Client;
 use crate::domain::ids::ClientId;
+use crate::http::caller::Caller;
 use crate::http::error::OAuthError;
+use crate::http::rate_limit::Policy;
 use crate::http::site::Site;
 use crate::spec::auth_method::AuthMethod;
+use crate::spec::error_code::ErrorCode;
 use crate::spec::params::Params;
 use crate::spec::time::Ts;
 
@@ -57,50 +60,110 @@ impl Credential {
 /// Finds out which client asks, and lets it prove so.
 pub async fn authenticate(
     site: &Site,
-    headers: &HeaderMap,
+    caller: &Caller,
     params: &Params,
     now: Ts,
 ) -> Result<AuthenticatedClient, OAuthError> {
     let version = site.services.clients.version().await?;
-    authenticate_at(site, headers, params, now, version).await
+    authenticate_at(site, caller, params, now, version).await
 }
 
 /// [`authenticate`], for a request that has asked for the number of the last change of clients already.
 pub async fn authenticate_at(
     site: &Site,
-    headers: &HeaderMap,
+    caller: &Caller,
     params: &Params,
     now: Ts,
     clients_version: i64,
 ) -> Result<AuthenticatedClient, OAuthError> {
-    let presented = presented(headers, params)?;
-    let used_basic = presented.credential.method() == AuthMethod::ClientSecretBasic;
-    let refuse = |description: String| OAuthError::invalid_client(description, used_basic);
+    let limits = &site.services.limits;
+    let presented = presented(&caller.headers, params)?;
+    let client = match prove(site, caller, &presented, now, clients_version).await {
+        Ok(client) => client,
+        Err(Unproven::Uncounted(error)) => return Err(error),
+        Err(Unproven::Counted(error)) => {
+            limits.failed(caller.ip)?;
+            return Err(error);
+        }
+    };
+    // Anybody can name a public client: its requests are told apart by where they come from.
+    let key = if client.is_public() {
+        format!("{} {}", client.id, caller.ip)
+    } else {
+        client.id.to_string()
+    };
+    limits.check(Policy::Client, &key).await?;
+    Ok(AuthenticatedClient { client })
+}
+
+/// Why a client is not proven.
+enum Unproven {
+    /// It counts against the address.
+    Counted(OAuthError),
+    /// It does not: it was counted already, or is not the caller's fault.
+    Uncounted(OAuthError),
+}
+
+impl<E: Into<OAuthError>> From<E> for Unproven {
+    fn from(error: E) -> Self {
+        Self::Uncounted(error.into())
+    }
+}
+
+/// Which client it is, if what was presented proves it. What was not proven right before costs work only while there
+/// is room for failures.
+async fn prove(
+    site: &Site,
+    caller: &Caller,
+    presented: &Presented,
+    now: Ts,
+    clients_version: i64,
+) -> Result<Arc<Client>, Unproven> {
+    let limits = &site.services.limits;
+    let method = presented.credential.method();
+    let refuse = |description: String| {
+        OAuthError::invalid_client(description, method == AuthMethod::ClientSecretBasic)
+    };
     let client = site
         .services
         .clients
         .find_at(&presented.client_id, clients_version)
         .await?
-        .ok_or_else(|| refuse("client_id is unknown, or its secret is wrong".to_owned()))?;
-    let method = presented.credential.method();
+        .ok_or_else(|| Unproven::Counted(refuse(UNKNOWN_OR_WRONG.to_owned())))?;
     if method != client.auth_method {
-        return Err(refuse(format!(
+        return Err(Unproven::Counted(refuse(format!(
             "this client is registered to authenticate with {}, but the request used {}",
             client.auth_method.as_str(),
             method.as_str()
-        )));
+        ))));
     }
     match &presented.credential {
         Credential::Basic(secret) | Credential::Post(secret) => {
-            secret::prove(&client, secret, now).map_err(refuse)?;
+            let digest = secret.digest();
+            let attempt = limits.client_secret(client.id.as_str(), digest, caller.ip)?;
+            if client.secret_matches(digest, now) {
+                attempt.succeeded();
+            } else {
+                attempt.failed()?;
+                return Err(refuse(UNKNOWN_OR_WRONG.to_owned()).into());
+            }
         }
         Credential::Assertion(assertion) => {
-            private_key_jwt::prove(site, &client, assertion, now).await?;
+            limits.client_assertion(client.id.as_str(), caller.ip)?;
+            private_key_jwt::prove(site, &client, assertion, now)
+                .await
+                .map_err(|error| match error.code() {
+                    ErrorCode::InvalidClient => Unproven::Counted(error),
+                    _ => Unproven::Uncounted(error),
+                })?;
+            limits.client_asserted(client.id.as_str(), caller.ip);
         }
         Credential::Nothing => {}
     }
-    Ok(AuthenticatedClient { client })
+    Ok(client)
 }
+
+const UNKNOWN_OR_WRONG: &str = "client_id is unknown, or its secret is wrong";
 
 /// Reads the one credential of the request; two of them are refused (RFC 6749 §2.3), and so are two names.
 fn presented(headers: &HeaderMap, params: &Params) -> Result<Presented, OAuthError> {
@@ -140,9 +203,8 @@ fn presented(headers: &HeaderMap, params: &Params) -> Result<Presented, OAuthErr
         ));
     }
     let used_basic = matches!(credential, Credential::Basic(_));
-    let client_id = ClientId::parse(&claimed).ok_or_else(|| {
-        OAuthError::invalid_client("client_id is unknown, or its secret is wrong", used_basic)
-    })?;
+    let client_id = ClientId::parse(&claimed)
+        .ok_or_else(|| OAuthError::invalid_client(UNKNOWN_OR_WRONG, used_basic))?;
     Ok(Presented {
         client_id,
         credential,

@@ -6,10 +6,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 use crate::crypto::secret::PlainToken;
-use crate::domain::client::Client;
 use crate::http::error::OAuthError;
 use crate::spec::params;
-use crate::spec::time::Ts;
 
 /// The id and secret of `Authorization: Basic`, form-decoded after base64 (RFC 6749 §2.3.1).
 pub(super) fn basic(headers: &HeaderMap) -> Result<Option<(String, PlainToken)>, OAuthError> {
@@ -44,13 +42,4 @@ pub(super) fn basic(headers: &HeaderMap) -> Result<Option<(String, PlainToken)>,
     let id = params::decode(id).ok_or_else(broken)?;
     let secret = params::decode(secret.get(1..).unwrap_or_default()).ok_or_else(broken)?;
     Ok(Some((id, PlainToken::new(secret))))
-}
-
-/// Checks the secret; the error is the sentence for `error_description`.
-pub(super) fn prove(client: &Client, secret: &PlainToken, now: Ts) -> Result<(), String> {
-    if client.secret_matches(secret.digest(), now) {
-        Ok(())
-    } else {
-        Err("client_id is unknown, or its secret is wrong".to_owned())
-    }
 }

@@ -6,12 +6,12 @@ mod foresee;
 mod refresh_token;
 
 use axum::extract::State;
-use axum::http::HeaderMap;
 use axum::response::Response;
 
 use super::client_auth::{AuthenticatedClient, authenticate};
 use super::{answered, form};
 use crate::domain::resource::Resource;
+use crate::http::caller::Caller;
 use crate::http::error::OAuthError;
 use crate::http::limits::{BodyError, FormBody};
 use crate::http::site::Site;
@@ -32,23 +32,29 @@ struct TokenRequest {
 /// `POST /token`.
 pub async fn post(
     State(site): State<Site>,
-    headers: HeaderMap,
+    caller: Caller,
     body: Result<FormBody, BodyError>,
 ) -> Response {
     answered(async {
-        let response = answer(&site, &headers, form(body)?).await?;
+        let response = match answer(&site, &caller, form(body)?).await {
+            // Codes and tokens cannot be guessed; but whoever tries on and on is told to stop.
+            Err(error) if error.code() == ErrorCode::InvalidGrant => {
+                site.services
+                    .limits
+                    .failed(caller.ip)
+                    .map_err(OAuthError::limited)?;
+                return Err(error.into());
+            }
+            other => other?,
+        };
         Ok(serde_json::to_vec(&response).unwrap_or_default())
     })
     .await
 }
 
-async fn answer(
-    site: &Site,
-    headers: &HeaderMap,
-    params: Params,
-) -> Result<TokenResponse, OAuthError> {
+async fn answer(site: &Site, caller: &Caller, params: Params) -> Result<TokenResponse, OAuthError> {
     let now = site.services.clock.now();
-    let client = authenticate(site, headers, &params, now).await?;
+    let client = authenticate(site, caller, &params, now).await?;
     let grant_type = grant_type(&client, &params)?;
     let request = TokenRequest {
         client,

@@ -4,6 +4,7 @@ mod access;
 mod browser_state;
 mod cors;
 mod http;
+mod limits;
 mod login;
 mod pages;
 mod races;

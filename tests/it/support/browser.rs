@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Mutex;
 
 use reqwest::header::{
-    CONTENT_TYPE, COOKIE, HeaderMap, LOCATION, ORIGIN, REFERRER_POLICY, SET_COOKIE,
+    CONTENT_TYPE, COOKIE, HeaderMap, HeaderName, LOCATION, ORIGIN, REFERRER_POLICY, SET_COOKIE,
 };
 use reqwest::{Method, RequestBuilder};
 use scraper::{ElementRef, Html, Selector};
@@ -37,6 +37,21 @@ impl Browser {
             cookies: Mutex::default(),
             set_cookies: Mutex::default(),
         }
+    }
+
+    /// The same browser, at an address that a proxy in front of the server reports.
+    pub(crate) fn at_address(self, address: &str) -> Self {
+        let headers = [(
+            HeaderName::from_static("x-forwarded-for"),
+            address.parse().unwrap(),
+        )];
+        let http = reqwest::Client::builder()
+            .pool_max_idle_per_host(0)
+            .redirect(reqwest::redirect::Policy::none())
+            .default_headers(headers.into_iter().collect())
+            .build()
+            .unwrap();
+        Self { http, ..self }
     }
 
     /// Opens an address and follows redirects until a page is shown or one leads to another site.

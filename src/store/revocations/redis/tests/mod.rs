@@ -2,15 +2,13 @@
 //! `STORE_TEST_POSTGRES`) is set.
 
 mod lost;
-mod server;
 
 use std::time::Instant;
 
 use redis::Value;
 
-pub(in super::super) use server::Server;
-
 use super::super::super::db::tests::{Fresh, migrated, postgres_fresh};
+use super::super::super::redis_server::Server;
 use super::super::Revocations;
 use super::super::tests::{commit, later, meaning, revoke, value};
 use super::reload::Loading;

@@ -7,14 +7,14 @@ use std::time::Duration;
 use redis::Value;
 
 /// A `redis-server` of the test's own.
-pub(in super::super::super) struct Server {
-    pub(super) port: u16,
+pub(crate) struct Server {
+    pub(crate) port: u16,
     directory: tempfile::TempDir,
     child: Child,
 }
 
 impl Server {
-    pub(in super::super::super) fn start() -> Self {
+    pub(crate) fn start() -> Self {
         let port = TcpListener::bind("127.0.0.1:0")
             .unwrap()
             .local_addr()
@@ -29,25 +29,25 @@ impl Server {
         }
     }
 
-    pub(in super::super::super) fn url(&self) -> String {
+    pub(crate) fn url(&self) -> String {
         format!("redis://127.0.0.1:{}/", self.port)
     }
 
-    pub(super) fn kill(&mut self) {
+    pub(crate) fn kill(&mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
     }
 
-    pub(super) fn restart(&mut self) {
+    pub(crate) fn restart(&mut self) {
         self.kill();
         self.start_again();
     }
 
-    pub(super) fn start_again(&mut self) {
+    pub(crate) fn start_again(&mut self) {
         self.child = spawn(self.port, self.directory.path());
     }
 
-    pub(super) fn run(&self, words: &[&str]) -> Value {
+    pub(crate) fn run(&self, words: &[&str]) -> Value {
         let mut connection = redis::Client::open(self.url())
             .unwrap()
             .get_connection()

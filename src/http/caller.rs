@@ -1,0 +1,30 @@
+//! Who calls an endpoint, as far as the request says without proof: its headers and its address.
+
+use std::convert::Infallible;
+use std::net::IpAddr;
+
+use axum::extract::FromRequestParts;
+use axum::http::HeaderMap;
+use axum::http::request::Parts;
+
+use super::client_ip::ClientIp;
+
+/// The headers and the address of a request; an extractor.
+#[derive(Clone, Debug)]
+pub struct Caller {
+    /// The headers.
+    pub headers: HeaderMap,
+    /// The address, behind trusted proxies.
+    pub ip: IpAddr,
+}
+
+impl<S: Sync> FromRequestParts<S> for Caller {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Infallible> {
+        Ok(Self {
+            ip: ClientIp::from_request_parts(parts, state).await?.0,
+            headers: parts.headers.clone(),
+        })
+    }
+}

@@ -1,0 +1,138 @@
+//! The table of one process: bounded, and right for several keys at once because one lock holds all of it.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+use super::{Asked, LimitKey, Taken, Undo, admitted, judge};
+use crate::domain::rate::Mark;
+use crate::spec::time::Ts;
+
+pub(super) struct Table {
+    entries: Mutex<HashMap<LimitKey, Entry>>,
+    /// How many there are, to be read without the lock.
+    pub(super) number: AtomicUsize,
+    capacity: usize,
+    began: Instant,
+}
+
+#[derive(Clone, Copy)]
+struct Entry {
+    mark: Mark,
+    rests_at: Ts,
+}
+
+impl Table {
+    pub(super) fn new(capacity: usize) -> Self {
+        Self {
+            entries: Mutex::default(),
+            number: AtomicUsize::new(0),
+            capacity,
+            began: Instant::now(),
+        }
+    }
+
+    /// A clock that is never set back, so that nobody waits longer because somebody set the machine's.
+    pub(super) fn now(&self) -> Ts {
+        Ts(0).plus(self.began.elapsed())
+    }
+
+    pub(super) fn take(&self, asked: &[Asked], now: Ts) -> Taken {
+        let mut entries = self.lock();
+        let marks = match judge(asked, &marks(&entries, asked), now) {
+            Ok(marks) => marks,
+            Err(refused) => return refused,
+        };
+        for (asked, mark) in asked.iter().zip(&marks) {
+            let entry = Entry {
+                mark: *mark,
+                rests_at: asked.rule.rests_at(*mark),
+            };
+            if entries.insert(asked.key, entry).is_none() && entries.len() > self.capacity {
+                make_room(&mut entries, self.capacity, now);
+            }
+        }
+        self.number.store(entries.len(), Ordering::Relaxed);
+        admitted(asked, &marks, now)
+    }
+
+    pub(super) fn look(&self, asked: &[Asked], now: Ts) -> Taken {
+        let marks = marks(&self.lock(), asked);
+        match judge(asked, &marks, now) {
+            Ok(_) => Taken::Admitted(
+                asked
+                    .iter()
+                    .zip(&marks)
+                    .map(|(asked, mark)| asked.rule.left(*mark, now))
+                    .collect(),
+            ),
+            Err(refused) => refused,
+        }
+    }
+
+    pub(super) fn undo(&self, undos: &[Undo], now: Ts) {
+        let mut entries = self.lock();
+        for undo in undos {
+            let (key, left) = match undo {
+                Undo::Forget(key) => (key, None),
+                Undo::GiveBack(asked) => {
+                    let entry = entries.get(&asked.key);
+                    let left = entry.and_then(|entry| asked.rule.give_back(entry.mark, now));
+                    let left = left.map(|mark| Entry {
+                        mark,
+                        rests_at: asked.rule.rests_at(mark),
+                    });
+                    (&asked.key, left)
+                }
+            };
+            match left {
+                Some(left) => entries.insert(*key, left),
+                None => entries.remove(key),
+            };
+        }
+        self.number.store(entries.len(), Ordering::Relaxed);
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.number.load(Ordering::Relaxed) == 0
+    }
+
+    pub(super) fn sweep(&self, now: Ts) {
+        let mut entries = self.lock();
+        entries.retain(|_, entry| entry.rests_at > now);
+        if entries.capacity() > 4 * entries.len().max(1024) {
+            entries.shrink_to_fit();
+        }
+        self.number.store(entries.len(), Ordering::Relaxed);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<LimitKey, Entry>> {
+        self.entries.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn marks(entries: &HashMap<LimitKey, Entry>, asked: &[Asked]) -> Vec<Option<Mark>> {
+    let mark = |asked: &Asked| entries.get(&asked.key).map(|entry| entry.mark);
+    asked.iter().map(mark).collect()
+}
+
+/// Drops what rests and, if that is not enough, the quarter that is nearest to rest: a flood of fresh keys pushes
+/// out each other before it pushes out a key that somebody has worked on.
+fn make_room(entries: &mut HashMap<LimitKey, Entry>, capacity: usize, now: Ts) {
+    entries.retain(|_, entry| entry.rests_at > now);
+    let quarter = capacity / 4;
+    if entries.len() <= capacity - quarter {
+        return;
+    }
+    let mut rests: Vec<Ts> = entries.values().map(|entry| entry.rests_at).collect();
+    let (_, last_to_go, _) = rests.select_nth_unstable(quarter);
+    let last_to_go = *last_to_go;
+    // Many may rest at one time; no more than the quarter goes.
+    let mut going = quarter + 1;
+    entries.retain(|_, entry| {
+        let goes = entry.rests_at <= last_to_go && going > 0;
+        going -= usize::from(goes);
+        !goes
+    });
+}
