@@ -4,6 +4,7 @@
 //! belong together are methods of [`db::Tx`], which the services combine.
 
 pub mod assignments;
+pub mod attributes;
 pub mod batch;
 pub mod clients;
 pub mod consents;
@@ -15,6 +16,7 @@ pub mod groups;
 mod janitor;
 pub mod migrate;
 pub mod policy;
+mod policy_counts;
 mod redemptions;
 pub mod replay;
 pub mod resources;
@@ -60,7 +62,7 @@ impl Store {
 }
 
 /// Every migration, in order; a new file is added here.
-pub const MIGRATIONS: [Migration; 3] = [
+pub const MIGRATIONS: [Migration; 4] = [
     Migration {
         number: 1,
         name: "0001_foundation",
@@ -75,5 +77,10 @@ pub const MIGRATIONS: [Migration; 3] = [
         number: 3,
         name: "0003_policy",
         sql: include_str!("../../migrations/0003_policy.sql"),
+    },
+    Migration {
+        number: 6,
+        name: "0006_attributes",
+        sql: include_str!("../../migrations/0006_attributes.sql"),
     },
 ];

@@ -3,8 +3,10 @@
 //! Applying twice changes nothing the second time and says so. Every mistake is found before anything is written,
 //! and all of them are reported at once. Nothing is deleted unless asked for.
 
+mod attributes;
 mod check;
 mod check_assignments;
+mod check_attributes;
 mod check_client;
 mod check_groups;
 mod check_user;
@@ -29,11 +31,13 @@ use serde_json::{Map, Value};
 use thiserror::Error;
 
 use super::Services;
+use super::attributes::vocabulary;
 use super::clients::TOPIC;
 use super::setup::ADMIN_ROLE;
 use crate::crypto::password::PasswordError;
 use crate::domain::client::MAX_ACCESS_TOKEN_LIFETIME;
 use crate::domain::ids::{ClientId, UserId};
+use crate::domain::policy::{Declarations, check_counts};
 use crate::domain::resource::Resource;
 use crate::spec::time::Ts;
 use crate::store::db::Tx;
@@ -43,8 +47,8 @@ use crate::store::revocations::{Key, bump_changes};
 use crate::store::roles::RoleRecord;
 
 pub use desired::{
-    Desired, DesiredClient, DesiredGroup, DesiredObject, DesiredOrganization, DesiredPassword,
-    DesiredPolicy, DesiredRole, DesiredUser,
+    Desired, DesiredAttribute, DesiredClient, DesiredGroup, DesiredObject, DesiredOrganization,
+    DesiredPassword, DesiredPolicy, DesiredRole, DesiredUser,
 };
 pub use report::{Generated, Item, Kind, Outcome, Report};
 
@@ -101,6 +105,9 @@ pub enum ApplyError {
         "this would leave nobody who can sign in with the role \"{ADMIN_ROLE}\"; give somebody else the role first"
     )]
     LastAdministrator,
+    /// More than instances hold in memory. A sentence.
+    #[error("{0}")]
+    TooMany(String),
     /// Somebody changed a password in the same moment.
     #[error("the password of user {0:?} was changed in the same moment; apply again")]
     Moved(String),
@@ -130,6 +137,7 @@ impl ApplyError {
             | Self::Invalid(_)
             | Self::Exists { .. }
             | Self::LastAdministrator
+            | Self::TooMany(_)
             | Self::Password(_)
             | Self::NotPublished { .. } => false,
         }
@@ -188,6 +196,8 @@ async fn attempt(
         clients_changed: false,
     };
     let administrators = work.tx.count_active_holders(ADMIN_ROLE).await?;
+    let before = vocabulary(&mut work.tx).await?;
+    attributes::apply(&mut work, &checked, &known).await?;
     resources::apply(&mut work, &checked, &known).await?;
     roles::apply(&mut work, &checked, &known).await?;
     groups::organizations(&mut work, &checked).await?;
@@ -196,6 +206,8 @@ async fn attempt(
     clients::apply(&mut work, &checked).await?;
     users::apply(&mut work, &checked, &passwords).await?;
     policies::apply(&mut work, &checked).await?;
+    Box::pin(attributes::verify_stored(&mut work, &before)).await?;
+    check_counts(&work.tx.count_policy().await?).map_err(ApplyError::TooMany)?;
     if administrators > 0 && work.tx.count_active_holders(ADMIN_ROLE).await? == 0 {
         return Err(ApplyError::LastAdministrator);
     }
@@ -211,6 +223,8 @@ struct Known {
     roles: BTreeMap<String, RoleRecord>,
     groups: BTreeMap<String, GroupRecord>,
     organizations: BTreeSet<String>,
+    declarations: Declarations,
+    object_types: BTreeSet<String>,
 }
 
 impl Known {
@@ -225,6 +239,8 @@ impl Known {
             roles: tx.list_roles().await?,
             groups: tx.list_groups().await?,
             organizations: tx.list_organizations().await?.into_keys().collect(),
+            declarations: tx.list_declarations().await?,
+            object_types: tx.list_object_types().await?,
         })
     }
 }
