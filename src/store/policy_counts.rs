@@ -8,14 +8,14 @@ use crate::domain::policy::{Bounded, Count};
 impl Store {
     /// How much there is of everything that instances hold in memory.
     pub async fn count_policy(&self) -> Result<Vec<Count>, StoreError> {
-        Ok(named(self.db.q(COUNT).one::<Row>().await?))
+        Ok(named(&self.db.q(COUNT).one::<Row>().await?))
     }
 }
 
 impl Tx {
     /// The same, with what the transaction has written.
     pub async fn count_policy(&mut self) -> Result<Vec<Count>, StoreError> {
-        Ok(named(self.q(COUNT).one::<Row>().await?))
+        Ok(named(&self.q(COUNT).one::<Row>().await?))
     }
 }
 
@@ -33,7 +33,7 @@ struct Row {
     policies: i64,
 }
 
-fn named(row: Row) -> Vec<Count> {
+fn named(row: &Row) -> Vec<Count> {
     vec![
         (Bounded::Roles, row.roles),
         (Bounded::Permissions, row.permissions),

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use proptest::prelude::*;
 use serde_json::{Map, Value, json};
 
 use super::*;
@@ -180,4 +181,60 @@ fn what_is_known_goes_before_what_a_caller_says_of_a_group_or_client() {
     case.object.id = "web".to_owned();
     case.object.attributes = object(json!({ "partner": false }));
     assert!(case.holds("context.client.partner && context.client == resource"));
+}
+
+/// A condition that holds for every value of a type, and can be evaluated for no other.
+const fn always(kind: AttributeType) -> &'static str {
+    match kind {
+        AttributeType::String => r#"resource.x like "*""#,
+        AttributeType::Long => "resource.x < 0 || resource.x >= 0",
+        AttributeType::Bool => "resource.x || !resource.x",
+        AttributeType::StringSet => r#"resource.x.contains("a") || !resource.x.contains("a")"#,
+        AttributeType::Decimal => {
+            r#"resource.x.lessThan(decimal("0.0")) || resource.x.greaterThanOrEqual(decimal("0.0"))"#
+        }
+        AttributeType::DateTime => {
+            r#"resource.x < datetime("2000-01-01") || resource.x >= datetime("2000-01-01")"#
+        }
+        AttributeType::IpAddr => "resource.x.isIpv4() || resource.x.isIpv6()",
+    }
+}
+
+fn any_value() -> impl Strategy<Value = Value> {
+    prop_oneof![
+        any::<bool>().prop_map(Value::from),
+        any::<i64>().prop_map(Value::from),
+        any::<u64>().prop_map(Value::from),
+        (-1_000_000_i64..1_000_000, 0_u32..10_000)
+            .prop_map(|(whole, part)| serde_json::from_str(&format!("{whole}.{part}")).unwrap()),
+        "[a-z0-9:./-]{0,12}".prop_map(Value::from),
+        (2000_u16..2100, 1_u8..14, 1_u8..33)
+            .prop_map(|(year, month, day)| format!("{year}-{month:02}-{day:02}").into()),
+        any::<std::net::IpAddr>().prop_map(|ip| ip.to_string().into()),
+        proptest::collection::vec("[a-c]", 0..3).prop_map(Value::from),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(300))]
+
+    /// What may be stored as a type is what policies that were judged by that type can work with, and nothing else is.
+    #[test]
+    fn values_that_fit_are_values_that_policies_can_use(value in any_value(), which in 0..7_usize) {
+        let kind = AttributeType::ALL[which];
+        let fits = kind.fits(&value);
+        let mut case = case();
+        case.object.attributes = Map::from_iter([("x".to_owned(), value.clone())]);
+        case.declare(Of::Resource("Document".to_owned()), "x", kind);
+        let text = format!("permit(principal, action, resource is Document) when {{ {} }};", always(kind));
+        let vocabulary = Vocabulary {
+            declarations: case.written.declarations.clone(),
+            ..Vocabulary::default()
+        };
+        prop_assert_eq!(validate(&text, &vocabulary).map(|_| ()), Ok(()));
+        let works = case.holds(always(kind));
+        prop_assert!(works || !fits, "{kind:?} {value}");
+        // A list of anything can be searched for a text.
+        prop_assert!(fits || !works || kind == AttributeType::StringSet, "{kind:?} {value}");
+    }
 }
