@@ -11,6 +11,7 @@ use super::call::{Answer, Call, begun};
 use super::inputs::{Json, Nothing, Patch};
 use super::page::{List, Page, Range};
 use super::problem::Problem;
+use super::users::WRITE_ATTRIBUTES;
 use crate::config::Secret;
 use crate::crypto::random;
 use crate::domain::client::Client;
@@ -163,6 +164,9 @@ async fn create(
     let mut writing = begun!(call);
     let Json(new) = &call.body;
     powerful(writing.rights(), &new.metadata)?;
+    if !new.metadata.attributes.is_empty() {
+        call.must(WRITE_ATTRIBUTES, None).await?;
+    }
     let client_id = match &new.client_id {
         Some(id) => id.clone(),
         None => random::token().expose().to_owned(),
@@ -194,6 +198,9 @@ async fn update(call: Call<ById, Nothing, Patch<Fields>>) -> Result<Answer<Shown
     call.must_match(&before)?;
     let wanted = call.body.onto(&before.fields)?;
     powerful(writing.rights(), &wanted.metadata)?;
+    if wanted.metadata.attributes != was.metadata.attributes {
+        call.must(WRITE_ATTRIBUTES, None).await?;
+    }
     let desired = Desired {
         clients: vec![DesiredClient {
             id: was.id.as_str().to_owned(),

@@ -5,13 +5,14 @@ use std::collections::BTreeSet;
 use axum::http::Method;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::json;
+use serde_json::{Map, Value, json};
 
 use super::api::{About, Api};
 use super::call::{Answer, Call, begun};
 use super::inputs::{Json, Nothing, Patch};
 use super::page::{List, Page, Range};
 use super::problem::Problem;
+use super::users::WRITE_ATTRIBUTES;
 use crate::domain::audit::EventType;
 use crate::domain::ids::UserId;
 use crate::service::administration::Writing;
@@ -32,6 +33,9 @@ pub(super) struct Fields {
     /// Groups whose members its members are too.
     #[serde(default)]
     parents: BTreeSet<String>,
+    /// What policies may ask about it; changing it needs `signet:attributes.write`.
+    #[serde(default)]
+    attributes: Map<String, Value>,
 }
 
 /// A group. Its roles are assignments.
@@ -129,14 +133,11 @@ async fn get(call: Call<ByName, Nothing, Nothing>) -> Result<Answer<Shown>, Prob
 async fn create(call: Call<Nothing, Nothing, Json<Shown>>) -> Result<Answer<Shown, 201>, Problem> {
     let mut writing = begun!(call);
     let Json(new) = &call.body;
-    write(
-        &mut writing,
-        &new.name,
-        GroupRecord::default(),
-        &new.fields,
-        true,
-    )
-    .await?;
+    if writing.tx().list_groups().await?.contains_key(&new.name) {
+        return Err(Problem::exists("group", &new.name).param("name"));
+    }
+    let none = GroupRecord::default();
+    write(&call, &mut writing, &new.name, none, &new.fields).await?;
     let created = show(&mut writing, &new.name).await?;
     let location = super::location("groups", &new.name);
     call.created(writing, &created, location).await
@@ -149,7 +150,7 @@ async fn update(call: Call<ByName, Nothing, Patch<Fields>>) -> Result<Answer<Sho
     call.must_match(&was)?;
     let wanted = call.body.onto(&was.fields)?;
     let record = find(&mut writing, name).await?;
-    write(&mut writing, name, record, &wanted, false).await?;
+    write(&call, &mut writing, name, record, &wanted).await?;
     let is = show(&mut writing, name).await?;
     call.done(writing, &is).await
 }
@@ -162,13 +163,17 @@ async fn delete(call: Call<ByName, Nothing, Nothing>) -> Result<Answer<Nothing, 
     call.gone(writing).await
 }
 
-async fn write(
+async fn write<P, Q, B>(
+    call: &Call<P, Q, B>,
     writing: &mut Writing,
     name: &str,
     mut record: GroupRecord,
     wanted: &Fields,
-    only_new: bool,
 ) -> Result<(), Problem> {
+    if wanted.attributes != record.attributes {
+        call.must(WRITE_ATTRIBUTES, None).await?;
+    }
+    record.attributes.clone_from(&wanted.attributes);
     for parent in wanted.parents.difference(&record.parents) {
         writing.rights().may_give_group(parent, "parents")?;
     }
@@ -181,7 +186,7 @@ async fn write(
         }],
         ..Desired::default()
     };
-    writing.apply(&desired, only_new).await?;
+    writing.apply(&desired, false).await?;
     Ok(())
 }
 
@@ -248,6 +253,7 @@ async fn show(writing: &mut Writing, name: &str) -> Result<Shown, Problem> {
     let page = GroupPage {
         description: group.description,
         parents: group.parents,
+        attributes: group.attributes,
     };
     Ok(shown(name.to_owned(), page))
 }
@@ -258,6 +264,7 @@ fn shown(name: String, group: GroupPage) -> Shown {
         fields: Fields {
             description: group.description,
             parents: group.parents,
+            attributes: group.attributes,
         },
     }
 }

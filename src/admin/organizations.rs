@@ -3,7 +3,7 @@
 use axum::http::Method;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::json;
+use serde_json::{Map, Value, json};
 
 use super::api::{About, Api};
 use super::call::{Answer, Call, begun};
@@ -11,6 +11,7 @@ use super::groups::{ShownMember, members};
 use super::inputs::{Json, Nothing, Patch};
 use super::page::{List, Page, Range};
 use super::problem::Problem;
+use super::users::WRITE_ATTRIBUTES;
 use crate::domain::audit::EventType;
 use crate::domain::ids::UserId;
 use crate::service::administration::Writing;
@@ -29,6 +30,9 @@ pub(super) struct Fields {
     /// What it is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     description: Option<String>,
+    /// What policies may ask about it; changing it needs `signet:attributes.write`.
+    #[serde(default)]
+    attributes: Map<String, Value>,
 }
 
 /// An organization.
@@ -132,6 +136,9 @@ async fn get(call: Call<ByName, Nothing, Nothing>) -> Result<Answer<Shown>, Prob
 async fn create(call: Call<Nothing, Nothing, Json<Shown>>) -> Result<Answer<Shown, 201>, Problem> {
     let mut writing = begun!(call);
     let Json(new) = &call.body;
+    if !new.fields.attributes.is_empty() {
+        call.must(WRITE_ATTRIBUTES, None).await?;
+    }
     write(&mut writing, &new.name, &new.fields, true).await?;
     let created = find(&mut writing, &new.name).await?;
     let location = super::location("organizations", &new.name);
@@ -144,6 +151,9 @@ async fn update(call: Call<ByName, Nothing, Patch<Fields>>) -> Result<Answer<Sho
     let was = find(&mut writing, &call.path.name).await?;
     call.must_match(&was)?;
     let wanted = call.body.onto(&was.fields)?;
+    if wanted.attributes != was.fields.attributes {
+        call.must(WRITE_ATTRIBUTES, None).await?;
+    }
     write(&mut writing, &was.name, &wanted, false).await?;
     let is = find(&mut writing, &was.name).await?;
     call.done(writing, &is).await
@@ -217,6 +227,7 @@ async fn write(
             name: name.to_owned(),
             organization: OrganizationRecord {
                 description: wanted.description.clone(),
+                attributes: wanted.attributes.clone(),
             },
         }],
         ..Desired::default()
@@ -236,6 +247,7 @@ fn shown(name: String, organization: OrganizationRecord) -> Shown {
         name,
         fields: Fields {
             description: organization.description,
+            attributes: organization.attributes,
         },
     }
 }

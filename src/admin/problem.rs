@@ -112,6 +112,12 @@ impl Problem {
         )
     }
 
+    /// 409: something of that name is there.
+    pub(super) fn exists(what: &str, name: &str) -> Self {
+        Self::conflict("exists", format!("the {what} {name:?} exists already"))
+            .hint("change it with PATCH, or choose another name")
+    }
+
     /// 422 about one member.
     pub(super) fn unprocessable(param: impl Into<String>, detail: impl Into<String>) -> Self {
         let status = StatusCode::UNPROCESSABLE_ENTITY;
@@ -343,6 +349,7 @@ impl From<ApplyError> for Problem {
             ApplyError::Exists { .. } => Self::new(StatusCode::CONFLICT, "exists", detail)
                 .hint("change it with PATCH, or choose another name"),
             ApplyError::LastAdministrator => AdministrationError::LastAdministrator.into(),
+            ApplyError::TooMany(_) => Self::conflict("too_many", detail),
             ApplyError::Moved(_) => Self::new(StatusCode::CONFLICT, "conflict", detail),
             ApplyError::Password(error) => {
                 tracing::warn!(%error, "answered 503");

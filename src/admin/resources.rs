@@ -32,6 +32,9 @@ pub(super) struct Fields {
     /// By scope: the permission that a person needs to give it, `resource_type:action`.
     #[serde(default)]
     scope_permissions: BTreeMap<String, String>,
+    /// What access tokens for it say of the person: `roles`, `groups`, `permissions`, `org_id`, `attributes.NAME`.
+    #[serde(default)]
+    access_token_claims: Vec<String>,
 }
 
 /// A resource server (RFC 8707).
@@ -88,8 +91,7 @@ async fn create(call: Call<Nothing, Nothing, Json<Shown>>) -> Result<Answer<Show
     let Json(new) = &call.body;
     let known = writing.tx().list_resources().await?;
     if known.iter().any(|known| known.identifier == new.identifier) {
-        let detail = format!("the resource {:?} exists already", new.identifier);
-        return Err(Problem::conflict("exists", detail).param("identifier"));
+        return Err(Problem::exists("resource", &new.identifier).param("identifier"));
     }
     write(&mut writing, &new.identifier, &new.fields).await?;
     let created = one(writing.tx().list_resources().await?, &new.identifier)?;
@@ -129,6 +131,7 @@ async fn write(writing: &mut Writing, identifier: &str, wanted: &Fields) -> Resu
             name: wanted.name.clone(),
             scopes,
             scope_permissions: wanted.scope_permissions.clone(),
+            access_token_claims: wanted.access_token_claims.clone(),
         }],
         ..Desired::default()
     };
@@ -150,6 +153,7 @@ fn shown(resource: Resource) -> Shown {
             name: resource.name,
             scopes: resource.scopes.iter().map(str::to_owned).collect(),
             scope_permissions: resource.scope_permissions,
+            access_token_claims: resource.access_token_claims,
         },
     }
 }

@@ -22,7 +22,7 @@ use crate::store::users::{UserFilter, UserWithPassword};
 const READ: &str = "users.read";
 const WRITE: &str = "users.write";
 /// What policies may ask is given apart: it can open as much as a role.
-const WRITE_ATTRIBUTES: &str = "attributes.write";
+pub(super) const WRITE_ATTRIBUTES: &str = "attributes.write";
 
 /// What can be changed of a person.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]

@@ -96,6 +96,7 @@ pub(super) fn explain(error: ApplyError, place: impl Fn(&Problem) -> String) -> 
         }
         error @ (ApplyError::Exists { .. }
         | ApplyError::LastAdministrator
+        | ApplyError::TooMany(_)
         | ApplyError::Moved(_)
         | ApplyError::Password(_)
         | ApplyError::Store(_)) => Failure::from(error),

@@ -115,6 +115,16 @@ pub fn convert(document: Document, file_name: &str) -> Result<Converted, Vec<Str
                 words.object(entry)
             })
             .collect(),
+        attributes: document
+            .attributes
+            .into_iter()
+            .filter_map(|entry| {
+                let title = format!("{}.{}", entry.of, entry.name);
+                lines.insert((Kind::Attribute, title.clone()), entry.line);
+                words.at(Kind::Attribute, &title, entry.line);
+                words.attribute(entry)
+            })
+            .collect(),
     };
     if words.problems.is_empty() {
         Ok(Converted { desired, lines })
@@ -150,6 +160,7 @@ impl Words<'_> {
             name: entry.name,
             scopes: scopes.iter().map(String::as_str).collect(),
             scope_permissions: entry.scope_permissions.unwrap_or_default(),
+            access_token_claims: entry.access_token_claims.unwrap_or_default(),
         }
     }
 
@@ -173,6 +184,7 @@ impl Words<'_> {
             first_party: entry.first_party.unwrap_or(false),
             may_introspect: entry.may_introspect.unwrap_or(false),
             required_permission: entry.required_permission,
+            attributes: entry.attributes.map(attributes).unwrap_or_default(),
             access_token_claims: entry.access_token_claims.unwrap_or_default(),
             id_token_claims: entry.id_token_claims.unwrap_or_default(),
             userinfo_claims: entry.userinfo_claims.unwrap_or_default(),

@@ -5,12 +5,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 
 use super::super::document::{
-    AssignmentEntry, GroupEntry, ObjectEntry, OrganizationEntry, PolicyEntry, RoleEntry,
+    AssignmentEntry, AttributeEntry, GroupEntry, ObjectEntry, OrganizationEntry, PolicyEntry,
+    RoleEntry,
 };
 use super::{Words, attributes, without_dates};
-use crate::domain::policy::{Assignment, Level, ResourceName};
+use crate::domain::policy::{Assignment, AttributeType, Declaration, Level, Of, ResourceName};
 use crate::service::apply::{
-    DesiredGroup, DesiredObject, DesiredOrganization, DesiredPolicy, DesiredRole,
+    DesiredAttribute, DesiredGroup, DesiredObject, DesiredOrganization, DesiredPolicy, DesiredRole,
 };
 use crate::spec::time::Ts;
 use crate::store::groups::{GroupRecord, ObjectRecord, OrganizationRecord};
@@ -22,6 +23,7 @@ impl Words<'_> {
             name: entry.name,
             group: GroupRecord {
                 description: entry.description,
+                attributes: entry.attributes.map(attributes).unwrap_or_default(),
                 parents: entry.parents.unwrap_or_default().into_iter().collect(),
                 roles: self.assignments(entry.roles.unwrap_or_default()),
                 levels: self.levels(entry.levels.unwrap_or_default()),
@@ -67,6 +69,19 @@ impl Words<'_> {
         until
     }
 
+    pub(super) fn attribute(&mut self, entry: AttributeEntry) -> Option<DesiredAttribute> {
+        let known = AttributeType::ALL.map(AttributeType::as_str);
+        let kind = self.word("type", Some(entry.kind), AttributeType::parse, &known)?;
+        Some(DesiredAttribute {
+            of: Of::parse(&entry.of),
+            name: entry.name,
+            declaration: Declaration {
+                kind,
+                required: entry.required.unwrap_or(false),
+            },
+        })
+    }
+
     pub(super) fn levels(
         &mut self,
         written: BTreeMap<String, String>,
@@ -93,6 +108,7 @@ pub(super) fn organization(entry: OrganizationEntry) -> DesiredOrganization {
         name: entry.name,
         organization: OrganizationRecord {
             description: entry.description,
+            attributes: entry.attributes.map(attributes).unwrap_or_default(),
         },
     }
 }

@@ -33,6 +33,8 @@ pub struct Document {
     pub groups: Vec<GroupEntry>,
     /// What policies may ask about resources.
     pub objects: Vec<ObjectEntry>,
+    /// Of which type attributes are.
+    pub attributes: Vec<AttributeEntry>,
 }
 
 /// A resource server: an audience of access tokens ([RFC 8707](https://www.rfc-editor.org/rfc/rfc8707)).
@@ -47,6 +49,8 @@ pub struct ResourceEntry {
     pub scopes: Option<Vec<String>>,
     /// By scope: the permission that a person needs to give it, such as `order:refund`.
     pub scope_permissions: Option<BTreeMap<String, String>>,
+    /// `roles`, `groups`, `permissions`, `org_id` or `attributes.…` in access tokens for it.
+    pub access_token_claims: Option<Vec<String>>,
     /// The line where the entry begins.
     #[serde(skip)]
     pub line: usize,
@@ -94,6 +98,8 @@ pub struct ClientEntry {
     pub may_introspect: Option<bool>,
     /// Signet's own: the permission that people need to use it, such as `shop:use`.
     pub required_permission: Option<String>,
+    /// Signet's own: what policies may ask about it.
+    pub attributes: Option<BTreeMap<String, serde_json::Value>>,
     /// Signet's own: `roles`, `groups`, `permissions`, `org_id` or `attributes.…` in its access tokens.
     pub access_token_claims: Option<Vec<String>>,
     /// Signet's own: the same in its ID tokens.
@@ -255,6 +261,8 @@ pub struct OrganizationEntry {
     pub name: String,
     /// What it is.
     pub description: Option<String>,
+    /// What policies may ask about.
+    pub attributes: Option<BTreeMap<String, serde_json::Value>>,
     /// The line where the entry begins.
     #[serde(skip)]
     pub line: usize,
@@ -274,6 +282,8 @@ pub struct GroupEntry {
     pub roles: Option<Vec<AssignmentEntry>>,
     /// By resource, such as `Document:42`: `read`, `write`, `delete` or `admin`.
     pub levels: Option<BTreeMap<String, String>>,
+    /// What policies may ask about.
+    pub attributes: Option<BTreeMap<String, serde_json::Value>>,
     /// The line where the entry begins.
     #[serde(skip)]
     pub line: usize,
@@ -289,6 +299,24 @@ pub struct ObjectEntry {
     pub organization: Option<String>,
     /// What policies may ask about.
     pub attributes: Option<BTreeMap<String, serde_json::Value>>,
+    /// The line where the entry begins.
+    #[serde(skip)]
+    pub line: usize,
+}
+
+/// A declared attribute.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AttributeEntry {
+    /// Of what: `user`, `group`, `organization`, `client`, or a resource type such as `Document`.
+    pub of: String,
+    /// Its name.
+    pub name: String,
+    /// `string`, `long`, `bool`, `set<string>`, `decimal`, `datetime` or `ipaddr`.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// Whether everything of that kind has it; it need not when nothing is said.
+    pub required: Option<bool>,
     /// The line where the entry begins.
     #[serde(skip)]
     pub line: usize,
@@ -373,6 +401,10 @@ impl Document {
         self.objects
             .iter_mut()
             .zip(of("objects"))
+            .for_each(|(entry, line)| entry.line = *line);
+        self.attributes
+            .iter_mut()
+            .zip(of("attributes"))
             .for_each(|(entry, line)| entry.line = *line);
     }
 }

@@ -7,7 +7,7 @@ use serde::de::{Deserializer, Error as _, Visitor, value::Error as Stop};
 use toml::de::DeTable;
 
 use super::{
-    AddressEntry, AssignmentTable, ClientEntry, Document, GroupEntry, ObjectEntry,
+    AddressEntry, AssignmentTable, AttributeEntry, ClientEntry, Document, GroupEntry, ObjectEntry,
     OrganizationEntry, PolicyEntry, ResourceEntry, RoleEntry, UserEntry,
 };
 use crate::config::{parse::nearest, source::line_of};
@@ -24,15 +24,18 @@ struct Kind {
     exclusive: Option<(&'static str, &'static str)>,
     /// Names that differ only in case are the same person.
     ignore_case: bool,
+    /// The field that the name is only unique within.
+    within: Option<&'static str>,
 }
 
-fn kinds() -> [Kind; 8] {
+fn kinds() -> [Kind; 9] {
     let kind = |list, key, fields| Kind {
         list,
         key,
         fields,
         exclusive: None,
         ignore_case: false,
+        within: None,
     };
     [
         kind("resources", "identifier", fields_of::<ResourceEntry>()),
@@ -51,6 +54,10 @@ fn kinds() -> [Kind; 8] {
         kind("organizations", "name", fields_of::<OrganizationEntry>()),
         kind("groups", "name", fields_of::<GroupEntry>()),
         kind("objects", "resource", fields_of::<ObjectEntry>()),
+        Kind {
+            within: Some("of"),
+            ..kind("attributes", "name", fields_of::<AttributeEntry>())
+        },
     ]
 }
 
@@ -165,10 +172,14 @@ impl<'a> Form<'a> {
                 self.problem(at, &format!("`{}` is empty", kind.key));
             }
             Some((at, Some(name))) => {
+                let within = kind
+                    .within
+                    .and_then(|field| table.get(field)?.get_ref().as_str());
+                let within = within.unwrap_or_default();
                 let folded = if kind.ignore_case {
                     name.to_lowercase()
                 } else {
-                    name.to_owned()
+                    format!("{within}\0{name}")
                 };
                 if let Some(first) = named.insert(folded, at) {
                     let first = line_of(self.text, first);

@@ -1,6 +1,7 @@
-//! `signet policy check|test`.
+//! `signet policy check|test|validate`.
 
 use std::fs;
+use std::io::{self, Read as _};
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
@@ -8,9 +9,9 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use super::answer::{Answer, Failure, plain};
-use crate::domain::policy::{Decision, MAX_NAME, ResourceName};
-use crate::service::Services;
+use crate::domain::policy::{Decision, MAX_NAME, Problem, ResourceName};
 use crate::service::decisions::{Asked, Who};
+use crate::service::{Services, attributes};
 
 /// Who may do what.
 #[derive(Debug, Subcommand)]
@@ -23,6 +24,12 @@ pub enum PolicyCommand {
     /// and where needed attributes (of the resource) and context.
     Test {
         /// The table.
+        file: PathBuf,
+    },
+    /// Say whether a text would be taken as a policy, by the attributes that are declared. The exit code is 1 when it
+    /// would not.
+    Validate {
+        /// The policy in the Cedar language; - reads standard input.
         file: PathBuf,
     },
 }
@@ -56,6 +63,7 @@ pub async fn run(services: &Services, command: PolicyCommand) -> Result<Answer, 
     match command {
         PolicyCommand::Check(args) => check(services, args).await,
         PolicyCommand::Test { file } => test(services, &file).await,
+        PolicyCommand::Validate { file } => validate(services, &file).await,
     }
 }
 
@@ -109,6 +117,56 @@ enum Expected {
     Allow,
     Deny,
 }
+
+async fn validate(services: &Services, file: &std::path::Path) -> Result<Answer, Failure> {
+    let text = read(file)?;
+    let name = file.display().to_string();
+    let shown = |problem: &Problem, word: &str| {
+        let mark = problem.underlined(&text).unwrap_or_default();
+        let mut lines = vec![format!("{name}: {word}{}", plain(&problem.to_string()))];
+        lines.extend(mark.lines().map(|line| format!("    {line}")));
+        lines.join("\n")
+    };
+    let told = |problem: &Problem| {
+        json!({
+            "line": problem.at.map(|(line, _)| line),
+            "column": problem.at.map(|(_, column)| column),
+            "message": problem.message,
+            "hint": problem.hint,
+        })
+    };
+    Ok(match attributes::validate_policy(services, &text).await? {
+        Ok(warnings) => {
+            let mut lines = vec![format!("{name}: valid")];
+            lines.extend(warnings.iter().map(|warning| shown(warning, "warning: ")));
+            let warnings: Vec<Value> = warnings.iter().map(told).collect();
+            let answer = json!({ "valid": true, "warnings": warnings });
+            Answer::new(lines.join("\n"), answer)
+        }
+        Err(problem) => Answer::new(
+            shown(&problem, ""),
+            json!({ "valid": false, "error": told(&problem) }),
+        )
+        .failed(),
+    })
+}
+
+/// A file, or standard input.
+fn read(file: &std::path::Path) -> Result<String, Failure> {
+    let mut text = String::new();
+    let read = if file.as_os_str() == "-" {
+        io::stdin().lock().take(MOST).read_to_string(&mut text)
+    } else {
+        fs::File::open(file).and_then(|file| file.take(MOST).read_to_string(&mut text))
+    };
+    match read {
+        Ok(_) => Ok(text),
+        Err(error) => Err(Failure::new(format!("{}: {error}", file.display()))),
+    }
+}
+
+/// No policy is longer, in bytes.
+const MOST: u64 = 1024 * 1024;
 
 async fn test(services: &Services, file: &std::path::Path) -> Result<Answer, Failure> {
     let text = fs::read_to_string(file)
@@ -189,6 +247,7 @@ fn asked(
         resource_id: resource.id,
         resource_attributes: attributes.unwrap_or_default(),
         context: context.unwrap_or_default(),
+        client: None,
         why,
     })
 }

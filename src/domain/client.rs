@@ -5,6 +5,7 @@ use std::time::Duration;
 use thiserror::Error;
 
 use super::ids::ClientId;
+use super::policy::Application;
 use super::redirect::{self, TrustedRedirect};
 use crate::crypto::secret::TokenDigest;
 use crate::spec::alg::SigningAlg;
@@ -172,6 +173,25 @@ impl Client {
                 )
             }
             (_, _, _) => Ok(()),
+        }
+    }
+
+    /// What policies may ask about the client: what the operator says of it, and what Signet itself knows.
+    #[must_use]
+    pub fn application(&self) -> Application {
+        let mut attributes = self.metadata.attributes.clone();
+        let native = if self.is_native() { "native" } else { "web" };
+        let known = [
+            ("client_name", self.shown_name()),
+            ("application_type", native),
+            ("token_endpoint_auth_method", self.auth_method.as_str()),
+        ];
+        let known = known.map(|(name, value)| (name.to_owned(), value.into()));
+        attributes.extend(known);
+        attributes.insert("first_party".to_owned(), self.metadata.first_party.into());
+        Application {
+            id: self.id.as_str().to_owned(),
+            attributes,
         }
     }
 

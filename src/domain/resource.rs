@@ -18,6 +18,9 @@ pub struct Resource {
     pub scopes: Scope,
     /// By scope: the permission that a person needs to give it, `resource_type:action`.
     pub scope_permissions: BTreeMap<String, String>,
+    /// What access tokens for it say of the person, beside what the client chose: `roles`, `groups`, `permissions`,
+    /// `org_id` or `attributes.…`.
+    pub access_token_claims: Vec<String>,
 }
 
 /// Checks a resource indicator: an absolute URI without fragment (RFC 8707 §2). The error is a sentence.

@@ -1,6 +1,7 @@
 //! What roles and policies say about Signet itself: who may use which client, and which scopes a person can give.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
@@ -126,6 +127,7 @@ async fn may(
         resource_id: resource_id.to_owned(),
         resource_attributes: Map::new(),
         context,
+        client: Some(Arc::new(client.application())),
         why: false,
     };
     let decision = Box::pin(services.decisions.decide(&asked, circumstances.now)).await?;

@@ -83,7 +83,7 @@ struct AccessTokenClaims<'a> {
     /// The user's token version.
     #[serde(skip_serializing_if = "Option::is_none")]
     ver: Option<i64>,
-    /// What the client chose to have in it.
+    /// What the client and the resource servers chose to have in it.
     #[serde(flatten)]
     chosen: Map<String, Value>,
 }
@@ -135,9 +135,17 @@ async fn access_token(
         Basis::Grant(grant) => Some(grant),
         Basis::Client => None,
     };
+    let issuer = services.config.issuer.as_str();
+    let audience = audience(issuer, issuance);
     let chosen = match grant {
         Some(grant) => {
+            // What the client chose, and what those chose who will read it.
+            let resources = services.resources.all().await?;
+            let read_by = resources
+                .iter()
+                .filter(|resource| audience.contains(&resource.identifier.as_str()));
             let names = client.metadata.access_token_claims.iter();
+            let names = names.chain(read_by.flat_map(|resource| &resource.access_token_claims));
             let names = names.map(String::as_str);
             token_claims::of(services, grant.user_id, names, *now).await?
         }
@@ -148,7 +156,6 @@ async fn access_token(
     if let Some(grant) = grant {
         expires_at = expires_at.min(grant.expires_at);
     }
-    let issuer = services.config.issuer.as_str();
     let subject = grant.map_or_else(
         || client.id.as_str().to_owned(),
         |grant| grant.user_id.to_string(),
@@ -158,7 +165,10 @@ async fn access_token(
     let claims = AccessTokenClaims {
         iss: issuer,
         sub: &subject,
-        aud: audience(issuer, issuance),
+        aud: match audience.as_slice() {
+            [one] => Audience::One(one),
+            _ => Audience::Many(audience),
+        },
         client_id: client.id.as_str(),
         scope: &scope,
         iat: now.secs(),
@@ -184,7 +194,7 @@ async fn access_token(
 /// The audience: the resource servers asked for, else the client's default, else Signet itself. A token of an
 /// OpenID Connect request is good for `/userinfo` too, and one that may ask for decisions or administrate for that, so
 /// Signet stands in its audience.
-fn audience<'a>(issuer: &'a str, issuance: &Issuance<'a>) -> Audience<'a> {
+fn audience<'a>(issuer: &'a str, issuance: &Issuance<'a>) -> Vec<&'a str> {
     let mut audience: Vec<&str> = issuance.resources.iter().map(String::as_str).collect();
     if audience.is_empty() {
         audience.extend(issuance.client.metadata.default_resource.as_deref());
@@ -195,10 +205,7 @@ fn audience<'a>(issuer: &'a str, issuance: &Issuance<'a>) -> Audience<'a> {
     if (audience.is_empty() || own) && !audience.contains(&issuer) {
         audience.push(issuer);
     }
-    match audience.as_slice() {
-        [one] => Audience::One(one),
-        _ => Audience::Many(audience),
-    }
+    audience
 }
 
 /// The refresh token is the grant's counter as it stands; the same counter gives the same token.

@@ -5,6 +5,7 @@ pub mod access;
 pub mod access_token;
 pub mod administration;
 pub mod apply;
+pub mod attributes;
 pub mod authorization;
 pub mod client_keys;
 pub mod client_secrets;
@@ -150,12 +151,13 @@ impl Services {
             queue: config.password_hash_threads.saturating_mul(50),
         })?;
         let fetcher = fetch::Fetcher::new(&config).map_err(StartError::Fetch)?;
+        let clients = clients::Clients::new(store.clone(), revocations.clone());
         Ok(Arc::new(Self {
             clock: Clock::system(),
             replay: Replay::new(store.db().clone()),
-            clients: clients::Clients::new(store.clone(), revocations.clone()),
+            clients: clients.clone(),
             resources: resources::Resources::new(store.clone()),
-            decisions: decisions::Decisions::new(store.clone()),
+            decisions: decisions::Decisions::new(store.clone(), clients),
             keys: keys::KeyRing::new(store.clone(), &master, &config),
             credentials: CredentialKeys::new(&master),
             passwords,

@@ -5,7 +5,7 @@
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::alg::SigningAlg;
 use super::auth_method::AuthMethod;
@@ -90,6 +90,9 @@ pub struct ClientMetadata {
     /// Signet: the permission that people need to use the client, `resource_type:action` (default none).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub required_permission: Option<String>,
+    /// Signet: what policies may ask about the client.
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    pub attributes: Map<String, Value>,
     /// Signet: what its access tokens say of the person's `roles`, `groups`, `permissions`, `org_id` and
     /// `attributes.…`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

@@ -351,7 +351,9 @@ mod tests {
             tx.save_organization("acme", &acme).await.unwrap();
             assert!(tx.has_organization("acme").await.unwrap());
             assert!(!tx.has_organization("acne").await.unwrap());
-            tx.save_group("berlin", None).await.unwrap();
+            tx.save_group("berlin", None, &serde_json::Map::new())
+                .await
+                .unwrap();
             let alice = Holder::User(user(&mut tx, 1).await);
             let bob = Holder::User(user(&mut tx, 2).await);
             let berlin = Holder::Group("berlin".to_owned());

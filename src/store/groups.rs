@@ -14,7 +14,7 @@ use crate::domain::ids::UserId;
 use crate::domain::policy::{Assignment, Level, ResourceName};
 
 /// A group with everything that hangs on it.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct GroupRecord {
     /// What it is for.
     pub description: Option<String>,
@@ -24,13 +24,17 @@ pub struct GroupRecord {
     pub roles: BTreeSet<Assignment>,
     /// What its members may do to single resources.
     pub levels: BTreeMap<ResourceName, Level>,
+    /// What policies may ask about it.
+    pub attributes: Map<String, Value>,
 }
 
 /// An organization.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct OrganizationRecord {
     /// What it is.
     pub description: Option<String>,
+    /// What policies may ask about it.
+    pub attributes: Map<String, Value>,
 }
 
 /// What is written down of a resource.
@@ -57,8 +61,10 @@ impl Tx {
     /// Every group there is.
     pub async fn list_groups(&mut self) -> Result<BTreeMap<String, GroupRecord>, StoreError> {
         let mut groups: BTreeMap<String, GroupRecord> = BTreeMap::new();
-        for (name, description) in self.q(GROUPS).all::<(String, Option<String>)>().await? {
-            groups.entry(name).or_default().description = description;
+        for (name, description, attributes) in self.q(GROUPS).all::<Described>().await? {
+            let group = groups.entry(name).or_default();
+            group.description = description;
+            group.attributes = attributes.0;
         }
         for (member, parent) in self.q(PARENTS).all::<(String, String)>().await? {
             groups.entry(member).or_default().parents.insert(parent);
@@ -76,16 +82,17 @@ impl Tx {
         Ok(groups)
     }
 
-    /// Creates a group, or gives it another description.
+    /// Creates a group, or gives it another description and other attributes.
     pub async fn save_group(
         &mut self,
         name: &str,
         description: Option<&str>,
+        attributes: &Map<String, Value>,
     ) -> Result<(), StoreError> {
         self.q(SAVE_GROUP)
             .bind(name.to_owned())
             .bind(description.map(str::to_owned))
-            .bind(Json(Map::<String, Value>::new()))
+            .bind(Json(attributes.clone()))
             .exec()
             .await?;
         bump_changes(self, POLICY).await
@@ -129,14 +136,19 @@ impl Tx {
     pub async fn list_organizations(
         &mut self,
     ) -> Result<BTreeMap<String, OrganizationRecord>, StoreError> {
-        let rows = self.q(ORGANIZATIONS).all::<(String, Option<String>)>();
-        let rows = rows.await?.into_iter();
-        Ok(rows
-            .map(|(name, description)| (name, OrganizationRecord { description }))
-            .collect())
+        let rows = self.q(ORGANIZATIONS).all::<Described>().await?;
+        let rows = rows.into_iter().map(|(name, description, attributes)| {
+            let attributes = attributes.0;
+            let record = OrganizationRecord {
+                description,
+                attributes,
+            };
+            (name, record)
+        });
+        Ok(rows.collect())
     }
 
-    /// Creates an organization, or gives it another description.
+    /// Creates an organization, or gives it another description and other attributes.
     pub async fn save_organization(
         &mut self,
         name: &str,
@@ -145,10 +157,10 @@ impl Tx {
         self.q(SAVE_ORGANIZATION)
             .bind(name.to_owned())
             .bind(organization.description.clone())
-            .bind(Json(Map::<String, Value>::new()))
+            .bind(Json(organization.attributes.clone()))
             .exec()
             .await?;
-        Ok(())
+        bump_changes(self, POLICY).await
     }
 
     /// Removes an organization, and what was given for it.
@@ -254,11 +266,12 @@ impl Tx {
     }
 }
 
+type Described = (String, Option<String>, Json<Map<String, Value>>);
 type GroupRole = (String, String, String, Option<i64>);
 type GroupLevel = (String, String, String, i64);
 type ObjectRow = (String, String, String, Json<Map<String, Value>>);
 
-const GROUPS: &str = "SELECT name, description FROM groups";
+const GROUPS: &str = "SELECT name, description, attributes FROM groups";
 
 const PARENTS: &str = "SELECT member, parent FROM group_parents";
 
@@ -267,7 +280,7 @@ const GROUP_ROLES: &str = "SELECT group_name, role, organization, expires_at FRO
 const GROUP_LEVELS: &str = "SELECT group_name, type, id, level FROM group_levels";
 
 const SAVE_GROUP: &str = "INSERT INTO groups (name, description, attributes) VALUES ($1, $2, $3) \
-    ON CONFLICT (name) DO UPDATE SET description = excluded.description";
+    ON CONFLICT (name) DO UPDATE SET description = excluded.description, attributes = excluded.attributes";
 
 const CLEAR_PARENTS: &str = "DELETE FROM group_parents WHERE member = $1";
 
@@ -280,10 +293,10 @@ const ADD_GROUP_LEVEL: &str =
 
 const DELETE_GROUP: &str = "DELETE FROM groups WHERE name = $1";
 
-const ORGANIZATIONS: &str = "SELECT name, description FROM organizations";
+const ORGANIZATIONS: &str = "SELECT name, description, attributes FROM organizations";
 
 const SAVE_ORGANIZATION: &str = "INSERT INTO organizations (name, description, attributes) VALUES ($1, $2, $3) \
-    ON CONFLICT (name) DO UPDATE SET description = excluded.description";
+    ON CONFLICT (name) DO UPDATE SET description = excluded.description, attributes = excluded.attributes";
 
 const DELETE_ORGANIZATION: &str = "DELETE FROM organizations WHERE name = $1";
 

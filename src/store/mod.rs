@@ -4,6 +4,7 @@
 //! belong together are methods of [`db::Tx`], which the services combine.
 
 pub mod assignments;
+pub mod attributes;
 pub mod audit;
 pub mod batch;
 pub mod clients;
@@ -21,6 +22,7 @@ pub mod memberships;
 pub mod migrate;
 pub mod pages;
 pub mod policy;
+mod policy_counts;
 mod redemptions;
 #[cfg(test)]
 pub(crate) mod redis_server;
@@ -68,7 +70,7 @@ impl Store {
 }
 
 /// Every migration, in order; a new file is added here.
-pub const MIGRATIONS: [Migration; 5] = [
+pub const MIGRATIONS: [Migration; 6] = [
     Migration {
         number: 1,
         name: "0001_foundation",
@@ -88,6 +90,11 @@ pub const MIGRATIONS: [Migration; 5] = [
         number: 4,
         name: "0004_audit",
         sql: include_str!("../../migrations/0004_audit.sql"),
+    },
+    Migration {
+        number: 6,
+        name: "0006_attributes",
+        sql: include_str!("../../migrations/0006_attributes.sql"),
     },
     Migration {
         number: 7,

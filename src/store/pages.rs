@@ -21,6 +21,8 @@ pub struct GroupPage {
     pub description: Option<String>,
     /// Groups whose members its members are too.
     pub parents: BTreeSet<String>,
+    /// What policies may ask about it.
+    pub attributes: Map<String, Value>,
 }
 
 /// A member of a group or an organization.
@@ -74,19 +76,20 @@ impl Store {
         limit: i64,
     ) -> Result<Vec<(String, GroupPage)>, StoreError> {
         let rows = self.db.q(GROUPS).bind(after.to_owned()).bind(limit);
-        let rows = rows.all::<(String, Option<String>)>().await?;
+        let rows = rows.all::<NamedRow>().await?;
         let (Some(first), Some(last)) = (rows.first(), rows.last()) else {
             return Ok(Vec::new());
         };
         let range = (first.0.clone(), last.0.clone());
         let mut parents = self.pairs(GROUP_PARENTS, &range).await?;
-        let group = |(name, description): (String, Option<String>)| {
+        let group = |(name, description, attributes): NamedRow| {
             let parents = parents.remove(&name).unwrap_or_default();
             (
                 name,
                 GroupPage {
                     description,
                     parents,
+                    attributes: attributes.0,
                 },
             )
         };
@@ -112,7 +115,7 @@ impl Store {
     /// The group of that name.
     pub async fn find_group(&self, name: &str) -> Result<Option<GroupPage>, StoreError> {
         let row = self.db.q(GROUP).bind(name.to_owned());
-        let Some((description,)) = row.opt::<(Option<String>,)>().await? else {
+        let Some((description, attributes)) = row.opt::<Described>().await? else {
             return Ok(None);
         };
         let range = (name.to_owned(), name.to_owned());
@@ -121,6 +124,7 @@ impl Store {
         Ok(Some(GroupPage {
             description,
             parents,
+            attributes: attributes.0,
         }))
     }
 
@@ -130,8 +134,11 @@ impl Store {
         name: &str,
     ) -> Result<Option<OrganizationRecord>, StoreError> {
         let row = self.db.q(ORGANIZATION).bind(name.to_owned());
-        let row = row.opt::<(Option<String>,)>().await?;
-        Ok(row.map(|(description,)| OrganizationRecord { description }))
+        let row = row.opt::<Described>().await?;
+        Ok(row.map(|(description, attributes)| OrganizationRecord {
+            description,
+            attributes: attributes.0,
+        }))
     }
 
     /// The policy of that id.
@@ -165,9 +172,16 @@ impl Store {
         limit: i64,
     ) -> Result<Vec<(String, OrganizationRecord)>, StoreError> {
         let rows = self.db.q(ORGANIZATIONS).bind(after.to_owned()).bind(limit);
-        let rows = rows.all::<(String, Option<String>)>().await?;
-        let organization = |(name, description)| (name, OrganizationRecord { description });
-        Ok(rows.into_iter().map(organization).collect())
+        let rows = rows.all::<NamedRow>().await?.into_iter();
+        let organization = |(name, description, attributes): NamedRow| {
+            let attributes = attributes.0;
+            let record = OrganizationRecord {
+                description,
+                attributes,
+            };
+            (name, record)
+        };
+        Ok(rows.map(organization).collect())
     }
 
     /// Policies after that id.
@@ -274,6 +288,9 @@ impl Store {
     }
 }
 
+type Described = (Option<String>, Json<Map<String, Value>>);
+type NamedRow = (String, Option<String>, Json<Map<String, Value>>);
+
 fn levels(rows: Vec<(String, String, i64)>) -> Vec<LevelRow> {
     rows.into_iter()
         .filter_map(|(kind, id, level)| {
@@ -287,9 +304,9 @@ fn levels(rows: Vec<(String, String, i64)>) -> Vec<LevelRow> {
 
 const ROLE: &str = "SELECT description FROM roles WHERE name = $1";
 
-const GROUP: &str = "SELECT description FROM groups WHERE name = $1";
+const GROUP: &str = "SELECT description, attributes FROM groups WHERE name = $1";
 
-const ORGANIZATION: &str = "SELECT description FROM organizations WHERE name = $1";
+const ORGANIZATION: &str = "SELECT description, attributes FROM organizations WHERE name = $1";
 
 const POLICY: &str = "SELECT cedar, description, enabled FROM policies WHERE id = $1";
 
@@ -300,13 +317,13 @@ const ROLE_PARENTS: &str = "SELECT role, parent FROM role_parents WHERE role >= 
 const ROLE_PERMISSIONS: &str =
     "SELECT role, permission FROM role_permissions WHERE role >= $1 AND role <= $2";
 
-const GROUPS: &str = "SELECT name, description FROM groups WHERE name > $1 ORDER BY name LIMIT $2";
+const GROUPS: &str =
+    "SELECT name, description, attributes FROM groups WHERE name > $1 ORDER BY name LIMIT $2";
 
 const GROUP_PARENTS: &str =
     "SELECT member, parent FROM group_parents WHERE member >= $1 AND member <= $2";
 
-const ORGANIZATIONS: &str =
-    "SELECT name, description FROM organizations WHERE name > $1 ORDER BY name LIMIT $2";
+const ORGANIZATIONS: &str = "SELECT name, description, attributes FROM organizations WHERE name > $1 ORDER BY name LIMIT $2";
 
 const POLICIES: &str =
     "SELECT id, cedar, description, enabled FROM policies WHERE id > $1 ORDER BY id LIMIT $2";

@@ -8,6 +8,7 @@ use uuid::Uuid;
 
 use super::Store;
 use super::assignments::assignment;
+use super::db::Tx;
 use super::error::StoreError;
 use crate::domain::ids::UserId;
 use crate::domain::policy::{Group, Level, Levels, Object, Permission, Role, Subject, Written};
@@ -78,6 +79,12 @@ impl Store {
             }
         }
         self.read_groups(&mut written.groups).await?;
+        let organizations = self.db.q(ORGANIZATIONS).all::<Attributes>().await?;
+        written.organizations = organizations
+            .into_iter()
+            .map(|(name, attributes)| (name, attributes.0))
+            .collect();
+        written.declarations = self.list_declarations().await?;
         written.policies = self
             .db
             .q(POLICIES)
@@ -89,8 +96,12 @@ impl Store {
     }
 
     async fn read_groups(&self, groups: &mut BTreeMap<String, Group>) -> Result<(), StoreError> {
-        for (name,) in self.db.q(GROUPS).all::<(String,)>().await? {
-            groups.insert(name, Group::default());
+        for (name, attributes) in self.db.q(GROUPS).all::<Attributes>().await? {
+            let group = Group {
+                attributes: attributes.0,
+                ..Group::default()
+            };
+            groups.insert(name, group);
         }
         for (member, parent) in self.db.q(GROUP_PARENTS).all::<(String, String)>().await? {
             if let Some(group) = groups.get_mut(&member) {
@@ -228,6 +239,14 @@ impl Store {
     }
 }
 
+impl Tx {
+    /// The types of the resources of which something is written down.
+    pub async fn list_object_types(&mut self) -> Result<BTreeSet<String>, StoreError> {
+        let rows = self.q(OBJECT_TYPES).all::<(String,)>().await?;
+        Ok(rows.into_iter().map(|(kind,)| kind).collect())
+    }
+}
+
 /// A person with what Signet itself knows of them.
 fn alone(user: User) -> Subject {
     // It goes before what the operator says of them.
@@ -252,6 +271,7 @@ fn alone(user: User) -> Subject {
 type UserRole = (Uuid, String, String, Option<i64>);
 type UserLevel = (Uuid, String, String, i64);
 type GroupRole = (String, String, String, Option<i64>);
+type Attributes = (String, Json<Map<String, Value>>);
 type GroupLevel = (String, String, String, i64);
 
 /// A level that this version does not know gives nothing.
@@ -269,7 +289,9 @@ const ROLE_PARENTS: &str = "SELECT role, parent FROM role_parents";
 
 const PERMISSIONS: &str = "SELECT role, permission FROM role_permissions";
 
-const GROUPS: &str = "SELECT name FROM groups";
+const GROUPS: &str = "SELECT name, attributes FROM groups";
+
+const ORGANIZATIONS: &str = "SELECT name, attributes FROM organizations";
 
 const GROUP_PARENTS: &str = "SELECT member, parent FROM group_parents";
 

@@ -41,6 +41,7 @@ impl Tx {
             .bind(resource.name.clone())
             .bind(resource.scopes.to_string())
             .bind(Json(resource.scope_permissions.clone()))
+            .bind(Json(resource.access_token_claims.clone()))
             .exec()
             .await?;
         Ok(())
@@ -58,9 +59,12 @@ type Row = (
     Option<String>,
     String,
     Option<Json<BTreeMap<String, String>>>,
+    Option<Json<Vec<String>>>,
 );
 
-fn into_resource((identifier, name, scope, permissions): Row) -> Result<Resource, StoreError> {
+fn into_resource(
+    (identifier, name, scope, permissions, claims): Row,
+) -> Result<Resource, StoreError> {
     let scopes = Scope::parse(&scope).map_err(|_| StoreError::Inconsistent {
         table: "resources",
         column: "scope",
@@ -71,13 +75,13 @@ fn into_resource((identifier, name, scope, permissions): Row) -> Result<Resource
         name,
         scopes,
         scope_permissions: permissions.map(|json| json.0).unwrap_or_default(),
+        access_token_claims: claims.map(|json| json.0).unwrap_or_default(),
     })
 }
 
-const LIST: &str =
-    "SELECT identifier, name, scope, scope_permissions FROM resources ORDER BY identifier";
+const LIST: &str = "SELECT identifier, name, scope, scope_permissions, access_token_claims FROM resources ORDER BY identifier";
 
-const SAVE: &str = "INSERT INTO resources (identifier, name, scope, scope_permissions) VALUES ($1, $2, $3, $4) \
-    ON CONFLICT (identifier) DO UPDATE SET name = excluded.name, scope = excluded.scope, scope_permissions = excluded.scope_permissions";
+const SAVE: &str = "INSERT INTO resources (identifier, name, scope, scope_permissions, access_token_claims) VALUES ($1, $2, $3, $4, $5) \
+    ON CONFLICT (identifier) DO UPDATE SET name = excluded.name, scope = excluded.scope, scope_permissions = excluded.scope_permissions, access_token_claims = excluded.access_token_claims";
 
 const DELETE: &str = "DELETE FROM resources WHERE identifier = $1";

@@ -3,8 +3,8 @@
 use std::fmt::Write as _;
 
 /// How many there are.
-const PEOPLE: usize = 10_000;
-const ROLES: usize = 500;
+pub(crate) const PEOPLE: usize = 10_000;
+pub(crate) const ROLES: usize = 500;
 const LEVELS: usize = 5;
 const POLICIES: usize = 200;
 
@@ -12,7 +12,7 @@ const POLICIES: usize = 200;
 const ACTIONS: usize = POLICIES / 2;
 
 /// Roles of one level.
-const BREADTH: usize = ROLES / LEVELS;
+pub(crate) const BREADTH: usize = ROLES / LEVELS;
 
 /// All of them as a document. Everybody has a role of the deepest level.
 pub(crate) fn document() -> String {
@@ -61,5 +61,22 @@ pub(crate) fn by_policy(person: usize) -> serde_json::Value {
         "subject": { "type": "user", "id": format!("person{person}") },
         "action": { "name": format!("act{}", person % ACTIONS) },
         "resource": { "type": "Document", "id": "1", "properties": { "department": "sales" } },
+    })
+}
+
+/// A policy that is switched on and off.
+pub(crate) fn switch(enabled: bool) -> String {
+    format!(
+        "[[policies]]\nid = \"switch\"\nenabled = {enabled}\ncedar = 'permit(principal, action == \
+         Action::\"switch\", resource);'\n"
+    )
+}
+
+/// A question that this policy alone can allow.
+pub(crate) fn about_the_switch(person: usize) -> serde_json::Value {
+    serde_json::json!({
+        "subject": { "type": "user", "id": format!("person{person}") },
+        "action": { "name": "switch" },
+        "resource": { "type": "Lamp", "id": "1" },
     })
 }

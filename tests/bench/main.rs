@@ -15,7 +15,9 @@
 )]
 
 mod asks;
+mod change;
 mod company;
+mod in_process;
 mod limits;
 mod load;
 mod operations;

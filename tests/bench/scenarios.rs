@@ -5,7 +5,9 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use super::asks::{self, Authorization, Client, MODERN, WEB};
+use super::change;
 use super::company;
+use super::in_process::{self, Company};
 use super::load::{self, Connection, Length, Operation, Sample};
 use super::operations::{Authorize, Codes, Exchange, InTurn, Rotate, SignIn};
 use super::person::Person;
@@ -37,6 +39,10 @@ pub(crate) enum Scenario {
     Logins,
     /// Decisions about 1000 of 10,000 people, by a role, by a policy, and 100 in one request.
     Decide,
+    /// The same decisions in one process, without a server: by the policies alone, and through the service.
+    DecideInProcess,
+    /// From a change of a policy by another process until two instances decide by it; PostgreSQL alone.
+    Change,
     /// Tokens while nothing else happens and while many sign in.
     Storm,
 }
@@ -158,6 +164,24 @@ impl Subject {
             }
             Scenario::Logins => vec![("password login, 5 requests", self.logins().await)],
             Scenario::Decide => self.decide().await,
+            // What is asked of the engine is kept in memory: one of them tells it all.
+            Scenario::DecideInProcess if self.site.engine != Engine::Sqlite => Vec::new(),
+            Scenario::DecideInProcess => {
+                let length = self.amount.measured;
+                let mut all = Company::read(&self.site).await.measure(length);
+                all.extend(in_process::through_the_service(&self.site, length).await);
+                all
+            }
+            Scenario::Change => match self.site.engine {
+                // Two instances need a server that both can reach.
+                Engine::Sqlite => Vec::new(),
+                Engine::Postgres | Engine::PostgresRedis => {
+                    vec![(
+                        "a change, until two instances decide by it",
+                        change::measure(&self.site).await?,
+                    )]
+                }
+            },
             Scenario::Storm => self.storm().await,
         })
     }

@@ -74,9 +74,15 @@ impl Site {
         if !users.is_empty() {
             document += &company::document();
         }
-        let file = site.directory.path().join("fixture.toml");
+        site.apply(&document);
+        site
+    }
+
+    /// Applies a document, in a process of its own.
+    pub(crate) fn apply(&self, document: &str) {
+        let file = self.directory.path().join("applied.toml");
         fs::write(&file, document).unwrap();
-        let applied = site
+        let applied = self
             .command(&["apply", "-f", file.to_str().unwrap()])
             .output()
             .unwrap();
@@ -86,7 +92,29 @@ impl Site {
             String::from_utf8_lossy(&applied.stdout),
             String::from_utf8_lossy(&applied.stderr)
         );
-        site
+    }
+
+    /// Where the store is.
+    pub(crate) fn database_url(&self) -> String {
+        match &self.database {
+            Some(database) => database.url(),
+            None => format!(
+                "sqlite://{}/data/signet.db",
+                self.directory.path().display()
+            ),
+        }
+    }
+
+    /// What a process elsewhere needs to work on the same store.
+    pub(crate) fn settings(&self) -> Vec<(String, String)> {
+        let keys = self.directory.path().join("keys");
+        let mut all = vec![
+            ("SIGNET_DATABASE_URL".to_owned(), self.database_url()),
+            ("SIGNET_KEYS_DIR".to_owned(), keys.display().to_string()),
+        ];
+        let redis = self.redis.iter();
+        all.extend(redis.map(|redis| ("SIGNET_REDIS_URL".to_owned(), redis.url())));
+        all
     }
 
     /// Starts `signet serve` and returns at once.
@@ -165,6 +193,53 @@ impl Site {
             command.env("SIGNET_REDIS_URL", redis.url());
         }
         command
+    }
+}
+
+/// A second instance on the same store.
+pub(crate) struct Beside {
+    port: u16,
+    process: Child,
+}
+
+impl Beside {
+    /// Starts it and waits until it is ready.
+    pub(crate) fn start(site: &Site) -> Self {
+        let (port, management_port) = (ports::free(), ports::free());
+        let process = site
+            .command(&["serve"])
+            .env("SIGNET_LISTEN", format!("127.0.0.1:{port}"))
+            .env(
+                "SIGNET_MANAGEMENT_LISTEN",
+                format!("127.0.0.1:{management_port}"),
+            )
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        watchdog::watch(process.id());
+        let patience = Instant::now() + Duration::from_secs(30);
+        while !answers("/health/ready", management_port) {
+            assert!(
+                Instant::now() < patience,
+                "the second instance does not get ready"
+            );
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        Self { port, process }
+    }
+
+    pub(crate) fn address(&self) -> SocketAddr {
+        ([127, 0, 0, 1], self.port).into()
+    }
+}
+
+impl Drop for Beside {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+        watchdog::forget(self.process.id());
     }
 }
 

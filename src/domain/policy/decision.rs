@@ -99,6 +99,15 @@ pub struct Standing {
     pub attributes: Map<String, Value>,
 }
 
+/// An application that somebody uses, as decisions see it.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Application {
+    /// `client_id`.
+    pub id: String,
+    /// What policies may ask about it.
+    pub attributes: Map<String, Value>,
+}
+
 /// May this person do this to that?
 #[derive(Clone, Copy, Debug)]
 pub struct Question<'a> {
@@ -110,6 +119,8 @@ pub struct Question<'a> {
     pub object: &'a Object,
     /// Under which circumstances.
     pub context: &'a Map<String, Value>,
+    /// With which application.
+    pub client: Option<&'a Application>,
     /// When.
     pub now: Ts,
     /// Whether a refusal should name what would have allowed it.

@@ -2,6 +2,8 @@
 //!
 //! Refused unless something allows; a `forbid` always wins; the order never matters. See [`Snapshot::decide`].
 
+mod attributes;
+mod bounds;
 mod cedar;
 mod decision;
 mod permission;
@@ -10,10 +12,16 @@ mod snapshot;
 mod standing;
 
 #[cfg(test)]
+mod seen_tests;
+#[cfg(test)]
 mod tests;
 
-pub use cedar::{Broken, Problem, check_text};
-pub use decision::{Assignment, Decision, Levels, Object, Question, Reason, Standing, Subject};
+pub use attributes::{AttributeType, Declaration, Declarations, MAX_DECLARATIONS, Misfit, Of};
+pub use bounds::{Bounded, Count, check_counts};
+pub use cedar::{Broken, Problem, Vocabulary, check_text, is_type_name, validate};
+pub use decision::{
+    Application, Assignment, Decision, Levels, Object, Question, Reason, Standing, Subject,
+};
 pub use permission::{ADMIN_PERMISSION, ADMIN_ROLE, Level, MAX_NAME, Permission, ResourceName};
 pub use roles::{Role, in_cycles};
 pub use snapshot::{Group, Snapshot, Written};

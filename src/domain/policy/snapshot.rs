@@ -3,7 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::cedar::{Asked, Broken, GROUP, ORGANIZATION, Policies, ROLE, Verdict};
+use serde_json::{Map, Value};
+
+use super::attributes::Declarations;
+use super::cedar::{Asked, Broken, GROUP, Known, ORGANIZATION, Policies, ROLE, Verdict};
 use super::decision::{Assignment, Decision, Levels, Question, Reason, Subject};
 use super::permission::Level;
 use super::roles::{Role, Roles, with_ancestors};
@@ -18,8 +21,12 @@ pub struct Written {
     pub roles: BTreeMap<String, Role>,
     /// Groups by name.
     pub groups: BTreeMap<String, Group>,
+    /// Attributes of organizations by name.
+    pub organizations: BTreeMap<String, Map<String, Value>>,
     /// Enabled policies by id.
     pub policies: BTreeMap<String, String>,
+    /// What is declared of attributes.
+    pub declarations: Declarations,
 }
 
 /// A group as it is written down.
@@ -27,6 +34,8 @@ pub struct Written {
 pub struct Group {
     /// Groups whose members its members are too.
     pub parents: BTreeSet<String>,
+    /// What policies may ask about it.
+    pub attributes: Map<String, Value>,
     /// Roles of its members.
     pub assignments: Vec<Assignment>,
     /// What its members may do to single resources.
@@ -39,6 +48,7 @@ pub struct Snapshot {
     pub(super) roles: Roles,
     pub(super) groups: BTreeMap<String, CompiledGroup>,
     policies: Arc<Policies>,
+    known: Known,
     broken: Vec<Broken>,
 }
 
@@ -71,6 +81,11 @@ impl Snapshot {
             let of = |name: &String| (name.clone(), with_ancestors(name, &parents));
             written.groups.keys().map(of).collect()
         };
+        let attributes = written.groups.iter().map(|(name, group)| {
+            let ancestors = ancestors.get(name).cloned().unwrap_or_default();
+            (name.clone(), group.attributes.clone(), ancestors)
+        });
+        let known = Known::compile(written.declarations, attributes, written.organizations);
         let groups = written
             .groups
             .into_iter()
@@ -88,6 +103,7 @@ impl Snapshot {
             roles,
             groups,
             policies: Arc::new(policies),
+            known,
             broken,
         }
     }
@@ -103,6 +119,12 @@ impl Snapshot {
             broken: Vec::new(),
             ..self
         }
+    }
+
+    /// Whether some policy may ask about the client.
+    #[must_use]
+    pub fn speaks_of_clients(&self) -> bool {
+        self.policies.speak_of_clients()
     }
 
     /// Policies that are in the store and cannot be used.
@@ -287,7 +309,7 @@ impl Snapshot {
                 .iter()
                 .map(|name| (ORGANIZATION, name.as_str())),
         );
-        self.policies.ask(&Asked {
+        let asked = Asked {
             user: &question.subject.id.to_string(),
             user_attributes: &question.subject.attributes,
             memberships: &memberships,
@@ -295,8 +317,12 @@ impl Snapshot {
             resource_type: &question.object.kind,
             resource_id: &question.object.id,
             resource_attributes: &question.object.attributes,
+            organizations,
+            resource_organization: question.object.organization.as_deref(),
+            client: question.client,
             context: question.context,
-        })
+        };
+        self.policies.ask(&asked, &self.known)
     }
 
     /// What would have allowed it.

@@ -57,6 +57,8 @@ fn role(parents: &[&str], permissions: &[&str]) -> Role {
 
 fn written() -> Written {
     Written {
+        organizations: BTreeMap::new(),
+        declarations: Declarations::default(),
         roles: BTreeMap::from([
             ("editor".to_owned(), role(&["reader"], &["Document:write"])),
             ("reader".to_owned(), role(&[], &["Document:read"])),
@@ -100,6 +102,7 @@ fn decide(subject: &Subject, action: &str, object: &Object) -> Decision {
         action,
         object,
         context: &Map::new(),
+        client: None,
         now: Ts::from_secs(1000),
         why: true,
     })
@@ -248,6 +251,7 @@ fn what_cannot_be_read_lets_nothing_pass_and_takes_nothing_down() {
             action,
             object: &document,
             context: &Map::new(),
+            client: None,
             now: Ts::from_secs(0),
             why: false,
         })
@@ -318,6 +322,7 @@ proptest! {
             action: ACTIONS[action],
             object: &document,
             context: &Map::new(),
+            client: None,
             now: Ts::from_secs(0),
             why: false,
         });

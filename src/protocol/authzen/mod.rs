@@ -179,6 +179,7 @@ async fn may_decide(site: &Site, token: &AccessToken, now: Ts) -> Result<bool, O
             ("now".to_owned(), now.secs().into()),
             ("client_id".to_owned(), token.client_id.as_str().into()),
         ]),
+        client: None,
         why: false,
     };
     Ok(site.services.decisions.decide(&asked, now).await?.allowed)

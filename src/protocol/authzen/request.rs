@@ -142,6 +142,7 @@ impl Posed {
             resource_id: resource_id.to_owned(),
             resource_attributes: resource.properties.clone().unwrap_or_default(),
             context: circumstances,
+            client: None,
             why: self.options.explain,
         })
     }

@@ -39,8 +39,11 @@ impl TokenRequest {
                 let mut scopes = resource.scope_permissions.keys();
                 scopes.any(|scope| client.scope.contains(scope))
             });
-        let chosen =
-            !(metadata.access_token_claims.is_empty() && metadata.id_token_claims.is_empty());
+        let chosen = !(metadata.access_token_claims.is_empty()
+            && metadata.id_token_claims.is_empty())
+            || all
+                .iter()
+                .any(|resource| !resource.access_token_claims.is_empty());
         let asks = |name| self.params.find(name).is_some();
         if !guarded && !chosen && !asks("scope") && !asks("resource") {
             return Ok(None);

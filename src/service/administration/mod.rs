@@ -73,6 +73,7 @@ impl Administrator {
             resource_id: RESOURCE_TYPE.to_owned(),
             resource_attributes: attributes.into_iter().collect(),
             context: Map::from_iter(context.map(|(name, value)| (name.to_owned(), value))),
+            client: None,
             why: false,
         };
         Ok(Box::pin(services.decisions.decide(&asked, now))

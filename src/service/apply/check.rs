@@ -3,12 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
-    ADMIN_ROLE, ApplyError, Desired, DesiredGroup, DesiredObject, DesiredOrganization,
-    DesiredPolicy, DesiredUser, Kind, Known, Options, Problem,
+    ADMIN_ROLE, ApplyError, Desired, DesiredAttribute, DesiredGroup, DesiredObject,
+    DesiredOrganization, DesiredPolicy, DesiredUser, Kind, Known, Options, Problem,
 };
 use crate::crypto::secret::TokenDigest;
 use crate::domain::client::Client;
-use crate::domain::policy::{ADMIN_PERMISSION, Permission, check_text, in_cycles};
+use crate::domain::policy::{ADMIN_PERMISSION, Declarations, Permission, in_cycles};
 use crate::domain::resource::{self, Resource};
 use crate::domain::user::username_key;
 use crate::spec::time::Ts;
@@ -27,6 +27,9 @@ pub(super) struct Checked<'a> {
     pub(super) organizations: &'a [DesiredOrganization],
     pub(super) groups: &'a [DesiredGroup],
     pub(super) objects: &'a [DesiredObject],
+    pub(super) attributes: &'a [DesiredAttribute],
+    /// What is declared afterwards.
+    pub(super) declarations: Declarations,
     pub(super) warnings: Vec<String>,
 }
 
@@ -71,7 +74,9 @@ pub(super) fn check<'a>(
         .iter()
         .filter_map(|user| check.user(user, &roles))
         .collect();
-    check.policies();
+    let declarations = check.declarations();
+    check.values(&declarations);
+    check.policies(declarations.clone());
     check.duplicates();
     if !check.problems.is_empty() {
         return Err(ApplyError::Invalid(check.problems));
@@ -86,6 +91,8 @@ pub(super) fn check<'a>(
         organizations: &desired.organizations,
         groups: &desired.groups,
         objects: &desired.objects,
+        attributes: &desired.attributes,
+        declarations,
         warnings: check.warnings,
     })
 }
@@ -131,6 +138,8 @@ impl Check<'_, '_> {
                 };
                 self.refuse(Kind::Resource, name, "scope_permissions", problem);
             }
+            let claims = &resource.access_token_claims;
+            self.claims(Kind::Resource, name, "access_token_claims", claims);
             self.text(
                 Kind::Resource,
                 name,
@@ -229,22 +238,6 @@ impl Check<'_, '_> {
             || (!self.options.prune && self.known.resources.contains_key(identifier))
     }
 
-    fn policies(&mut self) {
-        for desired in &self.desired.policies {
-            // A text of several policies numbers them after a #.
-            if !is_name(&desired.id) || desired.id.contains('#') {
-                let problem = format!("{NAME}, and without #");
-                self.refuse(Kind::Policy, &desired.id, "id", problem);
-            }
-            if let Err(problem) = check_text(&desired.policy.cedar) {
-                self.refuse(Kind::Policy, &desired.id, "cedar", problem.to_string());
-            }
-            self.text(Kind::Policy, &desired.id, "cedar", &desired.policy.cedar);
-            let description = desired.policy.description.as_deref().unwrap_or_default();
-            self.text(Kind::Policy, &desired.id, "description", description);
-        }
-    }
-
     fn duplicates(&mut self) {
         let desired = self.desired;
         let names = desired
@@ -290,6 +283,12 @@ impl Check<'_, '_> {
                     .objects
                     .iter()
                     .map(|it| (Kind::Object, it.name.to_string(), "resource")),
+            )
+            .chain(
+                desired
+                    .attributes
+                    .iter()
+                    .map(|it| (Kind::Attribute, it.title(), "name")),
             );
         let mut seen = BTreeSet::new();
         for (kind, name, field) in names {

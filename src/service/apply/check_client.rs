@@ -44,14 +44,7 @@ impl Check<'_, '_> {
             ("id_token_claims", &metadata.id_token_claims),
             ("userinfo_claims", &metadata.userinfo_claims),
         ] {
-            for claim in claims.iter().filter(|claim| !token_claims::is_name(claim)) {
-                let names = token_claims::NAMES.join(", ");
-                let problem = format!(
-                    "{claim:?}: expected {names} or {}NAME with a name that tokens do not use",
-                    token_claims::ATTRIBUTE
-                );
-                self.refuse(Kind::Client, name, field, problem);
-            }
+            self.claims(Kind::Client, name, field, claims);
         }
         self.text(
             Kind::Client,
@@ -74,6 +67,18 @@ impl Check<'_, '_> {
                 self.refuse(Kind::Client, name, error.field, error.problem);
                 None
             }
+        }
+    }
+
+    /// Whether claims can be chosen for tokens.
+    pub(super) fn claims(&mut self, kind: Kind, name: &str, field: &str, claims: &[String]) {
+        for claim in claims.iter().filter(|claim| !token_claims::is_name(claim)) {
+            let names = token_claims::NAMES.join(", ");
+            let problem = format!(
+                "{claim:?}: expected {names} or {}NAME with a name that tokens do not use",
+                token_claims::ATTRIBUTE
+            );
+            self.refuse(kind, name, field, problem);
         }
     }
 

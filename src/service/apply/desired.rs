@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Map, Value};
 
 use crate::config::Secret;
-use crate::domain::policy::{Assignment, Level, ResourceName};
+use crate::domain::policy::{Assignment, Declaration, Level, Of, ResourceName};
 use crate::domain::resource::Resource;
 use crate::spec::client_metadata::ClientMetadata;
 use crate::spec::standard_claims::StandardClaims;
@@ -34,6 +34,8 @@ pub struct Desired {
     pub groups: Vec<DesiredGroup>,
     /// What is known of resources.
     pub objects: Vec<DesiredObject>,
+    /// Declared attributes.
+    pub attributes: Vec<DesiredAttribute>,
 }
 
 /// A client.
@@ -131,4 +133,23 @@ pub struct DesiredObject {
     pub name: ResourceName,
     /// What is known.
     pub object: ObjectRecord,
+}
+
+/// A declared attribute.
+#[derive(Clone, Debug)]
+pub struct DesiredAttribute {
+    /// Of what.
+    pub of: Of,
+    /// Its name.
+    pub name: String,
+    /// What is declared.
+    pub declaration: Declaration,
+}
+
+impl DesiredAttribute {
+    /// What it is called in reports, such as `user.department`.
+    #[must_use]
+    pub fn title(&self) -> String {
+        format!("{}.{}", self.of, self.name)
+    }
 }

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use super::check::Checked;
 use super::{ApplyError, Kind, Outcome, Work, different, differing};
 use crate::domain::policy::ResourceName;
+use crate::store::groups::GroupRecord;
 
 pub(super) async fn organizations(
     work: &mut Work,
@@ -22,7 +23,11 @@ pub(super) async fn organizations(
         };
         let mut changed = Vec::new();
         if *stored != desired.organization {
-            changed.push("description".to_owned());
+            let is = &desired.organization;
+            changed = different(&[
+                ("description", stored.description != is.description),
+                ("attributes", stored.attributes != is.attributes),
+            ]);
             work.tx
                 .save_organization(name, &desired.organization)
                 .await?;
@@ -43,11 +48,17 @@ pub(super) async fn groups(work: &mut Work, checked: &Checked<'_>) -> Result<(),
     let stored = work.tx.list_groups().await?;
     // All of them first: a group's parents must be there when it gets them.
     for desired in checked.groups {
-        let description = &desired.group.description;
-        let known = stored.get(&desired.name);
-        if known.is_none_or(|known| known.description != *description) {
+        let GroupRecord {
+            description,
+            attributes,
+            ..
+        } = &desired.group;
+        let as_is = |known: &GroupRecord| {
+            known.description == *description && known.attributes == *attributes
+        };
+        if !stored.get(&desired.name).is_some_and(as_is) {
             work.tx
-                .save_group(&desired.name, description.as_deref())
+                .save_group(&desired.name, description.as_deref(), attributes)
                 .await?;
         }
     }
@@ -63,9 +74,11 @@ pub(super) async fn groups(work: &mut Work, checked: &Checked<'_>) -> Result<(),
             ("parents", stored.parents != group.parents),
             ("roles", stored.roles != group.roles),
             ("levels", stored.levels != group.levels),
+            ("attributes", stored.attributes != group.attributes),
         ];
         let changed = different(&differences);
-        if changed.iter().any(|field| field != "description") {
+        let saved = ["description", "attributes"];
+        if changed.iter().any(|field| !saved.contains(&field.as_str())) {
             work.tx.replace_group_contents(name, group).await?;
         }
         work.existed(Kind::Group, name, changed)?;

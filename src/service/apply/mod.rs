@@ -3,8 +3,10 @@
 //! Applying twice changes nothing the second time and says so. Every mistake is found before anything is written,
 //! and all of them are reported at once. Nothing is deleted unless asked for.
 
+mod attributes;
 mod check;
 mod check_assignments;
+mod check_attributes;
 mod check_client;
 mod check_groups;
 mod check_user;
@@ -30,11 +32,13 @@ use serde_json::{Map, Value};
 use thiserror::Error;
 
 use super::Services;
+use super::attributes::vocabulary;
 use super::clients::TOPIC;
 use super::setup::ADMIN_ROLE;
 use crate::crypto::password::PasswordError;
 use crate::domain::client::MAX_ACCESS_TOKEN_LIFETIME;
 use crate::domain::ids::{ClientId, GrantId, SessionId, UserId};
+use crate::domain::policy::{Declarations, check_counts};
 use crate::domain::resource::Resource;
 use crate::spec::time::Ts;
 use crate::store::db::Tx;
@@ -44,8 +48,8 @@ use crate::store::revocations::{Key, bump_changes};
 use crate::store::roles::RoleRecord;
 
 pub use desired::{
-    Desired, DesiredClient, DesiredGroup, DesiredObject, DesiredOrganization, DesiredPassword,
-    DesiredPolicy, DesiredRole, DesiredUser,
+    Desired, DesiredAttribute, DesiredClient, DesiredGroup, DesiredObject, DesiredOrganization,
+    DesiredPassword, DesiredPolicy, DesiredRole, DesiredUser,
 };
 pub use report::{Generated, Item, Kind, Outcome, Report};
 
@@ -108,6 +112,9 @@ pub enum ApplyError {
         "this would leave nobody who can sign in with the role \"{ADMIN_ROLE}\"; give somebody else the role first"
     )]
     LastAdministrator,
+    /// More than instances hold in memory. A sentence.
+    #[error("{0}")]
+    TooMany(String),
     /// Somebody changed a password in the same moment.
     #[error("the password of user {0:?} was changed in the same moment; apply again")]
     Moved(String),
@@ -137,6 +144,7 @@ impl ApplyError {
             | Self::Invalid(_)
             | Self::Exists { .. }
             | Self::LastAdministrator
+            | Self::TooMany(_)
             | Self::Password(_)
             | Self::NotPublished { .. } => false,
         }
@@ -198,6 +206,8 @@ async fn perform(
     passwords: &passwords::Passwords,
 ) -> Result<(), ApplyError> {
     work.report.warnings.clone_from(&checked.warnings);
+    let before = vocabulary(&mut work.tx).await?;
+    attributes::apply(work, checked, known).await?;
     resources::apply(work, checked, known).await?;
     roles::apply(work, checked, known).await?;
     let counts = !work.options.uncounted;
@@ -208,7 +218,9 @@ async fn perform(
     }
     clients::apply(work, checked).await?;
     users::apply(work, checked, passwords).await?;
-    policies::apply(work, checked).await
+    policies::apply(work, checked).await?;
+    Box::pin(attributes::verify_stored(work, &before)).await?;
+    check_counts(&work.tx.count_policy().await?).map_err(ApplyError::TooMany)
 }
 
 /// The topic whose row everybody locks who administrates: one after the other.
@@ -220,6 +232,8 @@ struct Known {
     roles: BTreeMap<String, RoleRecord>,
     groups: BTreeMap<String, GroupRecord>,
     organizations: BTreeSet<String>,
+    declarations: Declarations,
+    object_types: BTreeSet<String>,
 }
 
 impl Known {
@@ -234,6 +248,8 @@ impl Known {
             roles: tx.list_roles().await?,
             groups: tx.list_groups().await?,
             organizations: tx.list_organizations().await?.into_keys().collect(),
+            declarations: tx.list_declarations().await?,
+            object_types: tx.list_object_types().await?,
         })
     }
 }

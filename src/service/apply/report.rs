@@ -27,6 +27,8 @@ pub enum Kind {
     Group,
     /// A resource of which something is known.
     Object,
+    /// A declared attribute.
+    Attribute,
 }
 
 impl Kind {
@@ -42,6 +44,7 @@ impl Kind {
             Self::Organization => "organization",
             Self::Group => "group",
             Self::Object => "object",
+            Self::Attribute => "attribute",
         }
     }
 }

@@ -27,6 +27,9 @@ pub(super) async fn apply(
         if stored.scope_permissions != resource.scope_permissions {
             changed.push("scope_permissions".to_owned());
         }
+        if stored.access_token_claims != resource.access_token_claims {
+            changed.push("access_token_claims".to_owned());
+        }
         if !changed.is_empty() {
             work.tx.save_resource(resource).await?;
         }

@@ -5,12 +5,13 @@ use std::collections::BTreeSet;
 use super::check::{Checked, CheckedUser};
 use super::passwords::{Passwords, Prepared};
 use super::{
-    ApplyError, DesiredPassword, DesiredUser, Kind, Outcome, Revoked, Work, different, differing,
-    object,
+    ApplyError, DesiredPassword, DesiredUser, Kind, Outcome, Problem, Revoked, Work, different,
+    differing, object,
 };
 use crate::crypto::digest::sha256_b64;
 use crate::crypto::random;
 use crate::domain::ids::UserId;
+use crate::domain::policy::{Declarations, Misfit, Of};
 use crate::domain::user::User;
 use crate::service::revoke::raise_version;
 use crate::spec::standard_claims::StandardClaims;
@@ -28,7 +29,7 @@ pub(super) async fn apply(
     for user in &checked.users {
         match work.tx.find_user_by_key(&user.key).await? {
             Some(stored) => change(work, user, stored, passwords).await?,
-            None => create(work, user, passwords).await?,
+            None => create(work, user, passwords, &checked.declarations).await?,
         }
     }
     if work.options.uncounted {
@@ -47,6 +48,7 @@ async fn create(
     work: &mut Work,
     user: &CheckedUser<'_>,
     passwords: &Passwords,
+    declarations: &Declarations,
 ) -> Result<(), ApplyError> {
     let desired = user.desired;
     let id = UserId::from_random(random::bytes());
@@ -69,6 +71,16 @@ async fn create(
         },
     };
     let fields = fields(user, None);
+    // Of somebody who is new, what was not said is not there.
+    if let Err(misfits) = declarations.check(&Of::User, &fields.attributes) {
+        let problem = |misfit: &Misfit| Problem {
+            kind: Kind::User,
+            name: desired.username.clone(),
+            field: "attributes".to_owned(),
+            problem: misfit.to_string(),
+        };
+        return Err(ApplyError::Invalid(misfits.iter().map(problem).collect()));
+    }
     work.tx.insert_user(id, &fields, hash, work.now).await?;
     for assignment in desired.roles.iter().flatten() {
         work.tx.assign(&Holder::User(id), assignment).await?;

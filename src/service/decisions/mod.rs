@@ -16,8 +16,12 @@ use serde_json::{Map, Value};
 use tokio_util::sync::CancellationToken;
 
 use super::Services;
-use crate::domain::ids::UserId;
-use crate::domain::policy::{Decision, Object, Question, Reason, Snapshot, Standing, Subject};
+use super::clients::Clients;
+use crate::domain::ids::{ClientId, UserId};
+use crate::domain::policy::check_counts;
+use crate::domain::policy::{
+    Application, Decision, Object, Question, Reason, Snapshot, Standing, Subject,
+};
 use crate::domain::user::username_key;
 use crate::spec::time::Ts;
 use crate::store::Store;
@@ -43,6 +47,7 @@ const KEPT: u64 = 20_000;
 /// The tables, ready to decide by.
 pub struct Decisions {
     store: Store,
+    clients: Clients,
     current: RwLock<Option<Arc<Snapshot>>>,
     facts: AtomicI64,
     /// How often a person or a resource was read.
@@ -89,6 +94,8 @@ pub struct Asked {
     pub resource_attributes: Map<String, Value>,
     /// Circumstances.
     pub context: Map<String, Value>,
+    /// The application with which they do it; `None`: the one that `client_id` of the context names, if any.
+    pub client: Option<Arc<Application>>,
     /// Whether a refusal should name what would have allowed it.
     pub why: bool,
 }
@@ -125,6 +132,7 @@ impl Asked {
                 return stored;
             }
             attributes.remove("organization");
+            attributes.remove("org");
             attributes.extend(stored.attributes.clone());
             organization.clone_from(&stored.organization);
         }
@@ -136,16 +144,27 @@ impl Asked {
         })
     }
 
-    fn question<'a>(&'a self, subject: &'a Subject, object: &'a Object, now: Ts) -> Question<'a> {
+    fn question<'a>(
+        &'a self,
+        subject: &'a Subject,
+        object: &'a Object,
+        client: Option<&'a Application>,
+        now: Ts,
+    ) -> Question<'a> {
         Question {
             subject,
             action: &self.action,
             object,
             context: &self.context,
+            client,
             now,
             why: self.why,
         }
     }
+}
+
+fn slow() -> StoreError {
+    StoreError::Unavailable("reading the policies takes too long".to_owned())
 }
 
 fn kept<K, V>() -> Cache<K, V>
@@ -158,9 +177,10 @@ where
 }
 
 impl Decisions {
-    pub(super) fn new(store: Store) -> Self {
+    pub(super) fn new(store: Store, clients: Clients) -> Self {
         Self {
             store,
+            clients,
             current: RwLock::default(),
             facts: AtomicI64::new(0),
             read: AtomicU64::new(0),
@@ -178,7 +198,6 @@ impl Decisions {
     /// Whoever waits for a look that began after they asked is answered by it, whether it succeeded or failed.
     pub async fn refresh(&self) -> Result<(), StoreError> {
         let asked = Instant::now();
-        let slow = || StoreError::Unavailable("reading the policies takes too long".to_owned());
         let looking = tokio::time::timeout(STALE, self.looking.lock()).await;
         let mut last = looking.map_err(|_| slow())?;
         if let Some((began, outcome)) = &last.look
@@ -195,11 +214,25 @@ impl Decisions {
         outcome
     }
 
+    /// Whether what was written fits into memory. If not, what was there before goes on deciding until it is changed.
+    async fn fits(&self, version: i64, last: &mut Last) -> Result<bool, StoreError> {
+        let counting = tokio::time::timeout(STALE, self.store.count_policy());
+        let counts = counting.await.map_err(|_| slow())??;
+        let Err(problem) = check_counts(&counts) else {
+            return Ok(true);
+        };
+        tracing::error!("no change of any policy counts until some are removed: {problem}");
+        last.version = Some(version);
+        if self.loaded().is_none() {
+            return Err(StoreError::Unavailable(problem));
+        }
+        Ok(false)
+    }
+
     async fn look(&self, last: &mut Last) -> Result<(), StoreError> {
-        let slow = || StoreError::Unavailable("reading the policies takes too long".to_owned());
         let versions = tokio::time::timeout(STALE, self.store.policy_versions());
         let versions = versions.await.map_err(|_| slow())??;
-        if last.version != Some(versions.policy) {
+        if last.version != Some(versions.policy) && self.fits(versions.policy, last).await? {
             // However long it takes to compile them, they are compiled once.
             let reading = tokio::time::timeout(READING, self.store.read_policy());
             let (version, written) = reading.await.map_err(|_| slow())??;
@@ -267,7 +300,8 @@ impl Decisions {
         let object = self.object(asked).await?;
         self.refresh_if_read_since(read).await?;
         let loaded = self.current().await?;
-        Ok(loaded.decide(&asked.question(&subject, &object, now)))
+        let client = self.client(asked, &loaded).await?;
+        Ok(loaded.decide(&asked.question(&subject, &object, client.as_deref(), now)))
     }
 
     /// What a person has whatever they do; nothing is known of nobody and of the disabled.
@@ -376,6 +410,26 @@ impl Decisions {
         };
         self.objects.insert(name, kept).await;
         Ok(value)
+    }
+
+    /// The application, if some policy may ask about it.
+    async fn client(
+        &self,
+        asked: &Asked,
+        loaded: &Snapshot,
+    ) -> Result<Option<Arc<Application>>, StoreError> {
+        if !loaded.speaks_of_clients() {
+            return Ok(None);
+        }
+        if asked.client.is_some() {
+            return Ok(asked.client.clone());
+        }
+        let id = asked.context.get("client_id").and_then(Value::as_str);
+        let Some(id) = id.and_then(ClientId::parse) else {
+            return Ok(None);
+        };
+        let client = self.clients.find(&id).await?;
+        Ok(client.map(|client| Arc::new(client.application())))
     }
 
     /// The resource, and policies that are no older than what is known of it.

@@ -47,6 +47,7 @@ impl Decisions {
         self.refresh().await?;
         let loaded = self.current().await?;
         let object = self.object(asked).await?;
+        let client = self.client(asked, &loaded).await?;
         let (mut found, mut after, mut looked_at) = (Vec::new(), after, 0);
         while looked_at < LOOKED_AT {
             let page = self.store.list_subjects(after, PAGE).await?;
@@ -59,7 +60,7 @@ impl Decisions {
                 looked_at += 1;
                 after = Some(subject.id);
                 if loaded
-                    .decide(&asked.question(&subject, &object, now))
+                    .decide(&asked.question(&subject, &object, client.as_deref(), now))
                     .allowed
                 {
                     found.push(subject.id);
@@ -90,6 +91,7 @@ impl Decisions {
         let Some(subject) = self.subject(&asked.subject).await? else {
             return Ok((Vec::new(), None));
         };
+        let client = self.client(asked, &loaded).await?;
         let kind = &asked.resource_type;
         let mut candidates: Vec<Place> = Vec::new();
         let mut complete = true;
@@ -119,7 +121,7 @@ impl Decisions {
             let stored = self.stored_object(kind, place.id()).await?;
             let told_before = matches!(place, Place::Level(_)) && stored.is_some();
             let object = asked.object(stored);
-            let question = asked.question(&subject, &object, now);
+            let question = asked.question(&subject, &object, client.as_deref(), now);
             if !told_before && loaded.decide(&question).allowed {
                 found.push(place.id().to_owned());
                 if found.len() == limit {
@@ -139,11 +141,12 @@ impl Decisions {
             return Ok(Vec::new());
         };
         let object = self.object(asked).await?;
+        let client = self.client(asked, &loaded).await?;
         let mut actions: Vec<String> = Vec::new();
         for action in loaded.named_actions(&asked.resource_type) {
             let question = Question {
                 action: &action,
-                ..asked.question(&subject, &object, now)
+                ..asked.question(&subject, &object, client.as_deref(), now)
             };
             if loaded.decide(&question).allowed {
                 actions.push(action);

@@ -247,6 +247,135 @@ on_every_engine! {
         }
     }
 
+    async fn declared_attributes_hold_policies_and_values_to_their_types(server: Server) {
+        let declared = r#"
+            [[attributes]]
+            of = "user"
+            name = "department"
+            type = "string"
+            required = true
+
+            [[users]]
+            username = "alice"
+            attributes = { department = "hr" }
+
+            [[users]]
+            username = "bob"
+            attributes = { department = "hr" }
+
+            [[attributes]]
+            of = "user"
+            name = "level"
+            type = "long"
+
+            [[attributes]]
+            of = "Document"
+            name = "department"
+            type = "string"
+        "#;
+        let refused = |text: &str| {
+            let file = server.directory().join("refused.toml");
+            std::fs::write(&file, text).unwrap();
+            let output = server.signet(&["apply", "-f", file.to_str().unwrap()]);
+            assert_eq!(output.status.code(), Some(1), "{text}");
+            String::from_utf8_lossy(&output.stderr).into_owned()
+        };
+        // Undeclared first, as in DESIGN §7; then declared, with the same policy.
+        server.apply(DOCUMENT);
+        server.apply(declared);
+        assert!(server.apply(declared).contains("Nothing to change"));
+        assert!(server.apply(DOCUMENT).contains("Nothing to change"));
+
+        for (text, problem) in [
+            ("[[policies]]\nid = \"p\"\ncedar = 'permit(principal, action, resource is Document) when { principal.departmnt == \"a\" };'\n",
+             "line 1, column 56: attribute `departmnt` on entity type `User` not found (did you mean `department`?)"),
+            ("[[policies]]\nid = \"p\"\ncedar = 'permit(principal, action, resource) when { principal.level == \"3\" };'\n", "are not compatible"),
+            ("[[policies]]\nid = \"p\"\ncedar = 'permit(principal in Grup::\"a\", action, resource);'\n", "did you mean Group?"),
+            ("[[users]]\nusername = \"sally\"\nattributes = { department = \"sales\", level = \"high\" }\n", "level: \"high\" is declared as long"),
+            ("[[users]]\nusername = \"sally\"\nattributes = { level = 3 }\n", "department: it is missing"),
+            ("[[users]]\nusername = \"new\"\n", "department: it is missing"),
+            ("[[objects]]\nresource = \"Document:1\"\nattributes = { department = 7 }\n", "department: 7 is declared as string"),
+            // What is stored goes before a new declaration.
+            ("[[attributes]]\nof = \"user\"\nname = \"department\"\ntype = \"long\"\n", "user \"alice\" contradicts it: \"hr\" is declared as long"),
+            ("[[attributes]]\nof = \"user\"\nname = \"badge\"\ntype = \"long\"\nrequired = true\n", "user \"alice\" contradicts it: it is missing"),
+            ("[[attributes]]\nof = \"Document\"\nname = \"department\"\ntype = \"bool\"\n", "policy \"own-department\": cedar: it would not be valid any more"),
+            ("[[attributes]]\nof = \"user\"\nname = \"email\"\ntype = \"string\"\n", "Signet itself"),
+            ("[[attributes]]\nof = \"no name\"\nname = \"x\"\ntype = \"string\"\n", "cannot be a type in policies"),
+            ("[[attributes]]\nof = \"user\"\nname = \"x\"\ntype = \"text\"\n", "expected string, long, bool"),
+            ("[[attributes]]\nof = \"user\"\nname = \"x\"\ntype = \"string\"\n[[attributes]]\nof = \"user\"\nname = \"x\"\ntype = \"long\"\n", "is there twice"),
+        ] {
+            let told = refused(text);
+            assert!(told.contains(problem), "{text}: {told}");
+        }
+        let told = server.apply("[[attributes]]\nof = \"user\"\nname = \"level\"\ntype = \"decimal\"\n");
+        assert!(told.contains("changed    attribute user.level (type)"), "{told}");
+        assert_eq!(check(&server, &["--subject", "sally", "--action", "refund", "--resource", "order:7"]).0, Some(0));
+
+        let file = server.directory().join("p.cedar");
+        let validate = |text: &str| {
+            std::fs::write(&file, text).unwrap();
+            let output = server.signet(&["--json", "policy", "validate", file.to_str().unwrap()]);
+            let told: Value = serde_json::from_slice(&output.stdout).unwrap();
+            (output.status.code(), told)
+        };
+        assert_eq!(validate("permit(principal, action, resource);").0, Some(0));
+        let (code, told) = validate("permit(principal, action, resource)\nwhen { principal.levl == 3 };");
+        assert_eq!((code, &told["error"]["line"], &told["error"]["column"]), (Some(1), &Value::from(2), &Value::from(8)));
+        assert_eq!(told["error"]["hint"], "did you mean `level`?");
+        let output = server.signet(&["policy", "validate", file.to_str().unwrap()]);
+        let told = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert!(told.contains("    when { principal.levl == 3 };\n           ^"), "{told}");
+    }
+
+    async fn groups_organizations_and_clients_have_attributes(server: Server) {
+        let document = |floor: u8| format!(r#"{DOCUMENT}
+            groups = ["berlin"]
+            organizations = ["acme"]
+
+            [[organizations]]
+            name = "acme"
+            attributes = {{ plan = "gold" }}
+
+            [[groups]]
+            name = "berlin"
+            attributes = {{ floor = {floor} }}
+
+            [[clients]]
+            client_id = "partner"
+            grant_types = ["client_credentials"]
+            attributes = {{ partner = true }}
+
+            [[objects]]
+            resource = "Lift:1"
+            organization = "acme"
+
+            [[policies]]
+            id = "lift"
+            cedar = 'permit(principal in Group::"berlin", action == Action::"call", resource is Lift) when {{ Group::"berlin".floor > 2 && resource.org.plan == "gold" && principal in resource.org }};'
+
+            [[policies]]
+            id = "partners"
+            cedar = 'permit(principal, action == Action::"share", resource) when {{ context has client && context.client.partner }};'
+        "#);
+        server.apply(&document(3));
+        assert!(server.apply(&document(3)).contains("Nothing to change"));
+        assert_eq!(check(&server, &question("call", "Lift:1")).0, Some(0));
+        assert_eq!(check(&server, &question("call", "Lift:2")).0, Some(1));
+        let told = server.apply(&document(1));
+        assert!(told.contains("changed    group     berlin (attributes)"), "{told}");
+        assert_eq!(check(&server, &question("call", "Lift:1")).0, Some(1));
+
+        for (context, allowed) in [
+            (r#"{"client_id":"partner"}"#, true),
+            (r#"{"client_id":"nobody"}"#, false),
+            ("{}", false),
+        ] {
+            let mut share = question("share", "Document:1");
+            share.extend(["--context", context]);
+            assert_eq!(check(&server, &share).0, Some(i32::from(!allowed)), "{context}");
+        }
+    }
+
     async fn the_administrators_role_keeps_its_permission(server: Server) {
         server.apply("[[roles]]\nname = \"admin\"\n\n[[users]]\nusername = \"root\"\nroles = [\"admin\"]\n");
         let (code, answer) = check(&server, &["--subject", "root", "--action", "anything", "--resource", "signet:1"]);

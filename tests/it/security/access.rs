@@ -147,6 +147,36 @@ on_every_engine! {
         assert_eq!((access.claims.get("roles"), access.claims.get("permissions")), (None, None));
     }
 
+    async fn a_resource_server_gets_the_claims_that_it_chose_in_tokens_for_it_alone(server: Server) {
+        server.apply(DOCUMENT);
+        give(&server, "[\"customer\"]");
+        let document = |claims: &str| format!(r#"
+            [[resources]]
+            identifier = "https://api.example.test"
+            scopes = ["orders:read"]
+            access_token_claims = {claims}
+        "#);
+        server.apply(&document("[\"roles\"]"));
+        assert!(server.apply(&document("[\"roles\"]")).contains("Nothing to change"));
+        tokio::time::sleep(Duration::from_millis(2100)).await;
+        let for_api = Authorization::of(&SHOP, "openid offline_access orders:read")
+            .with("resource", "https://api.example.test");
+        let tokens = server.signed_in_with(&Browser::new(&server), &SHOP, for_api).await;
+        let access = Jwt::decode(&tokens.access_token());
+        assert_eq!(access.claims["roles"], json!(["customer"]), "{:?}", access.claims);
+        let elsewhere = server.signed_in(&SHOP, "openid").await;
+        assert_eq!(Jwt::decode(&elsewhere.access_token()).claims.get("roles"), None);
+
+        server.apply(&document("[]"));
+        tokio::time::sleep(Duration::from_millis(2100)).await;
+        let refreshed = server.refresh(&SHOP, &tokens.refresh_token()).await.succeeded();
+        assert_eq!(Jwt::decode(&refreshed.text("access_token")).claims.get("roles"), None);
+        let file = server.directory().join("refused.toml");
+        std::fs::write(&file, document("[\"sub\"]")).unwrap();
+        let refused = server.signet(&["apply", "-f", file.to_str().unwrap()]);
+        assert!(String::from_utf8_lossy(&refused.stderr).contains("access_token_claims"));
+    }
+
     async fn a_resource_server_of_which_nothing_may_be_given_is_not_reached(server: Server) {
         server.apply(DOCUMENT);
         give(&server, "[\"customer\"]");

@@ -1,25 +1,32 @@
 //! Policies in the [Cedar](https://docs.cedarpolicy.com/) language; the only place that knows `cedar-policy`.
 //!
 //! A policy sees the person as `User::"<sub>"`, a member of their `Role::"…"`, `Group::"…"` and
-//! `Organization::"…"`; the action as `Action::"…"`; the resource under its own type; and the context.
+//! `Organization::"…"`; the action as `Action::"…"`; the resource under its own type; and the context, with the
+//! application in it as `Client::"…"`.
 
+mod entities;
+mod schema;
 mod texts;
 mod values;
 
 #[cfg(test)]
 mod tests;
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use cedar_policy::{
-    ActionConstraint, AuthorizationError, Authorizer, Context, Decision, Effect, Entities, Entity,
-    EntityUid, Policy, PolicyId, PolicySet, Request,
+    ActionConstraint, AuthorizationError, Authorizer, Decision, Effect, EntityUid, Policy,
+    PolicyId, PolicySet, Request,
 };
 use serde_json::{Map, Value};
 
+use super::decision::Application;
+pub(super) use entities::Known;
+pub use schema::{Vocabulary, is_type_name, validate};
 pub use texts::{Problem, check_text};
-use texts::{deep, parse};
-use values::{attributes, resource_uid, uid};
+use texts::{deep, parse, place};
+pub(super) use values::is_extension_value;
+use values::uid;
 
 /// The type of people in policies.
 pub(super) const USER: &str = "User";
@@ -29,6 +36,8 @@ pub(super) const ROLE: &str = "Role";
 pub(super) const GROUP: &str = "Group";
 /// The type of organizations.
 pub(super) const ORGANIZATION: &str = "Organization";
+/// The type of clients.
+pub(super) const CLIENT: &str = "Client";
 const ACTION: &str = "Action";
 
 /// A policy that is in the store and cannot be used.
@@ -45,6 +54,10 @@ pub struct Broken {
 pub(super) struct Policies {
     naming: HashMap<String, PolicySet>,
     any_action: PolicySet,
+    /// Groups and organizations that they name in their conditions.
+    mentioned: BTreeSet<(&'static str, String)>,
+    /// Whether some policy may ask about the client.
+    speak_of_clients: bool,
 }
 
 /// A question as policies see it.
@@ -64,6 +77,12 @@ pub(super) struct Asked<'a> {
     pub(super) resource_id: &'a str,
     /// What is known of the resource.
     pub(super) resource_attributes: &'a Map<String, Value>,
+    /// The organizations of the person.
+    pub(super) organizations: &'a [String],
+    /// The organization of the resource.
+    pub(super) resource_organization: Option<&'a str>,
+    /// The application that the person uses.
+    pub(super) client: Option<&'a Application>,
     /// Circumstances.
     pub(super) context: &'a Map<String, Value>,
 }
@@ -101,6 +120,7 @@ impl Policies {
 
     fn add(&mut self, id: &str, text: &str) -> Result<(), String> {
         let policies = parse(text).map_err(|problem| problem.to_string())?;
+        self.speak_of_clients |= place(text, "client").is_some();
         let several = policies.len() > 1;
         for (number, policy) in policies.into_iter().enumerate() {
             let id = if several {
@@ -108,6 +128,9 @@ impl Policies {
             } else {
                 id.to_owned()
             };
+            if let Ok(written) = policy.to_json() {
+                entities::mentioned(&written, &mut self.mentioned);
+            }
             let actions = actions(&policy.action_constraint());
             let policy = policy.new_id(PolicyId::new(id));
             for set in match actions {
@@ -145,6 +168,11 @@ impl Policies {
         self.naming.keys().map(String::as_str)
     }
 
+    /// Whether some policy may ask about the client.
+    pub(super) const fn speak_of_clients(&self) -> bool {
+        self.speak_of_clients
+    }
+
     /// The policies that name the action, and those for every one.
     fn for_action(&self, action: &str) -> impl Iterator<Item = &PolicySet> {
         let named = self.naming.get(action).into_iter();
@@ -154,33 +182,15 @@ impl Policies {
     }
 
     /// What they say about a question. The error is a sentence: the question cannot be put to them.
-    pub(super) fn ask(&self, asked: &Asked<'_>) -> Result<Verdict, String> {
+    pub(super) fn ask(&self, asked: &Asked<'_>, known: &Known) -> Result<Verdict, String> {
         let mut sets = self.for_action(asked.action).peekable();
         let mut verdict = Verdict::default();
         if sets.peek().is_none() {
             return Ok(verdict);
         }
-        let principal = uid(USER, asked.user)?;
-        let resource = resource_uid(asked.resource_type, asked.resource_id)?;
-        let mut parents = HashSet::new();
-        for (kind, name) in asked.memberships {
-            parents.insert(uid(kind, name)?);
-        }
-        let mut about_resource = attributes(asked.resource_attributes)?;
-        let about_person = attributes(asked.user_attributes)?;
-        let person = |attributes| Entity::new(principal.clone(), attributes, parents).map_err(text);
-        let entities = if principal == resource {
-            // Somebody does something to themselves; what is known of the person goes before.
-            about_resource.extend(about_person);
-            vec![person(about_resource)?]
-        } else {
-            let thing = Entity::new(resource.clone(), about_resource, HashSet::new());
-            vec![person(about_person)?, thing.map_err(text)?]
-        };
-        let entities = Entities::from_entities(entities, None).map_err(text)?;
-        let context = Context::from_pairs(attributes(asked.context)?).map_err(text)?;
+        let (principal, resource, entities, context) = known.entities(asked, self)?;
         let action = uid(ACTION, asked.action)?;
-        let request = Request::new(principal.clone(), action, resource, context, None);
+        let request = Request::new(principal, action, resource, context, None);
         let request = request.map_err(text)?;
         for set in sets {
             let response = Authorizer::new().is_authorized(&request, set, &entities);

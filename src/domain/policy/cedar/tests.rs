@@ -24,16 +24,22 @@ fn object(value: Value) -> Map<String, Value> {
 fn ask(policies: &Policies, user: Value, action: &str, resource: Value) -> Verdict {
     let context = object(json!({ "ip": "10.1.2.3" }));
     policies
-        .ask(&Asked {
-            user: "0190-alice",
-            user_attributes: &object(user),
-            memberships: &[(ROLE, "support"), (GROUP, "berlin")],
-            action,
-            resource_type: "Document",
-            resource_id: "42",
-            resource_attributes: &object(resource),
-            context: &context,
-        })
+        .ask(
+            &Asked {
+                user: "0190-alice",
+                user_attributes: &object(user),
+                memberships: &[(ROLE, "support"), (GROUP, "berlin")],
+                action,
+                resource_type: "Document",
+                resource_id: "42",
+                resource_attributes: &object(resource),
+                context: &context,
+                organizations: &[],
+                resource_organization: None,
+                client: None,
+            },
+            &Known::default(),
+        )
         .unwrap()
 }
 
@@ -121,8 +127,14 @@ fn a_type_that_is_no_name_is_still_a_resource() {
         resource_id: "1",
         resource_attributes: &none,
         context: &none,
+        organizations: &[],
+        resource_organization: None,
+        client: None,
     };
-    assert_eq!(Policies::default().ask(&asked), Ok(Verdict::default()));
+    assert_eq!(
+        Policies::default().ask(&asked, &Known::default()),
+        Ok(Verdict::default())
+    );
     let policies = compiled(&[
         ("all", "forbid(principal, action, resource);"),
         (
@@ -130,7 +142,7 @@ fn a_type_that_is_no_name_is_still_a_resource() {
             "permit(principal, action, resource is Document);",
         ),
     ]);
-    let verdict = policies.ask(&asked).unwrap();
+    let verdict = policies.ask(&asked, &Known::default()).unwrap();
     assert_eq!(
         (verdict.forbids, verdict.permits.len()),
         (vec!["all".to_owned()], 0)
@@ -154,8 +166,14 @@ fn somebody_may_be_asked_about_themselves() {
         resource_id: "a",
         resource_attributes: &none,
         context: &none,
+        organizations: &[],
+        resource_organization: None,
+        client: None,
     };
-    assert_eq!(policies.ask(&asked).unwrap().permits, ["self"]);
+    assert_eq!(
+        policies.ask(&asked, &Known::default()).unwrap().permits,
+        ["self"]
+    );
 }
 
 #[test]
@@ -167,16 +185,22 @@ fn a_number_that_policies_do_not_know_is_an_error_and_not_absent() {
     let none = Map::new();
     let ask = |amount: Value| {
         let context = object(json!({ "amount": amount }));
-        policies.ask(&Asked {
-            user: "a",
-            user_attributes: &none,
-            memberships: &[],
-            action: "pay",
-            resource_type: "Account",
-            resource_id: "1",
-            resource_attributes: &none,
-            context: &context,
-        })
+        policies.ask(
+            &Asked {
+                user: "a",
+                user_attributes: &none,
+                memberships: &[],
+                action: "pay",
+                resource_type: "Account",
+                resource_id: "1",
+                resource_attributes: &none,
+                context: &context,
+                organizations: &[],
+                resource_organization: None,
+                client: None,
+            },
+            &Known::default(),
+        )
     };
     assert_eq!(ask(json!(5000)).unwrap().forbids, ["limit"]);
     // A decimal is no long: the forbid cannot be evaluated, and so forbids.

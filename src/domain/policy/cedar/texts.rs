@@ -3,8 +3,8 @@
 use std::fmt;
 use std::str::FromStr as _;
 
-use cedar_policy::{ActionConstraint, EntityUid, ParseErrors, Policy, PolicySet};
-use miette::Diagnostic as _;
+use cedar_policy::{ActionConstraint, EntityUid, Policy, PolicySet};
+use miette::Diagnostic;
 
 use super::ACTION;
 
@@ -29,6 +29,57 @@ pub struct Problem {
     pub hint: Option<String>,
 }
 
+impl Problem {
+    /// One that has no place.
+    pub(super) const fn plain(message: String) -> Self {
+        Self {
+            at: None,
+            message,
+            hint: None,
+        }
+    }
+
+    /// What Cedar says, without the name it gave the policy itself.
+    pub(super) fn of(cedar: &str, error: &impl Diagnostic) -> Self {
+        let offset = error
+            .labels()
+            .and_then(|mut labels| labels.next())
+            .map(|label| label.offset());
+        Self {
+            at: offset.and_then(|offset| position(cedar, offset)),
+            message: without_name(&error.to_string()),
+            hint: error.help().map(|help| without_name(&help.to_string())),
+        }
+    }
+
+    /// The line of the text with a mark below the column, or nothing where there is no place.
+    #[must_use]
+    pub fn underlined(&self, cedar: &str) -> Option<String> {
+        let (line, column) = self.at?;
+        let text = cedar.lines().nth(line.checked_sub(1)?)?;
+        // Of a long line the part around the column.
+        let from = column.saturating_sub(WIDTH - 20);
+        let shown: String = text.chars().skip(from).take(WIDTH).collect();
+        let before = text
+            .chars()
+            .skip(from)
+            .take(column.saturating_sub(from + 1));
+        let blanks: String = before.map(|c| if c == '\t' { c } else { ' ' }).collect();
+        Some(format!("{}\n{blanks}^", shown.trim_end()))
+    }
+}
+
+/// Columns of a line that are shown at most.
+const WIDTH: usize = 100;
+
+fn without_name(sentence: &str) -> String {
+    let rest = sentence
+        .strip_prefix("for policy `policy")
+        .and_then(|rest| rest.split_once("`, "))
+        .map_or(sentence, |(_, rest)| rest);
+    rest.to_owned()
+}
+
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some((line, column)) = self.at {
@@ -44,13 +95,7 @@ impl fmt::Display for Problem {
 
 /// Checks that a text can be used as policies.
 pub fn check_text(cedar: &str) -> Result<(), Problem> {
-    deep(|| parse(cedar).map(|_| ())).unwrap_or_else(|message| {
-        Err(Problem {
-            at: None,
-            message,
-            hint: None,
-        })
-    })
+    deep(|| parse(cedar).map(|_| ())).unwrap_or_else(|message| Err(Problem::plain(message)))
 }
 
 /// Runs what descends deeply on a stack of its own.
@@ -84,7 +129,7 @@ pub(super) fn parse(cedar: &str) -> Result<Vec<Policy>, Problem> {
             "write several policies",
         ));
     }
-    let set = PolicySet::from_str(cedar).map_err(|errors| located(cedar, &errors))?;
+    let set = PolicySet::from_str(cedar).map_err(|errors| Problem::of(cedar, &errors))?;
     if set.templates().next().is_some() {
         return Err(whole(
             "templates are not supported",
@@ -141,18 +186,26 @@ fn is_tangled(cedar: &str) -> bool {
         || cedar.matches("if").count() > MAX_DEPTH
 }
 
-fn located(cedar: &str, errors: &ParseErrors) -> Problem {
-    let offset = errors
-        .labels()
-        .and_then(|mut labels| labels.next())
-        .map(|label| label.offset());
-    Problem {
-        at: offset.and_then(|offset| cedar.get(..offset)).map(|before| {
-            let line_start = before.rfind('\n').map_or(0, |at| at + 1);
-            let column = before.get(line_start..).unwrap_or_default();
-            (before.matches('\n').count() + 1, column.chars().count() + 1)
-        }),
-        message: errors.to_string(),
-        hint: errors.help().map(|help| help.to_string()),
-    }
+/// Line and column of a byte, from one, in characters.
+fn position(text: &str, offset: usize) -> Option<(usize, usize)> {
+    let before = text.get(..offset)?;
+    let line_start = before.rfind('\n').map_or(0, |at| at + 1);
+    let column = before.get(line_start..).unwrap_or_default();
+    Some((before.matches('\n').count() + 1, column.chars().count() + 1))
+}
+
+/// Where a word first stands in a text by itself, not as a part of another.
+pub(super) fn place(text: &str, word: &str) -> Option<(usize, usize)> {
+    let part = |c: char| c.is_alphanumeric() || c == '_';
+    let alone = |at: &usize| {
+        let before = text
+            .get(..*at)
+            .and_then(|before| before.chars().next_back());
+        let after = text
+            .get(at + word.len()..)
+            .and_then(|after| after.chars().next());
+        !before.is_some_and(part) && !after.is_some_and(part)
+    };
+    let places = text.match_indices(word).map(|(at, _)| at);
+    position(text, { places }.find(alone)?)
 }

@@ -1,15 +1,16 @@
 //! Names and values as Cedar writes them.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::str::FromStr as _;
 
-use cedar_policy::{EntityId, EntityTypeName, EntityUid, RestrictedExpression};
+use cedar_policy::{Context, EntityId, EntityTypeName, EntityUid, RestrictedExpression};
 use serde_json::{Map, Value};
 
+use super::super::attributes::{AttributeType, Declaration};
 use super::text;
 
 /// A resource whose type cannot be written in a policy is seen as one of this type, and its id has its type in front.
-const OTHER: &str = "Signet::Other";
+pub(super) const OTHER: &str = "Signet::Other";
 
 pub(super) fn uid(kind: &str, id: &str) -> Result<EntityUid, String> {
     let name = EntityTypeName::from_str(kind).map_err(|_| {
@@ -25,15 +26,64 @@ pub(super) fn resource_uid(kind: &str, id: &str) -> Result<EntityUid, String> {
     uid(kind, id).or_else(|_| uid(OTHER, &format!("{kind}:{id}")))
 }
 
+/// Attributes of a kind of which nothing is declared, or of a context.
 pub(super) fn attributes(
     written: &Map<String, Value>,
 ) -> Result<HashMap<String, RestrictedExpression>, String> {
+    typed(written, None)
+}
+
+/// Attributes as they were declared; a value that is not of its type is seen as it is, and a policy that asks for it
+/// cannot be evaluated.
+pub(super) fn typed(
+    written: &Map<String, Value>,
+    declared: Option<&BTreeMap<String, Declaration>>,
+) -> Result<HashMap<String, RestrictedExpression>, String> {
     let mut all = HashMap::new();
     for (name, value) in written {
+        let kind = declared.and_then(|declared| declared.get(name));
+        if let Some(value) = kind.and_then(|declared| extension(declared.kind, value)) {
+            all.insert(name.clone(), value);
+            continue;
+        }
         let expression = expression(value).map_err(|problem| format!("{name}: {problem}"))?;
         all.extend(expression.map(|expression| (name.clone(), expression)));
     }
     Ok(all)
+}
+
+/// Whether a value is one of the types that Cedar has beside those of JSON.
+pub(in super::super) fn is_extension_value(kind: AttributeType, value: &Value) -> bool {
+    extension(kind, value).is_some()
+}
+
+/// The value as one of these types, if it is one.
+fn extension(kind: AttributeType, value: &Value) -> Option<RestrictedExpression> {
+    let expression = match (kind, value) {
+        (AttributeType::Decimal, Value::Number(number)) => {
+            let text = number.to_string();
+            if number.as_i64().is_some() {
+                RestrictedExpression::new_decimal(format!("{text}.0"))
+            } else {
+                decimal(&text).ok()?
+            }
+        }
+        (AttributeType::DateTime, Value::String(text)) => RestrictedExpression::new_datetime(text),
+        (AttributeType::IpAddr, Value::String(text)) => RestrictedExpression::new_ip(text),
+        (
+            AttributeType::Decimal
+            | AttributeType::DateTime
+            | AttributeType::IpAddr
+            | AttributeType::String
+            | AttributeType::Long
+            | AttributeType::Bool
+            | AttributeType::StringSet,
+            _,
+        ) => return None,
+    };
+    // Only Cedar knows what it can read; a context reads everything that is put into it.
+    let tried = [("value".to_owned(), expression.clone())];
+    Context::from_pairs(tried).ok().map(|_| expression)
 }
 
 /// A JSON value as Cedar sees it. There is no null in Cedar, so it is as if it were not there; a number that Cedar

@@ -70,6 +70,7 @@ async fn every_mistake_is_reported_at_once_and_nothing_is_written() {
             name: None,
             scopes: crate::spec::scope::Scope::default(),
             scope_permissions: BTreeMap::new(),
+            access_token_claims: Vec::new(),
         }],
         clients: vec![client("a b", None), public, wild, bare],
         users: vec![

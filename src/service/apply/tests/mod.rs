@@ -1,3 +1,4 @@
+mod bounds;
 mod clients;
 mod documents;
 mod people;
@@ -123,6 +124,7 @@ fn site() -> Desired {
             name: None,
             scopes: ["orders:read"].into_iter().collect(),
             scope_permissions: BTreeMap::new(),
+            access_token_claims: Vec::new(),
         }],
         clients: vec![client("web", Some(SECRET)), client("made", None)],
         users: vec![

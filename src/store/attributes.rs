@@ -1,0 +1,127 @@
+//! What is declared of attributes: the `attribute_types` table; and the attributes that are stored, to be compared
+//! with it.
+
+use serde_json::{Map, Value};
+use sqlx::types::Json;
+
+use super::Store;
+use super::db::Tx;
+use super::error::StoreError;
+use super::policy::{FACTS, POLICY};
+use super::revocations::bump_changes;
+use crate::domain::policy::{AttributeType, Declaration, Declarations, Of};
+
+/// The attributes of one thing, by the name an operator knows it by.
+pub type Named = (String, Map<String, Value>);
+
+impl Store {
+    /// Everything that is declared.
+    pub async fn list_declarations(&self) -> Result<Declarations, StoreError> {
+        gather(self.db.q(LIST).all::<Row>().await?)
+    }
+}
+
+impl Tx {
+    /// Everything that is declared.
+    pub async fn list_declarations(&mut self) -> Result<Declarations, StoreError> {
+        gather(self.q(LIST).all::<Row>().await?)
+    }
+
+    /// Declares an attribute, or declares it anew. Whoever does it has looked at what is stored
+    /// ([`Tx::list_attributes`]).
+    pub async fn save_declaration(
+        &mut self,
+        of: &Of,
+        name: &str,
+        declaration: Declaration,
+    ) -> Result<(), StoreError> {
+        let save = self
+            .q(SAVE)
+            .bind(of.as_str().to_owned())
+            .bind(name.to_owned());
+        let save = save.bind(declaration.kind.as_str().to_owned());
+        save.bind(declaration.required).exec().await?;
+        changed(self).await
+    }
+
+    /// Takes a declaration back; whether it was there.
+    pub async fn delete_declaration(&mut self, of: &Of, name: &str) -> Result<bool, StoreError> {
+        let delete = self.q(DELETE).bind(of.as_str().to_owned());
+        let gone = delete.bind(name.to_owned()).exec().await? > 0;
+        changed(self).await?;
+        Ok(gone)
+    }
+
+    /// The attributes of everything of a kind behind `after`, in the order of their names, at most `limit`. Clients
+    /// have theirs in their metadata.
+    pub async fn list_attributes(
+        &mut self,
+        of: &Of,
+        after: &str,
+        limit: i64,
+    ) -> Result<Vec<Named>, StoreError> {
+        let query = match of {
+            Of::User => self.q(OF_USERS),
+            Of::Group => self.q(OF_GROUPS),
+            Of::Organization => self.q(OF_ORGANIZATIONS),
+            Of::Client => self.q(OF_CLIENTS),
+            Of::Resource(kind) => self.q(OF_OBJECTS).bind(kind.clone()),
+        };
+        let query = query.bind(after.to_owned()).bind(limit);
+        let rows = query.all::<(String, Json<Map<String, Value>>)>().await?;
+        let attributes = |mut json: Map<String, Value>| match of {
+            Of::Client => match json.remove("attributes") {
+                Some(Value::Object(attributes)) => attributes,
+                Some(_) | None => Map::new(),
+            },
+            Of::User | Of::Group | Of::Organization | Of::Resource(_) => json,
+        };
+        Ok(rows
+            .into_iter()
+            .map(|(name, json)| (name, attributes(json.0)))
+            .collect())
+    }
+}
+
+/// Policies see it, and what is known of people and resources is judged by it.
+async fn changed(tx: &mut Tx) -> Result<(), StoreError> {
+    bump_changes(tx, POLICY).await?;
+    bump_changes(tx, FACTS).await
+}
+
+type Row = (String, String, String, bool);
+
+fn gather(rows: Vec<Row>) -> Result<Declarations, StoreError> {
+    let mut all = Declarations::default();
+    for (of, name, kind, required) in rows {
+        let Some(kind) = AttributeType::parse(&kind) else {
+            return Err(StoreError::Inconsistent {
+                table: "attribute_types",
+                column: "type",
+                id: format!("{of}.{name}"),
+            });
+        };
+        all.insert(Of::parse(&of), name, Declaration { kind, required });
+    }
+    Ok(all)
+}
+
+const LIST: &str = "SELECT of_kind, name, type, required FROM attribute_types";
+
+const SAVE: &str = "INSERT INTO attribute_types (of_kind, name, type, required) VALUES ($1, $2, $3, $4) \
+    ON CONFLICT (of_kind, name) DO UPDATE SET type = excluded.type, required = excluded.required";
+
+const DELETE: &str = "DELETE FROM attribute_types WHERE of_kind = $1 AND name = $2";
+
+const OF_USERS: &str = "SELECT username_key, attributes FROM users WHERE username_key > $1 ORDER BY username_key LIMIT $2";
+
+const OF_GROUPS: &str =
+    "SELECT name, attributes FROM groups WHERE name > $1 ORDER BY name LIMIT $2";
+
+const OF_ORGANIZATIONS: &str =
+    "SELECT name, attributes FROM organizations WHERE name > $1 ORDER BY name LIMIT $2";
+
+const OF_CLIENTS: &str = "SELECT id, metadata FROM clients WHERE id > $1 ORDER BY id LIMIT $2";
+
+const OF_OBJECTS: &str =
+    "SELECT id, attributes FROM objects WHERE type = $1 AND id > $2 ORDER BY id LIMIT $3";

@@ -1,0 +1,188 @@
+//! Decisions without a server: the compiled snapshot alone, and the service with what it keeps of people.
+
+use std::collections::BTreeMap;
+use std::hint::black_box;
+use std::time::{Duration, Instant};
+
+use serde_json::Map;
+use signet::config::Config;
+use signet::domain::ids::UserId;
+use signet::domain::policy::{Assignment, Levels, Object, Question, Snapshot, Subject};
+use signet::service::Services;
+use signet::service::decisions::{Asked, Who};
+use signet::store::Store;
+
+use super::company::{self, BREADTH, ROLES};
+use super::load::Sample;
+use super::scenarios::Measured;
+use super::site::Site;
+
+/// People of whom something is asked in turn; as many as the company has.
+const ASKED: usize = company::PEOPLE;
+
+/// The snapshot and the people of the company, in memory.
+pub(crate) struct Company {
+    snapshot: Snapshot,
+    people: Vec<Subject>,
+}
+
+impl Company {
+    /// As the store of this site has it.
+    pub(crate) async fn read(site: &Site) -> Self {
+        let store = Store::open(&site.database_url(), 2).await.unwrap();
+        let (_, written) = store.read_policy().await.unwrap();
+        let person = |number: usize| {
+            let mut id = [0; 16];
+            id[..8].copy_from_slice(&number.to_be_bytes());
+            let role = format!("role{}", ROLES - BREADTH + number % BREADTH);
+            Subject {
+                id: UserId::from_random(id),
+                enabled: true,
+                attributes: Map::from_iter([("department".to_owned(), "sales".into())]),
+                assignments: vec![Assignment::of(role)],
+                groups: Vec::new(),
+                organizations: Vec::new(),
+                levels: Levels::default(),
+            }
+        };
+        Self {
+            snapshot: Snapshot::compile(written),
+            people: (0..ASKED).map(person).collect(),
+        }
+    }
+
+    /// One thread, each decision timed.
+    pub(crate) fn measure(&self, length: Duration) -> Vec<Measured> {
+        let none = Map::new();
+        let now = signet::spec::time::Clock::system().now();
+        let objects: BTreeMap<bool, Vec<Object>> = [true, false]
+            .into_iter()
+            .map(|by_role| (by_role, (0..BREADTH).map(|n| object(n, by_role)).collect()))
+            .collect();
+        let actions: Vec<String> = (0..BREADTH).map(|n| format!("act{n}")).collect();
+        let run = |by_role: bool| {
+            repeat(length, |number| {
+                let decision = self.snapshot.decide(&Question {
+                    subject: &self.people[number % ASKED],
+                    action: if by_role {
+                        "use"
+                    } else {
+                        &actions[number % BREADTH]
+                    },
+                    object: &objects[&by_role][number % BREADTH],
+                    context: &none,
+                    client: None,
+                    now,
+                    why: false,
+                });
+                assert!(decision.allowed);
+                black_box(decision);
+            })
+        };
+        vec![
+            ("decision in process, by a role", run(true)),
+            ("decision in process, by a policy", run(false)),
+        ]
+    }
+}
+
+/// The same through the service, which finds people by their names and asks whether anything was changed.
+pub(crate) async fn through_the_service(site: &Site, length: Duration) -> Vec<Measured> {
+    let env = site.settings().into_iter();
+    let services = Services::start(Config::load(None, env, Vec::new()).unwrap());
+    let services = services.await.unwrap();
+    let now = services.clock.now();
+    let mut measured = Vec::new();
+    for (name, by_role) in [
+        ("decision by the service, by a role", true),
+        ("decision by the service, by a policy", false),
+    ] {
+        let asked: Vec<Asked> = (0..1000).map(|number| asked(number, by_role)).collect();
+        // What is read the first time is kept.
+        for asked in &asked {
+            assert!(services.decisions.decide(asked, now).await.unwrap().allowed);
+        }
+        let (began, cpu) = (Instant::now(), cpu_micros());
+        let (mut latencies, mut number) = (Vec::new(), 0_usize);
+        while began.elapsed() < length {
+            let one = Instant::now();
+            let asked = &asked[number % asked.len()];
+            assert!(services.decisions.decide(asked, now).await.unwrap().allowed);
+            latencies.push(one.elapsed());
+            number += 1;
+        }
+        measured.push((name, sample(latencies, began.elapsed(), cpu_micros() - cpu)));
+    }
+    measured
+}
+
+fn asked(number: usize, by_role: bool) -> Asked {
+    let Object {
+        kind,
+        id,
+        attributes,
+        ..
+    } = object(number % BREADTH, by_role);
+    Asked {
+        subject: Who::Username(format!("person{number}")),
+        action: if by_role {
+            "use".to_owned()
+        } else {
+            format!("act{}", number % BREADTH)
+        },
+        resource_type: kind,
+        resource_id: id,
+        resource_attributes: attributes,
+        context: Map::new(),
+        client: None,
+        why: false,
+    }
+}
+
+fn object(number: usize, by_role: bool) -> Object {
+    let attributes = if by_role {
+        Map::new()
+    } else {
+        Map::from_iter([("department".to_owned(), "sales".into())])
+    };
+    Object {
+        kind: if by_role {
+            format!("thing{number}")
+        } else {
+            "Document".to_owned()
+        },
+        id: "1".to_owned(),
+        organization: None,
+        attributes,
+    }
+}
+
+fn repeat(length: Duration, mut decide: impl FnMut(usize)) -> Sample {
+    (0..ASKED).for_each(&mut decide);
+    let (began, cpu) = (Instant::now(), cpu_micros());
+    let (mut latencies, mut number) = (Vec::new(), 0);
+    while began.elapsed() < length {
+        let one = Instant::now();
+        decide(number);
+        latencies.push(one.elapsed());
+        number += 1;
+    }
+    sample(latencies, began.elapsed(), cpu_micros() - cpu)
+}
+
+fn sample(latencies: Vec<Duration>, took: Duration, cpu_micros: f64) -> Sample {
+    let micros = |one: Duration| one.as_micros() as u32;
+    let mut latencies: Vec<u32> = latencies.into_iter().map(micros).collect();
+    latencies.sort_unstable();
+    Sample {
+        done: latencies.len() as u64,
+        seconds: took.as_secs_f64(),
+        latencies,
+        cpu_micros,
+        ..Sample::default()
+    }
+}
+
+fn cpu_micros() -> f64 {
+    super::process::cpu_micros(std::process::id())
+}
