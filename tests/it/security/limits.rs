@@ -20,18 +20,20 @@ on_every_engine! {
             let page = attempt(&server, &Browser::new(&server), (ALICE.0, "wrong")).await;
             looked_at += u32::from(page.status == 400);
             assert!(page.status == 400 || page.status == 429, "{page:?}");
-            last = Some(page);
+            if page.status == 429 {
+                last = Some(page);
+            }
         }
         // Five at once, then after 1, 2 and 4 seconds.
         assert!((6..=8).contains(&looked_at), "{looked_at}");
         let page = last.unwrap();
-        assert_eq!(page.status, 429);
         assert_eq!(page.value_of("username"), ALICE.0);
         let seconds: u64 = page.header(RETRY_AFTER).parse().unwrap();
         assert!((1..=8).contains(&seconds), "{page:?}");
         assert!(page.text_of("[role=alert]").contains(" second"), "{page:?}");
         are_rate_limit_fields(&page.headers, "attempts");
         // The right password is not looked at either, or it could be told from wrong ones.
+        exhaust(&server, ALICE.0).await;
         let page = attempt(&server, &Browser::new(&server), ALICE).await;
         assert_eq!(page.status, 429, "{page:?}");
         let metrics = server.http().get(server.management_url("/metrics")).send().await.unwrap().text().await.unwrap();
@@ -325,16 +327,15 @@ async fn attempt(server: &Server, browser: &Browser, (name, password): (&str, &s
     browser.submit(&page, "login-submit", &fields).await
 }
 
-/// Guesses until strangers at this address have to wait.
+/// Guesses until strangers at this address have to wait for longer than the server holds anybody.
 async fn exhaust(server: &Server, name: &str) {
-    for _ in 0..12 {
-        if attempt(server, &Browser::new(server), (name, "wrong"))
-            .await
-            .status
-            == 429
-        {
+    for _ in 0..100 {
+        let page = attempt(server, &Browser::new(server), (name, "wrong")).await;
+        let wait = page.header(RETRY_AFTER).parse().unwrap_or(0);
+        if page.status == 429 && wait > 3 {
             return;
         }
+        tokio::time::sleep(Duration::from_millis(50)).await;
     }
     panic!("{name} can be guessed at without end");
 }
