@@ -4,7 +4,6 @@ use serde_json::{Value, json};
 
 use super::support::{Api, PASSWORD};
 use crate::support::engines::on_every_engine;
-use crate::support::server::Server;
 
 async fn id_of(api: &Api<'_>, name: &str) -> String {
     let found = api
