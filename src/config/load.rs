@@ -11,6 +11,7 @@ use super::parse::{self, HostPattern};
 use super::source::{Layer, Raw, Source, env_layer, file_layer, flag_layer};
 use super::values::{
     address, between, brand_name, database_url, hash_threads, master_key, network, path, redis_url,
+    switch,
 };
 use super::{Config, Issuer, check};
 use crate::telemetry;
@@ -131,6 +132,8 @@ impl Reader {
         let login_lifetime = self.duration("login_lifetime", 1);
         let key_rotation_interval = self.duration("key_rotation_interval", 1);
         let key_publish_lead = self.duration("key_publish_lead", 0);
+        let audit_retention = self.duration("audit_retention", 0);
+        let audit_token_events = self.one("audit_token_events", switch);
         let trusted_proxies = self.list("trusted_proxies", network);
         let database_max_connections =
             self.one("database_max_connections", |t| between(t, 1, 10_000));
@@ -169,6 +172,8 @@ impl Reader {
             login_lifetime: login_lifetime?,
             key_rotation_interval: key_rotation_interval?,
             key_publish_lead: key_publish_lead?,
+            audit_retention: audit_retention?,
+            audit_token_events: audit_token_events?,
             trusted_proxies: trusted_proxies?,
             database_max_connections: database_max_connections?,
             password_hash_threads: password_hash_threads?,

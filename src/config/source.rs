@@ -145,7 +145,7 @@ fn items_of(value: &DeValue<'_>) -> Result<(Vec<String>, bool), &'static str> {
             .collect::<Result<Vec<_>, _>>()
             .map(|items| (items, true)),
         DeValue::Float(_) => Err("a fraction"),
-        DeValue::Boolean(_) => Err("true or false"),
+        DeValue::Boolean(yes) => Ok((vec![yes.to_string()], false)),
         DeValue::Datetime(_) => Err("a date"),
         DeValue::Table(_) => Err("a table"),
     }

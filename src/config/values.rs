@@ -79,3 +79,11 @@ pub(super) fn hash_threads(text: &str) -> Result<usize, String> {
         _ => between(text, 1, 1024).map_err(|expected| format!("{expected}, or auto")),
     }
 }
+
+pub(super) fn switch(text: &str) -> Result<bool, String> {
+    match text {
+        "true" => Ok(true),
+        "false" => Ok(false),
+        _ => Err("expected true or false".to_owned()),
+    }
+}

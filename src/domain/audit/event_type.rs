@@ -92,6 +92,7 @@ event_types! {
     AccessDenied = "access.denied",
     AuditDropped = "audit.dropped",
     AuditTrimmed = "audit.trimmed",
+    AuditTampered = "audit.tampered",
     WebhookCreated = "webhook.created",
     WebhookUpdated = "webhook.updated",
     WebhookDeleted = "webhook.deleted",

@@ -1,6 +1,8 @@
 //! The audit trail: the `audit_events` table. Events are written in the transaction of the act, with
 //! [`Tx::record_event`]; a background task links them into the chain afterwards.
 
+pub mod chain;
+
 #[cfg(test)]
 mod tests;
 
