@@ -59,6 +59,18 @@ impl OAuthError {
         self.code
     }
 
+    /// What is wrong.
+    #[must_use]
+    pub fn description(&self) -> &str {
+        &self.description
+    }
+
+    /// Whether it is the client's doing, not ours.
+    #[must_use]
+    pub fn is_refusal(&self) -> bool {
+        self.status().is_client_error()
+    }
+
     fn status(&self) -> StatusCode {
         match self.code {
             ErrorCode::InvalidClient | ErrorCode::InvalidToken => StatusCode::UNAUTHORIZED,

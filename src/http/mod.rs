@@ -13,6 +13,7 @@ pub mod headers;
 pub mod limits;
 pub mod memo;
 pub mod observe;
+pub mod origin;
 pub mod page_error;
 pub mod request_id;
 pub mod server;

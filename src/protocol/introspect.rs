@@ -10,9 +10,11 @@ use serde_json::json;
 use super::client_auth::{AuthenticatedClient, authenticate_at};
 use super::{answered, form};
 use crate::crypto::credential::{Credential, CredentialKind};
+use crate::domain::audit::Origin;
 use crate::domain::ids::GrantId;
 use crate::http::error::OAuthError;
 use crate::http::limits::{BodyError, FormBody};
+use crate::http::origin::RequestOrigin;
 use crate::http::site::Site;
 use crate::service::access_token::{self, AccessToken, TokenError};
 use crate::spec::params::Params;
@@ -21,13 +23,19 @@ use crate::spec::time::Ts;
 /// `POST /introspect`.
 pub async fn post(
     State(site): State<Site>,
+    RequestOrigin(origin): RequestOrigin,
     headers: HeaderMap,
     body: Result<FormBody, BodyError>,
 ) -> Response {
-    answered(async { Ok(answer(&site, &headers, &form(body)?).await?) }).await
+    answered(async { Ok(answer(&site, &origin, &headers, &form(body)?).await?) }).await
 }
 
-async fn answer(site: &Site, headers: &HeaderMap, params: &Params) -> Result<String, OAuthError> {
+async fn answer(
+    site: &Site,
+    origin: &Origin,
+    headers: &HeaderMap,
+    params: &Params,
+) -> Result<String, OAuthError> {
     let now = site.services.clock.now();
     let services = &site.services;
     // One question about everything: the caller, and the token if its signature was checked before.
@@ -40,7 +48,8 @@ async fn answer(site: &Site, headers: &HeaderMap, params: &Params) -> Result<Str
         .revocations
         .check(keys.as_deref().unwrap_or_default())
         .await?;
-    let caller = authenticate_at(site, headers, params, now, standing.clients_version).await?;
+    let caller =
+        authenticate_at(site, headers, params, origin, now, standing.clients_version).await?;
     if caller.client().is_public() {
         // Anybody could ask in a public client's name (RFC 7662 §4).
         return Err(OAuthError::invalid_client(

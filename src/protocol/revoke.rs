@@ -9,9 +9,11 @@ use axum::response::Response;
 use super::client_auth::authenticate;
 use super::{answered, form};
 use crate::crypto::credential::CredentialKind;
+use crate::domain::audit::Origin;
 use crate::domain::ids::GrantId;
 use crate::http::error::OAuthError;
 use crate::http::limits::{BodyError, FormBody};
+use crate::http::origin::RequestOrigin;
 use crate::http::site::Site;
 use crate::service::access_token::{self, TokenError};
 use crate::service::revoke;
@@ -20,20 +22,27 @@ use crate::spec::params::Params;
 /// `POST /revoke`.
 pub async fn post(
     State(site): State<Site>,
+    RequestOrigin(origin): RequestOrigin,
     headers: HeaderMap,
     body: Result<FormBody, BodyError>,
 ) -> Response {
     answered(async {
-        answer(&site, &headers, &form(body)?).await?;
+        answer(&site, &origin, &headers, &form(body)?).await?;
         Ok(Body::empty())
     })
     .await
 }
 
-async fn answer(site: &Site, headers: &HeaderMap, params: &Params) -> Result<(), OAuthError> {
+async fn answer(
+    site: &Site,
+    origin: &Origin,
+    headers: &HeaderMap,
+    params: &Params,
+) -> Result<(), OAuthError> {
     let services = &site.services;
     let now = services.clock.now();
-    let caller = authenticate(site, headers, params, now).await?;
+    let caller = authenticate(site, headers, params, origin, now).await?;
+    let origin = &caller.origin(origin);
     let own = &caller.client().id;
     let token = params
         .find("token")
@@ -47,13 +56,13 @@ async fn answer(site: &Site, headers: &HeaderMap, params: &Params) -> Result<(),
             // Somebody else's token: nothing happens, and nothing is told (RFC 7009 §2.1).
             if found.is_some_and(|standing| standing.grant.client_id == *own) {
                 tracing::info!(client.id = %own, grant.id = %id, "client {own} revoked grant {id}");
-                revoke::grant(services, id, now).await?;
+                revoke::grant(services, id, origin, now).await?;
             }
         }
         None => match access_token::verify(services, token, now).await {
             Ok(token) if token.client_id == *own => {
                 tracing::info!(client.id = %own, "client {own} revoked an access token");
-                revoke::access_token(services, token.jti.as_bytes(), token.expires_at).await?;
+                revoke::access_token(services, &token.jti, token.expires_at, origin, now).await?;
             }
             // Unknown, expired or foreign: there is nothing to revoke (RFC 7009 §2.2).
             Ok(_) | Err(TokenError::Inactive(_)) => {}

@@ -2,7 +2,9 @@
 
 use super::Services;
 use crate::crypto::password::{PasswordError, Verified};
+use crate::domain::audit::{Event, EventType, Origin};
 use crate::domain::user::{User, username_key};
+use crate::spec::time::Ts;
 use crate::store::error::StoreError;
 use crate::telemetry::metrics;
 
@@ -30,7 +32,20 @@ pub async fn with_password(
     services: &Services,
     username: &str,
     password: String,
+    origin: &Origin,
+    now: Ts,
 ) -> Result<User, LoginError> {
+    let refused = |known: Option<&User>, reason: &'static str| {
+        let event = Event::new(EventType::SignInRefused, origin, now).detail("reason", reason);
+        // What somebody typed who is nobody here may be a password.
+        services.audit.note(match known {
+            Some(user) => event
+                .target("user", &user.id)
+                .user(user.id)
+                .detail("username", user.username.as_str()),
+            None => event,
+        });
+    };
     let known = match username_key(username) {
         Some(key) => services.store.find_user_by_key(&key).await?,
         None => None,
@@ -44,6 +59,7 @@ pub async fn with_password(
         Ok(verified) => verified,
         Err(PasswordError::Busy) => {
             metrics::login("busy");
+            refused(known.as_ref().map(|known| &known.user), "busy");
             return Err(LoginError::Busy);
         }
         Err(error) => {
@@ -54,6 +70,7 @@ pub async fn with_password(
     match (verified, known) {
         (Verified::Match { .. }, Some(known)) if known.user.disabled_at.is_some() => {
             metrics::login("disabled");
+            refused(Some(&known.user), "disabled");
             tracing::info!(user.id = %known.user.id, "refused the sign-in of disabled user {}", known.user.id);
             Err(LoginError::Disabled)
         }
@@ -69,8 +86,12 @@ pub async fn with_password(
             metrics::login("ok");
             Ok(known.user)
         }
-        (Verified::Match { .. } | Verified::Mismatch, _) => {
+        (Verified::Match { .. } | Verified::Mismatch, known) => {
             metrics::login("wrong");
+            match known {
+                Some(known) => refused(Some(&known.user), "password"),
+                None => refused(None, "unknown"),
+            }
             Err(LoginError::Wrong)
         }
     }

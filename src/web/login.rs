@@ -68,7 +68,7 @@ async fn sign_in(
     let services = &visit.site.services;
     let username = form.find("username").unwrap_or_default();
     let password = form.find("password").unwrap_or_default().to_owned();
-    let user = match with_password(services, username, password).await {
+    let user = match with_password(services, username, password, &visit.origin, visit.now).await {
         Ok(user) => user,
         Err(LoginError::Store(error)) => return Err(error.into()),
         Err(refusal) => {
@@ -82,7 +82,9 @@ async fn sign_in(
         }
     };
     let before = visit.session().await?;
-    let Some((session, cookie)) = sessions::begin(services, &user, before, visit.now).await? else {
+    let Some((session, cookie)) =
+        sessions::begin(services, &user, before, &visit.origin, visit.now).await?
+    else {
         let again = Form {
             username: username.to_owned(),
             error: Some(refusal_shown(&LoginError::Wrong).1),

@@ -44,8 +44,15 @@ pub async fn post(visit: Visit, body: Result<FormBody, BodyError>) -> Result<Res
             )),
         ));
     }
-    match setup::create_administrator(services, &token, username, password.to_owned(), visit.now)
-        .await
+    match setup::create_administrator(
+        services,
+        &token,
+        username,
+        password.to_owned(),
+        &visit.origin,
+        visit.now,
+    )
+    .await
     {
         Ok(SetUp::Created(_)) => {
             let page = SetupPage {

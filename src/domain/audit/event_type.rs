@@ -88,6 +88,7 @@ event_types! {
     KeyRotated = "key.rotated",
     KeyDeleted = "key.deleted",
     AdminRecovered = "admin.recovered",
+    SetupOffered = "setup.offered",
     SetupCompleted = "setup.completed",
     AccessDenied = "access.denied",
     AuditDropped = "audit.dropped",

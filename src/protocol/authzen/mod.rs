@@ -7,7 +7,7 @@ mod evaluation;
 mod request;
 mod search;
 
-use axum::extract::{Request, State};
+use axum::extract::{FromRequestParts as _, Request, State};
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue, WWW_AUTHENTICATE};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
@@ -15,9 +15,11 @@ use serde_json::{Map, Value, json};
 
 use super::answered;
 use super::client_auth::authenticate;
+use crate::domain::audit::Origin;
 use crate::http::bearer::bearer;
 use crate::http::error::OAuthError;
 use crate::http::limits::{BodyLimit, read};
+use crate::http::origin::RequestOrigin;
 use crate::http::request_id;
 use crate::http::site::Site;
 use crate::service::access_token::{self, AccessToken, TokenError};
@@ -79,11 +81,12 @@ async fn answer<F>(site: &Site, request: Request, decide: F) -> Response
 where
     F: AsyncFnOnce(&Site, Posed, Ts) -> Result<Value, OAuthError>,
 {
-    let (parts, body) = request.into_parts();
+    let (mut parts, body) = request.into_parts();
+    let Ok(RequestOrigin(origin)) = RequestOrigin::from_request_parts(&mut parts, site).await;
     let limit = parts.extensions.get::<BodyLimit>().copied();
     let now = site.services.clock.now();
     let answer = async {
-        if let Err(refusal) = caller(site, &parts.headers, now).await? {
+        if let Err(refusal) = caller(site, &origin, &parts.headers, now).await? {
             return Ok(Err(refusal));
         }
         if !is_json(&parts.headers) {
@@ -127,11 +130,12 @@ fn is_json(headers: &HeaderMap) -> bool {
 /// (RFC 6750 §3).
 async fn caller(
     site: &Site,
+    origin: &Origin,
     headers: &HeaderMap,
     now: Ts,
 ) -> Result<Result<(), Response>, OAuthError> {
     let Ok(Some(token)) = bearer(headers) else {
-        let client = authenticate(site, headers, &Params::default(), now).await?;
+        let client = authenticate(site, headers, &Params::default(), origin, now).await?;
         let client = client.client();
         return if !client.is_public() && client.scope.contains(Scope::DECIDE) {
             Ok(Ok(()))

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use axum::http::HeaderMap;
 
+use crate::domain::audit::{Actor, Event, EventType, Origin};
 use crate::domain::client::Client;
 use crate::domain::ids::ClientId;
 use crate::http::error::OAuthError;
@@ -27,6 +28,12 @@ impl AuthenticatedClient {
     #[must_use]
     pub fn client(&self) -> &Client {
         &self.client
+    }
+
+    /// The same origin, now that it is known who asks.
+    #[must_use]
+    pub fn origin(&self, request: &Origin) -> Origin {
+        request.by(Actor::Client(self.client.id.clone()))
     }
 }
 
@@ -59,10 +66,11 @@ pub async fn authenticate(
     site: &Site,
     headers: &HeaderMap,
     params: &Params,
+    origin: &Origin,
     now: Ts,
 ) -> Result<AuthenticatedClient, OAuthError> {
     let version = site.services.clients.version().await?;
-    authenticate_at(site, headers, params, now, version).await
+    authenticate_at(site, headers, params, origin, now, version).await
 }
 
 /// [`authenticate`], for a request that has asked for the number of the last change of clients already.
@@ -70,10 +78,30 @@ pub async fn authenticate_at(
     site: &Site,
     headers: &HeaderMap,
     params: &Params,
+    origin: &Origin,
     now: Ts,
     clients_version: i64,
 ) -> Result<AuthenticatedClient, OAuthError> {
     let presented = presented(headers, params)?;
+    let proven = prove(site, &presented, now, clients_version).await;
+    if let Err(error) = &proven
+        && error.is_refusal()
+    {
+        let event = Event::new(EventType::ClientRefused, origin, now)
+            .target("client", &presented.client_id)
+            .detail("method", presented.credential.method().as_str())
+            .detail("reason", error.description());
+        site.services.audit.note(event);
+    }
+    proven
+}
+
+async fn prove(
+    site: &Site,
+    presented: &Presented,
+    now: Ts,
+    clients_version: i64,
+) -> Result<AuthenticatedClient, OAuthError> {
     let used_basic = presented.credential.method() == AuthMethod::ClientSecretBasic;
     let refuse = |description: String| OAuthError::invalid_client(description, used_basic);
     let client = site

@@ -11,9 +11,11 @@ use axum::response::Response;
 
 use super::client_auth::{AuthenticatedClient, authenticate};
 use super::{answered, form};
+use crate::domain::audit::{Event, EventType, Origin};
 use crate::domain::resource::Resource;
 use crate::http::error::OAuthError;
 use crate::http::limits::{BodyError, FormBody};
+use crate::http::origin::RequestOrigin;
 use crate::http::site::Site;
 use crate::service::issue::TokenResponse;
 use crate::service::resources::is_for;
@@ -26,17 +28,19 @@ use crate::spec::time::Ts;
 struct TokenRequest {
     client: AuthenticatedClient,
     params: Params,
+    origin: Origin,
     now: Ts,
 }
 
 /// `POST /token`.
 pub async fn post(
     State(site): State<Site>,
+    RequestOrigin(origin): RequestOrigin,
     headers: HeaderMap,
     body: Result<FormBody, BodyError>,
 ) -> Response {
     answered(async {
-        let response = answer(&site, &headers, form(body)?).await?;
+        let response = answer(&site, &origin, &headers, form(body)?).await?;
         Ok(serde_json::to_vec(&response).unwrap_or_default())
     })
     .await
@@ -44,21 +48,32 @@ pub async fn post(
 
 async fn answer(
     site: &Site,
+    origin: &Origin,
     headers: &HeaderMap,
     params: Params,
 ) -> Result<TokenResponse, OAuthError> {
     let now = site.services.clock.now();
-    let client = authenticate(site, headers, &params, now).await?;
-    let grant_type = grant_type(&client, &params)?;
+    let client = authenticate(site, headers, &params, origin, now).await?;
     let request = TokenRequest {
+        origin: client.origin(origin),
         client,
         params,
         now,
     };
-    match grant_type {
-        GrantType::AuthorizationCode => authorization_code::answer(site, &request).await,
-        GrantType::RefreshToken => refresh_token::answer(site, &request).await,
-        GrantType::ClientCredentials => client_credentials::answer(site, &request).await,
+    let answer = dispatch(site, &request).await;
+    if let Err(error) = &answer
+        && error.is_refusal()
+    {
+        request.note_refusal(site, error);
+    }
+    answer
+}
+
+async fn dispatch(site: &Site, request: &TokenRequest) -> Result<TokenResponse, OAuthError> {
+    match grant_type(&request.client, &request.params)? {
+        GrantType::AuthorizationCode => authorization_code::answer(site, request).await,
+        GrantType::RefreshToken => refresh_token::answer(site, request).await,
+        GrantType::ClientCredentials => client_credentials::answer(site, request).await,
     }
 }
 
@@ -85,6 +100,17 @@ fn grant_type(client: &AuthenticatedClient, params: &Params) -> Result<GrantType
 }
 
 impl TokenRequest {
+    /// What a client is refused is an event.
+    fn note_refusal(&self, site: &Site, error: &OAuthError) {
+        let grant_type = self.params.find("grant_type").and_then(GrantType::parse);
+        let event = Event::new(EventType::TokenRefused, &self.origin, self.now)
+            .client(&self.client.client().id)
+            .detail("grant_type", grant_type.map(GrantType::as_str))
+            .detail("error", error.code().as_str())
+            .detail("reason", error.description());
+        site.services.audit.note(event);
+    }
+
     /// A parameter that must be there.
     fn require(&self, name: &'static str) -> Result<&str, OAuthError> {
         self.params

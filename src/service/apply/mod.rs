@@ -3,6 +3,7 @@
 //! Applying twice changes nothing the second time and says so. Every mistake is found before anything is written,
 //! and all of them are reported at once. Nothing is deleted unless asked for.
 
+mod audited;
 mod check;
 mod check_assignments;
 mod check_client;
@@ -33,6 +34,7 @@ use super::Services;
 use super::clients::TOPIC;
 use super::setup::ADMIN_ROLE;
 use crate::crypto::password::PasswordError;
+use crate::domain::audit::Origin;
 use crate::domain::client::MAX_ACCESS_TOKEN_LIFETIME;
 use crate::domain::ids::{ClientId, GrantId, SessionId, UserId};
 use crate::domain::resource::Resource;
@@ -153,10 +155,13 @@ pub async fn apply(
     services: &Arc<Services>,
     desired: &Desired,
     options: Options,
+    origin: &Origin,
     now: Ts,
 ) -> Result<Report, ApplyError> {
-    match attempt(services, desired, options, now).await {
-        Err(error) if error.is_collision() => attempt(services, desired, options, now).await,
+    match attempt(services, desired, options, origin, now).await {
+        Err(error) if error.is_collision() => {
+            attempt(services, desired, options, origin, now).await
+        }
         other => other,
     }
 }
@@ -165,6 +170,7 @@ async fn attempt(
     services: &Arc<Services>,
     desired: &Desired,
     options: Options,
+    origin: &Origin,
     now: Ts,
 ) -> Result<Report, ApplyError> {
     // Mistakes are found before time is spent on passwords, and passwords are hashed before the transaction
@@ -182,7 +188,7 @@ async fn attempt(
     let now = now.max(services.clock.now());
     let known = Known::read(&mut tx).await?;
     let checked = check::check(desired, &known, options, now)?;
-    let mut work = Work::new(tx, options, now);
+    let mut work = Work::new(tx, options, origin, now);
     let administrators = work.tx.count_active_holders(ADMIN_ROLE).await?;
     perform(&mut work, &checked, &known, &passwords).await?;
     if administrators > 0 && work.tx.count_active_holders(ADMIN_ROLE).await? == 0 {
@@ -242,6 +248,8 @@ impl Known {
 pub(in crate::service) struct Work {
     pub(in crate::service) tx: Tx,
     options: Options,
+    /// Who does it, from where.
+    pub(in crate::service) origin: Origin,
     pub(in crate::service) now: Ts,
     pub(in crate::service) report: Report,
     pub(in crate::service) revoked: Vec<Revoked>,
@@ -270,10 +278,11 @@ impl Revoked {
 
 impl Work {
     /// Nothing done yet. [`APPLIED`] must have been bumped in the transaction.
-    pub(in crate::service) fn new(tx: Tx, options: Options, now: Ts) -> Self {
+    pub(in crate::service) fn new(tx: Tx, options: Options, origin: &Origin, now: Ts) -> Self {
         Self {
             tx,
             options,
+            origin: origin.clone(),
             now,
             report: Report {
                 dry_run: options.dry_run,

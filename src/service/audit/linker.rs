@@ -14,7 +14,8 @@ use crate::domain::audit::{Event, EventType, Link, Origin};
 use crate::service::Services;
 use crate::spec::time::Ts;
 use crate::store::Store;
-use crate::store::audit::chain::{Checkpoint, Head, Linked, Outlook, Unlinked};
+use crate::store::audit::chain::{Checkpoint, Head, Outlook};
+use crate::store::audit::linking::{Linked, Unlinked};
 use crate::store::db::Tx;
 use crate::store::error::StoreError;
 

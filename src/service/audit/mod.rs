@@ -8,6 +8,7 @@ pub mod linker;
 mod retention;
 mod statement;
 pub mod verify;
+pub mod views;
 
 #[cfg(test)]
 mod tests;
@@ -73,7 +74,7 @@ impl Audit {
     /// Notes what happens too often for a transaction of its own. Never waits: when too much waits already, the event
     /// is counted, and the count becomes an event.
     pub fn note(&self, event: Event) {
-        if !self.every_token && is_routine(event.kind()) {
+        if !self.wants(event.kind()) {
             return;
         }
         let at = event.at();
@@ -95,6 +96,12 @@ impl Audit {
         dropped.last = at;
         drop(queue);
         metrics::audit_dropped().increment(1);
+    }
+
+    /// Whether events of that type are kept at all.
+    #[must_use]
+    pub const fn wants(&self, kind: EventType) -> bool {
+        self.every_token || !is_routine(kind)
     }
 
     /// The public key of checkpoints, as a JWK.
