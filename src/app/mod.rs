@@ -69,6 +69,9 @@ pub async fn run(
     serve(public, routes, limits, stop, config.shutdown_timeout).await;
     management_stop.cancel();
     let _ = operations.await;
+    if let Err(error) = crate::service::audit::linker::flush(&services).await {
+        tracing::warn!(%error, "the last audit events could not be written");
+    }
     services.store.db().close().await;
     Ok(())
 }

@@ -4,6 +4,7 @@ use clap::Subcommand;
 use serde_json::json;
 
 use super::answer::{Answer, Failure};
+use super::operator::operator;
 use crate::service::{Services, setup};
 
 /// Administrators.
@@ -17,7 +18,7 @@ pub enum AdminCommand {
 pub async fn run(services: &Services, command: &AdminCommand) -> Result<Answer, Failure> {
     match command {
         AdminCommand::Recover => {
-            let link = setup::new_link(services, services.clock.now()).await?;
+            let link = setup::new_link(services, &operator(), services.clock.now()).await?;
             let seconds = setup::LINK_LIFETIME.as_secs();
             let text = format!(
                 "Open this link to create an administrator; it works once, within {} hours:\n\n  {link}\n",

@@ -10,6 +10,7 @@ use serde_json::json;
 use super::answer::{Answer, Failure, plain};
 use super::desired::{self, Converted};
 use super::document::Document;
+use super::operator::operator;
 use crate::service::Services;
 use crate::service::apply::{ApplyError, Item, Options, Outcome, Problem, Report, apply};
 
@@ -68,7 +69,14 @@ pub async fn run(
         only_new: false,
         uncounted: false,
     };
-    let applied = apply(services, &document.desired, options, services.clock.now()).await;
+    let applied = apply(
+        services,
+        &document.desired,
+        options,
+        &operator(),
+        services.clock.now(),
+    )
+    .await;
     let report = applied.map_err(|error| {
         explain(error, |problem| {
             let line = document.line(problem.kind, &problem.name);

@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 
 use super::answer::{Answer, Failure, plain, table};
 use super::apply::explain;
+use super::operator::operator;
 use super::secret;
 use crate::config::Secret;
 use crate::config::parse::{duration, show_duration};
@@ -124,7 +125,7 @@ pub async fn run(services: &Arc<Services>, command: ClientCommand) -> Result<Ans
         ClientCommand::List => list(services).await,
         ClientCommand::RotateSecret { client_id, keep } => {
             let id = parse(&client_id)?;
-            let secret = client_secrets::rotate(services, &id, keep, now).await?;
+            let secret = client_secrets::rotate(services, &id, keep, &operator(), now).await?;
             let text = format!(
                 "The new secret of client {id}, shown this once:\n\n  {}\n\nThe old one is valid for {}.",
                 secret.expose(),
@@ -141,12 +142,12 @@ pub async fn run(services: &Arc<Services>, command: ClientCommand) -> Result<Ans
         }
         ClientCommand::Disable { client_id } => {
             let id = parse(&client_id)?;
-            let known = revoke::disable_client(services, &id, now).await?;
+            let known = revoke::disable_client(services, &id, &operator(), now).await?;
             done(&id, known, "disabled")
         }
         ClientCommand::Enable { client_id } => {
             let id = parse(&client_id)?;
-            let known = revoke::enable_client(services, &id, now).await?;
+            let known = revoke::enable_client(services, &id, &operator(), now).await?;
             done(&id, known, "enabled")
         }
     }
@@ -170,9 +171,15 @@ async fn create(services: &Arc<Services>, args: &CreateArgs) -> Result<Answer, F
         only_new: true,
         ..Options::default()
     };
-    let report = apply(services, &desired, options, services.clock.now())
-        .await
-        .map_err(|error| explain(error, ToString::to_string))?;
+    let report = apply(
+        services,
+        &desired,
+        options,
+        &operator(),
+        services.clock.now(),
+    )
+    .await
+    .map_err(|error| explain(error, ToString::to_string))?;
     let mut text = format!("Created client {}.", args.client_id);
     let mut json = json!({ "client_id": args.client_id });
     if let Some(generated) = report.generated.first() {

@@ -6,6 +6,7 @@ use clap::Subcommand;
 use serde_json::json;
 
 use super::answer::{Answer, Failure, table};
+use super::operator::operator;
 use crate::service::Services;
 use crate::spec::alg::SigningAlg;
 
@@ -36,7 +37,7 @@ pub async fn run(services: &Services, command: KeyCommand) -> Result<Answer, Fai
         } else {
             services.config.key_publish_lead
         };
-        services.keys.rotate(alg, lead, at).await?;
+        services.keys.rotate(alg, lead, &operator(), at).await?;
     }
     let keys = services.keys.report(services.clock.now()).await?;
     let rows: Vec<Vec<String>> = keys

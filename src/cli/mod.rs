@@ -8,6 +8,7 @@
 pub mod admin;
 pub mod answer;
 pub mod apply;
+pub mod audit;
 pub mod client;
 pub mod config;
 pub mod desired;
@@ -15,6 +16,7 @@ pub mod document;
 pub mod healthcheck;
 pub mod key;
 pub mod migrate;
+mod operator;
 pub mod policy;
 pub mod secret;
 pub mod serve;
@@ -72,6 +74,9 @@ pub enum Command {
     /// Who may do what.
     #[command(subcommand)]
     Policy(policy::PolicyCommand),
+    /// The audit trail.
+    #[command(subcommand)]
+    Audit(audit::AuditCommand),
     /// Bring the database to this version's shape; serve does it by itself.
     Migrate,
     /// The configuration.
@@ -147,6 +152,9 @@ pub async fn run(cli: Cli) -> Result<Answer, Failure> {
                 policy::run(services, command).await
             })
             .await
+        }
+        Command::Audit(command) => {
+            with_services(config, async |services| audit::run(services, command).await).await
         }
         Command::Admin(command) => {
             with_services(config, async |services| {

@@ -7,6 +7,7 @@ use serde_json::json;
 use super::answer;
 use crate::app;
 use crate::config::Config;
+use crate::domain::audit::Origin;
 use crate::service::demo::{self, DemoCredentials};
 use crate::service::{Services, setup};
 use crate::telemetry::metrics;
@@ -87,7 +88,7 @@ async fn greeting(
         });
     }
     if setup::is_needed(services).await? {
-        let link = setup::new_link(services, services.clock.now()).await?;
+        let link = setup::new_link(services, &Origin::system(), services.clock.now()).await?;
         return Ok(if json {
             json!({ "issuer": issuer.as_str(), "setup_link": link }).to_string()
         } else {

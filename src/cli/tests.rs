@@ -37,6 +37,9 @@ fn every_documented_command_is_understood() {
         "migrate",
         "config check",
         "admin recover",
+        "audit verify --checkpoint kept.jws",
+        "audit key",
+        "audit list --type user.disabled --user alice --client web --actor root --since 7d --limit 10 --json",
         "healthcheck",
         "--config signet.toml --issuer https://id.example --set log=debug serve",
     ] {

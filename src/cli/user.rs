@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use super::answer::{Answer, Failure, plain, table};
 use super::apply::explain;
+use super::operator::operator;
 use super::secret::PasswordArgs;
 use crate::config::Secret;
 use crate::domain::policy::Assignment;
@@ -79,22 +80,23 @@ pub async fn run(services: &Arc<Services>, command: UserCommand) -> Result<Answe
         UserCommand::Create(args) => create(services, args).await,
         UserCommand::List => list(services).await,
         UserCommand::Disable { name } => {
-            users::disable(services, &name, now).await?;
+            users::disable(services, &name, &operator(), now).await?;
             Ok(done(&name, "disabled", &Value::Null))
         }
         UserCommand::Enable { name } => {
-            users::enable(services, &name).await?;
+            users::enable(services, &name, &operator(), now).await?;
             Ok(done(&name, "enabled", &Value::Null))
         }
         UserCommand::SetPassword { name, password } => {
             // Before anybody types a password for nobody.
             users::find_id(services, &name).await?;
             let password = password.read()?;
-            users::set_password(services, &name, password, services.clock.now()).await?;
+            users::set_password(services, &name, password, &operator(), services.clock.now())
+                .await?;
             Ok(done(&name, "password set", &Value::Null))
         }
         UserCommand::RevokeTokens { name } => {
-            let version = users::revoke_tokens(services, &name, now).await?;
+            let version = users::revoke_tokens(services, &name, &operator(), now).await?;
             Ok(done(&name, "tokens revoked", &json!(version)))
         }
     }
@@ -125,9 +127,15 @@ async fn create(services: &Arc<Services>, args: CreateArgs) -> Result<Answer, Fa
         only_new: true,
         ..Options::default()
     };
-    apply(services, &desired, options, services.clock.now())
-        .await
-        .map_err(|error| explain(error, ToString::to_string))?;
+    apply(
+        services,
+        &desired,
+        options,
+        &operator(),
+        services.clock.now(),
+    )
+    .await
+    .map_err(|error| explain(error, ToString::to_string))?;
     let id = users::find_id(services, &args.username).await?;
     let text = format!("Created user {} ({id}).", plain(&args.username));
     Ok(Answer::new(

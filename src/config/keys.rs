@@ -210,6 +210,18 @@ pub const KEYS: &[KeyDoc] = &[
         "How long the next signing key is published before it signs.",
     ),
     key(
+        "audit_retention",
+        "365d",
+        "duration",
+        "How long audit events are kept; 0 keeps them for ever.",
+    ),
+    key(
+        "audit_token_events",
+        "true",
+        "true or false",
+        "Whether every code and token that is issued is an audit event; refusals and replays always are.",
+    ),
+    key(
         "trusted_proxies",
         "",
         "list of networks",

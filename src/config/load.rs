@@ -11,7 +11,7 @@ use super::parse::{self, HostPattern};
 use super::source::{Layer, Raw, Source, env_layer, file_layer, flag_layer};
 use super::values::{
     address, between, brand_name, database_url, hash_threads, master_key, network, path, redis_url,
-    true_or_false,
+    switch,
 };
 use super::{Config, Issuer, check};
 use crate::telemetry;
@@ -132,8 +132,10 @@ impl Reader {
         let login_lifetime = self.duration("login_lifetime", 1);
         let key_rotation_interval = self.duration("key_rotation_interval", 1);
         let key_publish_lead = self.duration("key_publish_lead", 0);
+        let audit_retention = self.duration("audit_retention", 0);
+        let audit_token_events = self.one("audit_token_events", switch);
         let trusted_proxies = self.list("trusted_proxies", network);
-        let rate_limits = self.one("rate_limits", true_or_false);
+        let rate_limits = self.one("rate_limits", switch);
         let login_delay_max = self.duration("login_delay_max", 1);
         let failures = |text: &str| between(text, 1, 1_000_000);
         let requests = |text: &str| between(text, 0, 10_000_000);
@@ -178,6 +180,8 @@ impl Reader {
             login_lifetime: login_lifetime?,
             key_rotation_interval: key_rotation_interval?,
             key_publish_lead: key_publish_lead?,
+            audit_retention: audit_retention?,
+            audit_token_events: audit_token_events?,
             trusted_proxies: trusted_proxies?,
             rate_limits: rate_limits?,
             login_delay_max: login_delay_max?,

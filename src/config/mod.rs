@@ -72,6 +72,10 @@ pub struct Config {
     pub key_rotation_interval: Duration,
     /// How long the next signing key is published before it signs.
     pub key_publish_lead: Duration,
+    /// How long audit events are kept; zero: for ever.
+    pub audit_retention: Duration,
+    /// Whether every code and token that is issued is an audit event.
+    pub audit_token_events: bool,
     /// Whose `X-Forwarded-For` is believed.
     pub trusted_proxies: Vec<IpNet>,
     /// Whether anything is limited at all.

@@ -70,11 +70,6 @@ pub(super) fn between<N: FromStr + PartialOrd + fmt::Display>(
     }
 }
 
-pub(super) fn true_or_false(text: &str) -> Result<bool, String> {
-    text.parse()
-        .map_err(|_| "expected true or false".to_owned())
-}
-
 pub(super) fn hash_threads(text: &str) -> Result<usize, String> {
     match text {
         // One processor stays free, so that hashing never starves the token endpoint.
@@ -82,5 +77,13 @@ pub(super) fn hash_threads(text: &str) -> Result<usize, String> {
             std::thread::available_parallelism().map_or(1, |n| n.get().saturating_sub(1).max(1))
         ),
         _ => between(text, 1, 1024).map_err(|expected| format!("{expected}, or auto")),
+    }
+}
+
+pub(super) fn switch(text: &str) -> Result<bool, String> {
+    match text {
+        "true" => Ok(true),
+        "false" => Ok(false),
+        _ => Err("expected true or false".to_owned()),
     }
 }

@@ -1,4 +1,4 @@
-//! Who calls an endpoint, as far as the request says without proof: its headers and its address.
+//! Who calls an endpoint, as far as the request says without proof: its headers, its address and its id.
 
 use std::convert::Infallible;
 use std::net::IpAddr;
@@ -8,6 +8,8 @@ use axum::http::HeaderMap;
 use axum::http::request::Parts;
 
 use super::client_ip::ClientIp;
+use super::origin::RequestOrigin;
+use crate::domain::audit::Origin;
 
 /// The headers and the address of a request; an extractor.
 #[derive(Clone, Debug)]
@@ -16,6 +18,8 @@ pub struct Caller {
     pub headers: HeaderMap,
     /// The address, behind trusted proxies.
     pub ip: IpAddr,
+    /// Both for the audit trail, from somebody who is not known yet.
+    pub origin: Origin,
 }
 
 impl<S: Sync> FromRequestParts<S> for Caller {
@@ -24,6 +28,7 @@ impl<S: Sync> FromRequestParts<S> for Caller {
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Infallible> {
         Ok(Self {
             ip: ClientIp::from_request_parts(parts, state).await?.0,
+            origin: RequestOrigin::from_request_parts(parts, state).await?.0,
             headers: parts.headers.clone(),
         })
     }

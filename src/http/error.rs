@@ -75,6 +75,18 @@ impl OAuthError {
         self.code
     }
 
+    /// What is wrong.
+    #[must_use]
+    pub fn description(&self) -> &str {
+        &self.description
+    }
+
+    /// Whether it is the client's doing, not ours.
+    #[must_use]
+    pub fn is_refusal(&self) -> bool {
+        self.status().is_client_error()
+    }
+
     fn status(&self) -> StatusCode {
         if self.limited.is_some() {
             return StatusCode::TOO_MANY_REQUESTS;

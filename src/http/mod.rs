@@ -14,6 +14,7 @@ pub mod headers;
 pub mod limits;
 pub mod memo;
 pub mod observe;
+pub mod origin;
 pub mod page_error;
 pub mod rate_limit;
 pub mod request_id;

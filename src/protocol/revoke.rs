@@ -35,6 +35,7 @@ async fn answer(site: &Site, caller: &Caller, params: &Params) -> Result<(), OAu
     let now = services.clock.now();
     let client = authenticate(site, caller, params, now).await?;
     let own = &client.client().id;
+    let origin = &client.origin(&caller.origin);
     let token = params
         .find("token")
         .ok_or_else(|| OAuthError::invalid_request("token is missing"))?;
@@ -47,13 +48,13 @@ async fn answer(site: &Site, caller: &Caller, params: &Params) -> Result<(), OAu
             // Somebody else's token: nothing happens, and nothing is told (RFC 7009 §2.1).
             if found.is_some_and(|standing| standing.grant.client_id == *own) {
                 tracing::info!(client.id = %own, grant.id = %id, "client {own} revoked grant {id}");
-                revoke::grant(services, id, now).await?;
+                revoke::grant(services, id, origin, now).await?;
             }
         }
         None => match access_token::verify(services, token, now).await {
             Ok(token) if token.client_id == *own => {
                 tracing::info!(client.id = %own, "client {own} revoked an access token");
-                revoke::access_token(services, token.jti.as_bytes(), token.expires_at).await?;
+                revoke::access_token(services, &token.jti, token.expires_at, origin, now).await?;
             }
             // Unknown, expired or foreign: there is nothing to revoke (RFC 7009 §2.2).
             Ok(_) | Err(TokenError::Inactive(_)) => {}

@@ -1,12 +1,12 @@
 //! What roles and policies say about Signet itself: who may use which client, and which scopes a person can give.
 
-use std::net::IpAddr;
 use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
 use super::Services;
 use super::decisions::{Asked, Who};
+use crate::domain::audit::{Actor, Event, EventType, Origin};
 use crate::domain::client::Client;
 use crate::domain::grant::Grant;
 use crate::domain::ids::UserId;
@@ -21,28 +21,42 @@ use crate::store::error::StoreError;
 pub struct Circumstances {
     user: UserId,
     context: Map<String, Value>,
+    origin: Origin,
     now: Ts,
 }
 
 impl Circumstances {
     /// Somebody at their browser.
     #[must_use]
-    pub fn of_session(session: &Session, ip: IpAddr, now: Ts) -> Self {
+    pub fn of_session(session: &Session, origin: &Origin, now: Ts) -> Self {
         let (acr, amr) = (&session.acr, &session.amr);
-        let mut circumstances = Self::new(session.user_id, session.auth_time, acr, amr, now);
-        circumstances
-            .context
-            .insert("ip".to_owned(), ip.to_string().into());
+        let origin = origin.by(Actor::Person(session.user_id));
+        let ip = origin.ip;
+        let mut circumstances =
+            Self::new(session.user_id, session.auth_time, acr, amr, origin, now);
+        if let Some(ip) = ip {
+            circumstances
+                .context
+                .insert("ip".to_owned(), ip.to_string().into());
+        }
         circumstances
     }
 
     /// Somebody for whom an application asks.
     #[must_use]
-    pub fn of_grant(grant: &Grant, now: Ts) -> Self {
-        Self::new(grant.user_id, grant.auth_time, &grant.acr, &grant.amr, now)
+    pub fn of_grant(grant: &Grant, origin: &Origin, now: Ts) -> Self {
+        let (acr, amr, origin) = (&grant.acr, &grant.amr, origin.clone());
+        Self::new(grant.user_id, grant.auth_time, acr, amr, origin, now)
     }
 
-    fn new(user: UserId, auth_time: Ts, acr: &str, amr: &[String], now: Ts) -> Self {
+    fn new(
+        user: UserId,
+        auth_time: Ts,
+        acr: &str,
+        amr: &[String],
+        origin: Origin,
+        now: Ts,
+    ) -> Self {
         let age = i64::try_from(now.since(auth_time).as_secs()).unwrap_or(i64::MAX);
         let context = [
             ("acr", Value::from(acr)),
@@ -56,8 +70,18 @@ impl Circumstances {
                 .into_iter()
                 .map(|(name, value)| (name.to_owned(), value))
                 .collect(),
+            origin,
             now,
         }
+    }
+
+    /// Notes what the person was refused.
+    fn note_denial(&self, services: &Services, client: &Client, permission: &str) {
+        let event = Event::new(EventType::AccessDenied, &self.origin, self.now)
+            .target("client", &client.id)
+            .user(self.user)
+            .client(&client.id);
+        services.audit.note(event.detail("permission", permission));
     }
 }
 
@@ -70,14 +94,12 @@ pub async fn may_use(
     match &client.metadata.required_permission {
         None => Ok(true),
         Some(permission) => {
-            may(
-                services,
-                permission,
-                client.id.as_str(),
-                client,
-                circumstances,
-            )
-            .await
+            let id = client.id.as_str();
+            let allowed = may(services, permission, id, client, circumstances).await?;
+            if !allowed {
+                circumstances.note_denial(services, client, permission);
+            }
+            Ok(allowed)
         }
     }
 }

@@ -8,6 +8,7 @@ use super::Services;
 use super::clients::TOPIC;
 use crate::crypto::random;
 use crate::crypto::secret::{PlainToken, TokenDigest};
+use crate::domain::audit::{Event, EventType, Origin};
 use crate::domain::ids::ClientId;
 use crate::spec::time::Ts;
 use crate::store::db::Tx;
@@ -56,6 +57,7 @@ pub async fn rotate(
     services: &Services,
     id: &ClientId,
     keep: Duration,
+    origin: &Origin,
     now: Ts,
 ) -> Result<PlainToken, RotateError> {
     let secret = generate();
@@ -71,10 +73,19 @@ pub async fn rotate(
     }
     replace(&mut tx, id, secret.digest(), keep, now).await?;
     bump_changes(&mut tx, TOPIC).await?;
+    tx.record_event(&rotated(id, keep, origin, now)).await?;
     tx.commit().await?;
     services.revocations.publish_change(TOPIC).await?;
     tracing::info!(client.id = %id, "rotated the secret of client {id}");
     Ok(secret)
+}
+
+/// The event of a new secret.
+pub(super) fn rotated(id: &ClientId, keep: Duration, origin: &Origin, now: Ts) -> Event {
+    Event::new(EventType::ClientSecretRotated, origin, now)
+        .target("client", id)
+        .client(id)
+        .detail("older_valid_until", now.plus(keep).rfc3339())
 }
 
 /// Makes a secret the client's lasting one, inside somebody's transaction; follow it with a bump of [`TOPIC`].

@@ -1,6 +1,7 @@
 //! What people allow clients.
 
 use super::Services;
+use crate::domain::audit::{Event, EventType, Origin};
 use crate::domain::authorization::AuthorizationRequest;
 use crate::domain::client::Client;
 use crate::domain::ids::UserId;
@@ -32,11 +33,17 @@ pub async fn remember(
     user: UserId,
     client: &Client,
     request: &AuthorizationRequest,
+    origin: &Origin,
     now: Ts,
 ) -> Result<(), StoreError> {
+    let mut event = Event::new(EventType::ConsentGiven, origin, now)
+        .target("client", &client.id)
+        .user(user)
+        .client(&client.id);
     let before = services.store.find_consent(user, &client.id).await?;
     let (mut scope, mut resources) = (request.asked(), request.resources.clone());
     if let Some(before) = before {
+        event = event.before(view(&before.scope, &before.resources));
         scope = scope.union(&before.scope);
         resources.extend(
             before
@@ -46,8 +53,32 @@ pub async fn remember(
         );
     }
     tracing::info!(user.id = %user, client.id = %client.id, "user {user} allowed client {} {}", client.id, request.scope);
+    event = event.after(view(&scope, &resources));
+    let mut tx = services.store.db().begin().await?;
+    tx.save_consent(user, &client.id, &scope, &resources, now)
+        .await?;
+    tx.record_event(&event).await?;
+    tx.commit().await
+}
+
+/// Notes that a person did not allow what a client asked for.
+pub fn note_denial(
+    services: &Services,
+    user: UserId,
+    client: &Client,
+    request: &AuthorizationRequest,
+    origin: &Origin,
+    now: Ts,
+) {
+    let event = Event::new(EventType::ConsentDenied, origin, now)
+        .target("client", &client.id)
+        .user(user)
+        .client(&client.id);
     services
-        .store
-        .save_consent(user, &client.id, &scope, &resources, now)
-        .await
+        .audit
+        .note(event.detail("scope", request.asked().to_string()));
+}
+
+fn view(scope: &Scope, resources: &[String]) -> serde_json::Value {
+    serde_json::json!({ "scope": scope.to_string(), "resources": resources })
 }

@@ -9,6 +9,7 @@ use super::apply::{
 use super::client_secrets;
 use crate::config::Secret;
 use crate::crypto::secret::PlainToken;
+use crate::domain::audit::Origin;
 use crate::spec::auth_method::AuthMethod;
 use crate::spec::client_metadata::ClientMetadata;
 use crate::spec::grant_type::GrantType;
@@ -98,7 +99,14 @@ pub async fn seed(services: &Arc<Services>) -> Result<DemoCredentials, ApplyErro
         }],
         ..Desired::default()
     };
-    apply(services, &desired, Options::default(), now).await?;
+    apply(
+        services,
+        &desired,
+        Options::default(),
+        &Origin::system(),
+        now,
+    )
+    .await?;
     Ok(DemoCredentials {
         url: issuer.endpoint("/playground"),
         username: USERNAME,

@@ -9,6 +9,7 @@ use super::token_claims;
 use crate::crypto::credential::CredentialKind;
 use crate::crypto::jose::at_hash;
 use crate::crypto::{b64, random};
+use crate::domain::audit::{Event, EventType, Origin};
 use crate::domain::client::Client;
 use crate::domain::grant::Grant;
 use crate::spec::grant_type::GrantType;
@@ -40,6 +41,8 @@ pub struct Issuance<'a> {
     pub scope: &'a Scope,
     /// For which resource servers; none: the client's default audience.
     pub resources: &'a [String],
+    /// Where the request comes from.
+    pub origin: &'a Origin,
     /// When.
     pub now: Ts,
 }
@@ -107,7 +110,11 @@ pub fn can_issue(services: &Services, client: &Client, now: Ts) -> Result<(), Ke
 /// Issues what the grant type gives: an access token always, a refresh token and an ID token where the grant
 /// has them.
 pub async fn issue(services: &Services, issuance: Issuance<'_>) -> Result<TokenResponse, KeyError> {
-    let (access_token, expires_in) = access_token(services, &issuance).await?;
+    let AccessToken {
+        jwt: access_token,
+        jti,
+        expires_in,
+    } = access_token(services, &issuance).await?;
     let (refresh_token, id_token) = match issuance.basis {
         Basis::Client => (None, None),
         Basis::Grant(grant) => (
@@ -116,6 +123,7 @@ pub async fn issue(services: &Services, issuance: Issuance<'_>) -> Result<TokenR
         ),
     };
     metrics::token_issued(issuance.grant_type.as_str());
+    note(services, &issuance, &jti);
     Ok(TokenResponse {
         access_token,
         token_type: "Bearer",
@@ -126,10 +134,39 @@ pub async fn issue(services: &Services, issuance: Issuance<'_>) -> Result<TokenR
     })
 }
 
+/// Every token is an event, unless the operator wants none.
+fn note(services: &Services, issuance: &Issuance<'_>, jti: &str) {
+    let kind = match issuance.grant_type {
+        GrantType::RefreshToken => EventType::TokenRefreshed,
+        GrantType::AuthorizationCode | GrantType::ClientCredentials => EventType::TokenIssued,
+    };
+    if !services.audit.wants(kind) {
+        return;
+    }
+    let mut event = Event::new(kind, issuance.origin, issuance.now)
+        .target("access_token", jti)
+        .client(&issuance.client.id)
+        .detail("grant_type", issuance.grant_type.as_str())
+        .detail("scope", issuance.scope.to_string());
+    if let Basis::Grant(grant) = issuance.basis {
+        event = event
+            .user(grant.user_id)
+            .detail("grant_id", grant.id.to_string());
+    }
+    services.audit.note(event);
+}
+
+/// An access token, its name, and how many seconds it lasts.
+struct AccessToken {
+    jwt: String,
+    jti: String,
+    expires_in: i64,
+}
+
 async fn access_token(
     services: &Services,
     issuance: &Issuance<'_>,
-) -> Result<(String, i64), KeyError> {
+) -> Result<AccessToken, KeyError> {
     let Issuance { client, now, .. } = issuance;
     let grant = match issuance.basis {
         Basis::Grant(grant) => Some(grant),
@@ -188,7 +225,11 @@ async fn access_token(
     let token = ring
         .active(client.access_token_alg(), *now)?
         .sign("at+jwt", &claims)?;
-    Ok((token, expires_at.secs() - now.secs()))
+    Ok(AccessToken {
+        jwt: token,
+        jti,
+        expires_in: expires_at.secs() - now.secs(),
+    })
 }
 
 /// The audience: the resource servers asked for, else the client's default, else Signet itself. A token of an

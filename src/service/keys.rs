@@ -13,6 +13,7 @@ use crate::config::Config;
 use crate::crypto::jose::{JoseError, KeySet, SigningKey, Verified};
 use crate::crypto::master_key::MasterKey;
 use crate::crypto::seal::Sealer;
+use crate::domain::audit::{Event, EventType, Origin};
 use crate::domain::client::MAX_ACCESS_TOKEN_LIFETIME;
 use crate::domain::signing_key::{KeyDates, KeyState, state};
 use crate::spec::alg::SigningAlg;
@@ -119,7 +120,7 @@ impl KeyRing {
                 .iter()
                 .any(|loaded| loaded.dates.alg == alg)
             {
-                self.create(alg, 1, now, now).await?;
+                self.create(alg, 1, &Origin::system(), now, now).await?;
             }
         }
         self.reload(now).await
@@ -151,8 +152,14 @@ impl KeyRing {
                 .activates_at
                 .plus(self.rotation_interval.saturating_sub(lead));
             if now >= due && now >= newest.activates_at {
-                self.create(alg, newest.number + 1, now, now.plus(lead))
-                    .await?;
+                self.create(
+                    alg,
+                    newest.number + 1,
+                    &Origin::system(),
+                    now,
+                    now.plus(lead),
+                )
+                .await?;
             }
         }
         self.reload(now).await?;
@@ -164,6 +171,7 @@ impl KeyRing {
         &self,
         only: Option<SigningAlg>,
         lead: Duration,
+        origin: &Origin,
         now: Ts,
     ) -> Result<(), KeyError> {
         self.reload(now).await?;
@@ -179,7 +187,8 @@ impl KeyRing {
                 .map(|loaded| loaded.dates.number)
                 .max()
                 .unwrap_or(0);
-            self.create(alg, number + 1, now, now.plus(lead)).await?;
+            self.create(alg, number + 1, origin, now, now.plus(lead))
+                .await?;
         }
         self.reload(now).await
     }
@@ -266,6 +275,7 @@ impl KeyRing {
         &self,
         alg: SigningAlg,
         number: i64,
+        origin: &Origin,
         now: Ts,
         activates_at: Ts,
     ) -> Result<(), KeyError> {
@@ -285,7 +295,14 @@ impl KeyRing {
             sealed,
             created_at: now,
         };
-        if self.store.insert_signing_key(&stored).await? {
+        let mut tx = self.store.db().begin().await?;
+        if tx.insert_signing_key(&stored).await? {
+            let event = Event::new(EventType::KeyRotated, origin, now)
+                .target("signing_key", &stored.kid)
+                .detail("alg", alg.as_str())
+                .detail("activates_at", activates_at.rfc3339());
+            tx.record_event(&event).await?;
+            tx.commit().await?;
             tracing::info!(key.id = %stored.kid, key.alg = %alg, "made {alg} signing key {}, which signs from {}", stored.kid, activates_at.rfc3339());
         }
         Ok(())
@@ -296,9 +313,13 @@ impl KeyRing {
         let all: Vec<KeyDates> = stored.iter().map(|key| key.dates.clone()).collect();
         for row in stored {
             if state(&row.dates, &all, now, self.longest_token) == KeyState::Gone {
-                self.store
-                    .delete_signing_key(row.dates.alg, row.dates.number)
+                let mut tx = self.store.db().begin().await?;
+                tx.delete_signing_key(row.dates.alg, row.dates.number)
                     .await?;
+                let event = Event::new(EventType::KeyDeleted, &Origin::system(), now);
+                tx.record_event(&event.target("signing_key", &row.kid))
+                    .await?;
+                tx.commit().await?;
                 tracing::info!(key.id = %row.kid, "signing key {} is gone: its last token has expired", row.kid);
             }
         }

@@ -5,7 +5,9 @@ use std::net::IpAddr;
 use super::Services;
 use super::rate_limits::{Guess, Limited};
 use crate::crypto::password::{PasswordError, Verified};
+use crate::domain::audit::{Event, EventType, Origin};
 use crate::domain::user::{User, username_key};
+use crate::spec::time::Ts;
 use crate::store::error::StoreError;
 use crate::telemetry::metrics;
 
@@ -32,7 +34,7 @@ impl From<StoreError> for LoginError {
 
 /// Where somebody signs in from.
 #[derive(Clone, Copy, Debug)]
-pub struct Origin<'a> {
+pub struct Whence<'a> {
     /// The address.
     pub ip: IpAddr,
     /// The cookie of a browser that has signed in before: [`super::rate_limits::browsers`].
@@ -44,8 +46,21 @@ pub async fn with_password(
     services: &Services,
     username: &str,
     password: String,
-    origin: Origin<'_>,
+    whence: Whence<'_>,
+    origin: &Origin,
+    now: Ts,
 ) -> Result<User, LoginError> {
+    let refused = |known: Option<&User>, reason: &'static str| {
+        let event = Event::new(EventType::SignInRefused, origin, now).detail("reason", reason);
+        // What somebody typed who is nobody here may be a password.
+        services.audit.note(match known {
+            Some(user) => event
+                .target("user", &user.id)
+                .user(user.id)
+                .detail("username", user.username.as_str()),
+            None => event,
+        });
+    };
     let key = username_key(username);
     let known = match &key {
         Some(key) => services.store.find_user_by_key(key).await?,
@@ -53,12 +68,12 @@ pub async fn with_password(
     };
     let browser = known
         .as_ref()
-        .and_then(|known| services.browsers.recognise(origin.browser, &known.user));
+        .and_then(|known| services.browsers.recognise(whence.browser, &known.user));
     // What cannot be a name counts like one that nobody has.
     let account = key.as_deref().unwrap_or_default();
     let attempt = services
         .limits
-        .guess(Guess::Password, Some(account), origin.ip, browser)
+        .guess(Guess::Password, Some(account), whence.ip, browser)
         .await
         .map_err(|limited| {
             metrics::login("delayed");
@@ -74,6 +89,7 @@ pub async fn with_password(
         Err(PasswordError::Busy) => {
             metrics::login("busy");
             attempt.not_judged().await;
+            refused(known.as_ref().map(|known| &known.user), "busy");
             return Err(LoginError::Busy);
         }
         Err(error) => {
@@ -84,6 +100,7 @@ pub async fn with_password(
     match (verified, known) {
         (Verified::Match { .. }, Some(known)) if known.user.disabled_at.is_some() => {
             metrics::login("disabled");
+            refused(Some(&known.user), "disabled");
             tracing::info!(user.id = %known.user.id, "refused the sign-in of disabled user {}", known.user.id);
             Err(LoginError::Disabled)
         }
@@ -100,8 +117,12 @@ pub async fn with_password(
             metrics::login("ok");
             Ok(known.user)
         }
-        (Verified::Match { .. } | Verified::Mismatch, _) => {
+        (Verified::Match { .. } | Verified::Mismatch, known) => {
             metrics::login("wrong");
+            match known {
+                Some(known) => refused(Some(&known.user), "password"),
+                None => refused(None, "unknown"),
+            }
             Err(LoginError::Wrong)
         }
     }

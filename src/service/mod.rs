@@ -6,6 +6,7 @@ pub mod access_token;
 pub mod administration;
 pub mod apply;
 pub mod attributes;
+pub mod audit;
 pub mod authorization;
 pub mod client_keys;
 pub mod client_secrets;
@@ -63,6 +64,8 @@ pub struct Services {
     pub resources: resources::Resources,
     /// Who may do what.
     pub decisions: decisions::Decisions,
+    /// The audit trail.
+    pub audit: audit::Audit,
     /// Signing keys.
     pub keys: keys::KeyRing,
     /// Codes and refresh tokens.
@@ -113,6 +116,9 @@ pub enum StartError {
     /// Signing keys.
     #[error("the signing keys cannot be used: {0}")]
     Keys(#[from] keys::KeyError),
+    /// The audit trail's key.
+    #[error("the key of the audit trail cannot be made: {0}")]
+    Audit(#[from] crate::crypto::jose::JoseError),
     /// The outbound client.
     #[error("outbound fetches cannot be set up: {0}")]
     Fetch(String),
@@ -158,6 +164,7 @@ impl Services {
             clients: clients.clone(),
             resources: resources::Resources::new(store.clone()),
             decisions: decisions::Decisions::new(store.clone(), clients),
+            audit: audit::Audit::new(&master, &config)?,
             keys: keys::KeyRing::new(store.clone(), &master, &config),
             credentials: CredentialKeys::new(&master),
             passwords,
@@ -175,11 +182,13 @@ impl Services {
         }))
     }
 
-    /// Starts what runs beside the requests, until `stop`: revocation copies, key rotation, policies, clean-up.
+    /// Starts what runs beside the requests, until `stop`: revocation copies, key rotation, policies, the
+    /// audit trail, clean-up.
     pub fn spawn_background(self: &Arc<Self>, stop: &CancellationToken) {
         self.revocations.spawn_background(stop.clone());
         tokio::spawn(keys::keep_rotating(Arc::clone(self), stop.clone()));
         tokio::spawn(decisions::keep_fresh(Arc::clone(self), stop.clone()));
+        tokio::spawn(audit::linker::keep_linking(Arc::clone(self), stop.clone()));
         tokio::spawn(sweep(Arc::clone(self), stop.clone()));
     }
 

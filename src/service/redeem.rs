@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::{Services, revoke};
 use crate::crypto::credential::{Credential, CredentialKind};
 use crate::crypto::digest::sha256_b64;
+use crate::domain::audit::{Event, EventType, Origin};
 use crate::domain::client::Client;
 use crate::domain::grant::{CodeBinding, Grant, Presented, Redeemed, Refusal};
 use crate::domain::ids::GrantId;
@@ -69,6 +70,7 @@ pub async fn code(
     code: &str,
     redirect_uri: &str,
     verifier: Option<&CodeVerifier>,
+    origin: &Origin,
     now: Ts,
 ) -> Result<Grant, RedeemError> {
     let credential = opened_code(services, code)?;
@@ -84,7 +86,7 @@ pub async fn code(
         }),
         rotate: true,
     };
-    redeem(services, presented, now).await
+    redeem(services, presented, origin, now).await
 }
 
 /// Redeems a refresh token (RFC 6749 §6). The grant that comes back is the one to go on with, whether this
@@ -93,6 +95,7 @@ pub async fn refresh_token(
     services: &Arc<Services>,
     client: &Client,
     token: &str,
+    origin: &Origin,
     now: Ts,
 ) -> Result<Grant, RedeemError> {
     let credential = opened_refresh_token(services, token)?;
@@ -103,7 +106,7 @@ pub async fn refresh_token(
         code: None,
         rotate: !client.keeps_refresh_token(),
     };
-    redeem(services, presented, now).await
+    redeem(services, presented, origin, now).await
 }
 
 fn grant_id(credential: &Credential) -> GrantId {
@@ -114,10 +117,12 @@ fn grant_id(credential: &Credential) -> GrantId {
 async fn redeem(
     services: &Arc<Services>,
     presented: Presented,
+    origin: &Origin,
     now: Ts,
 ) -> Result<Grant, RedeemError> {
-    let services = Arc::clone(services);
-    let redeeming = tokio::spawn(async move { redeem_to_the_end(&services, presented, now).await });
+    let (services, origin) = (Arc::clone(services), origin.clone());
+    let redeeming =
+        tokio::spawn(async move { redeem_to_the_end(&services, presented, &origin, now).await });
     redeeming
         .await
         .map_err(|_| StoreError::Unavailable("redeeming was interrupted".to_owned()))?
@@ -126,6 +131,7 @@ async fn redeem(
 async fn redeem_to_the_end(
     services: &Services,
     presented: Presented,
+    origin: &Origin,
     now: Ts,
 ) -> Result<Grant, RedeemError> {
     let id = presented.grant_id;
@@ -147,7 +153,11 @@ async fn redeem_to_the_end(
         Redeemed::Refused(Refusal::Replayed) => {
             metrics::grant_redeemed("replayed");
             tracing::warn!(client.id = %client, grant.id = %id, "a used {} of client {client} came back: grant {id} is revoked", if is_code { "code" } else { "refresh token" });
-            revoke::grant(services, id, now).await?;
+            let event = Event::new(EventType::TokenReplayed, origin, now)
+                .target("grant", &id)
+                .client(&client)
+                .detail("kind", if is_code { "code" } else { "refresh_token" });
+            revoke::replayed(services, id, &event, origin, now).await?;
             Err(RedeemError::InvalidGrant(sentence(Refusal::Replayed)))
         }
         Redeemed::Refused(refusal) => {

@@ -3,9 +3,11 @@
 
 use super::Services;
 use super::clients::TOPIC;
+use crate::domain::audit::{Event, EventType, Origin};
 use crate::domain::client::MAX_ACCESS_TOKEN_LIFETIME;
 use crate::domain::ids::{ClientId, GrantId, SessionId, UserId};
 use crate::spec::time::Ts;
+use crate::store::db::Tx;
 use crate::store::error::StoreError;
 use crate::store::revocations::{Key, bump_changes, record};
 use crate::telemetry::metrics;
@@ -13,24 +15,59 @@ use crate::telemetry::metrics;
 /// Revokes one access token, which expires at `expires_at` anyway.
 pub async fn access_token(
     services: &Services,
-    jti: &[u8],
+    jti: &str,
     expires_at: Ts,
+    origin: &Origin,
+    now: Ts,
 ) -> Result<(), StoreError> {
-    let key = Key::Jti(jti);
+    let key = Key::Jti(jti.as_bytes());
+    let event = Event::new(EventType::TokenRevoked, origin, now).target("access_token", jti);
     let mut tx = services.store.db().begin().await?;
     record(&mut tx, &key, 1, expires_at).await?;
+    tx.record_event(&event).await?;
     tx.commit().await?;
     metrics::revoked("access_token");
     services.revocations.publish(&[(key, 1, expires_at)]).await
 }
 
 /// Revokes a grant with every token made from it.
-pub async fn grant(services: &Services, id: GrantId, now: Ts) -> Result<(), StoreError> {
+pub async fn grant(
+    services: &Services,
+    id: GrantId,
+    origin: &Origin,
+    now: Ts,
+) -> Result<(), StoreError> {
+    let tx = services.store.db().begin().await?;
+    end_grant(services, tx, id, origin, now).await
+}
+
+/// Revokes a grant of which something used came back. The replay is an event each time, also when nothing was left
+/// to revoke.
+pub async fn replayed(
+    services: &Services,
+    id: GrantId,
+    replay: &Event,
+    origin: &Origin,
+    now: Ts,
+) -> Result<(), StoreError> {
+    let mut tx = services.store.db().begin().await?;
+    tx.record_event(replay).await?;
+    end_grant(services, tx, id, origin, now).await
+}
+
+async fn end_grant(
+    services: &Services,
+    mut tx: Tx,
+    id: GrantId,
+    origin: &Origin,
+    now: Ts,
+) -> Result<(), StoreError> {
     let until = now.plus(MAX_ACCESS_TOKEN_LIFETIME);
     let key = Key::Grant(id.bytes());
-    let mut tx = services.store.db().begin().await?;
-    if tx.revoke_grant(id, now).await? {
+    if let Some((user, client)) = tx.revoke_grant(id, now).await? {
         record(&mut tx, &key, 1, until).await?;
+        let event = Event::new(EventType::GrantRevoked, origin, now).target("grant", &id);
+        tx.record_event(&event.user(user).client(&client)).await?;
     }
     tx.commit().await?;
     metrics::revoked("grant");
@@ -43,13 +80,18 @@ pub async fn consent(
     services: &Services,
     user: UserId,
     client: &ClientId,
+    origin: &Origin,
     now: Ts,
 ) -> Result<(), StoreError> {
     let until = now.plus(MAX_ACCESS_TOKEN_LIFETIME);
     let mut tx = services.store.db().begin().await?;
     tx.delete_consent(user, client).await?;
+    let event = Event::new(EventType::ConsentRevoked, origin, now).target("client", client);
+    tx.record_event(&event.user(user).client(client)).await?;
     for id in tx.revoke_grants_of(user, client, now).await? {
         record(&mut tx, &Key::Grant(GrantId(id).bytes()), 1, until).await?;
+        let event = Event::new(EventType::GrantRevoked, origin, now).target("grant", &id);
+        tx.record_event(&event.user(user).client(client)).await?;
     }
     // Also those of an attempt before this one, which may not have reached every instance.
     let since = now.minus(MAX_ACCESS_TOKEN_LIFETIME);
@@ -64,11 +106,19 @@ pub async fn consent(
 }
 
 /// Ends a browser session with every token that lives in it.
-pub async fn session(services: &Services, id: SessionId, now: Ts) -> Result<(), StoreError> {
+pub async fn session(
+    services: &Services,
+    id: SessionId,
+    origin: &Origin,
+    now: Ts,
+) -> Result<(), StoreError> {
     let until = now.plus(MAX_ACCESS_TOKEN_LIFETIME);
     let key = Key::Session(id.bytes());
     let mut tx = services.store.db().begin().await?;
-    tx.end_session(id, now).await?;
+    if let Some(user) = tx.end_session(id, now).await? {
+        let event = Event::new(EventType::SessionEnded, origin, now).target("session", &id);
+        tx.record_event(&event.user(user)).await?;
+    }
     record(&mut tx, &key, 1, until).await?;
     tx.commit().await?;
     metrics::revoked("session");
@@ -90,26 +140,30 @@ pub async fn user(
     services: &Services,
     id: UserId,
     account: Account,
+    origin: &Origin,
     now: Ts,
 ) -> Result<Option<i64>, StoreError> {
     let mut tx = services.store.db().begin().await?;
     let Some(version) = raise_version(&mut tx, id, now).await? else {
         return Ok(None);
     };
-    if account == Account::Disabled {
-        tx.set_user_disabled(id, Some(now)).await?;
-    }
+    let kind = match account {
+        Account::Stays => EventType::UserTokensRevoked,
+        Account::Disabled => {
+            tx.set_user_disabled(id, Some(now)).await?;
+            EventType::UserDisabled
+        }
+    };
+    let event = Event::new(kind, origin, now).target("user", &id).user(id);
+    tx.record_event(&event.detail("token_version", version))
+        .await?;
     tx.commit().await?;
     publish_version(services, id, version, now).await?;
     Ok(Some(version))
 }
 
 /// Raises a person's token version inside somebody's transaction; follow the commit with [`publish_version`].
-pub async fn raise_version(
-    tx: &mut crate::store::db::Tx,
-    id: UserId,
-    now: Ts,
-) -> Result<Option<i64>, StoreError> {
+pub async fn raise_version(tx: &mut Tx, id: UserId, now: Ts) -> Result<Option<i64>, StoreError> {
     let Some(version) = tx.raise_token_version(id).await? else {
         return Ok(None);
     };
@@ -145,19 +199,23 @@ pub async fn publish_version(
 pub async fn disable_client(
     services: &Services,
     id: &ClientId,
+    origin: &Origin,
     now: Ts,
 ) -> Result<bool, StoreError> {
-    set_client_standing(services, id, Some(now), i64::MAX, now).await
+    let event = Event::new(EventType::ClientDisabled, origin, now);
+    set_client_standing(services, id, Some(now), i64::MAX, event).await
 }
 
 /// Enables a client again. What was issued before stays dead, so tokens count from the next full second on.
 pub async fn enable_client(
     services: &Services,
     id: &ClientId,
+    origin: &Origin,
     now: Ts,
 ) -> Result<bool, StoreError> {
     let not_before = Ts::from_secs(now.secs() + 1);
-    set_client_standing(services, id, None, not_before.micros(), now).await
+    let event = Event::new(EventType::ClientEnabled, origin, now);
+    set_client_standing(services, id, None, not_before.micros(), event).await
 }
 
 async fn set_client_standing(
@@ -165,8 +223,9 @@ async fn set_client_standing(
     id: &ClientId,
     disabled_at: Option<Ts>,
     version: i64,
-    now: Ts,
+    event: Event,
 ) -> Result<bool, StoreError> {
+    let now = event.at();
     let until = now.plus(MAX_ACCESS_TOKEN_LIFETIME);
     let key = Key::Client(id.as_str());
     let mut tx = services.store.db().begin().await?;
@@ -180,6 +239,8 @@ async fn set_client_standing(
     }
     record(&mut tx, &key, version, until).await?;
     bump_changes(&mut tx, TOPIC).await?;
+    tx.record_event(&event.target("client", id).client(id))
+        .await?;
     tx.commit().await?;
     metrics::revoked("client");
     services

@@ -3,6 +3,7 @@
 use super::{Services, revoke};
 use crate::crypto::random;
 use crate::crypto::secret::PlainToken;
+use crate::domain::audit::{Actor, Event, EventType, Origin};
 use crate::domain::ids::SessionId;
 use crate::domain::session::{ACR_PASSWORD, Session};
 use crate::domain::user::User;
@@ -47,6 +48,7 @@ pub async fn begin(
     services: &Services,
     user: &User,
     before: Option<Session>,
+    origin: &Origin,
     now: Ts,
 ) -> Result<Option<(Session, PlainToken)>, StoreError> {
     let cookie = random::token();
@@ -61,15 +63,22 @@ pub async fn begin(
         expires_at: now.plus(services.config.session_lifetime),
         last_seen_at: now,
     };
+    let origin = &origin.by(Actor::Person(user.id));
+    let event = |kind, session: &Session| {
+        Event::new(kind, origin, now)
+            .target("session", &session.id)
+            .user(user.id)
+            .detail("amr", session.amr.clone())
+    };
+    let mut tx = services.store.db().begin().await?;
     let mut replaced = None;
     if let Some(before) = before {
         if before.user_id == user.id {
             session.id = before.id;
-            if services
-                .store
-                .renew_session(&session, cookie.digest())
-                .await?
-            {
+            if tx.renew_session(&session, cookie.digest()).await? {
+                tx.record_event(&event(EventType::SessionRenewed, &session))
+                    .await?;
+                tx.commit().await?;
                 return Ok(Some((session, cookie)));
             }
             session.id = SessionId::from_random(random::bytes());
@@ -77,15 +86,14 @@ pub async fn begin(
             replaced = Some(before.id);
         }
     }
-    let begun = services
-        .store
-        .insert_session(&session, cookie.digest())
-        .await?;
-    if !begun {
+    if !tx.insert_session(&session, cookie.digest()).await? {
         return Ok(None);
     }
+    tx.record_event(&event(EventType::SessionCreated, &session))
+        .await?;
+    tx.commit().await?;
     if let Some(replaced) = replaced {
-        revoke::session(services, replaced, now).await?;
+        revoke::session(services, replaced, origin, now).await?;
     }
     tracing::info!(user.id = %user.id, session.id = %session.id, "user {} signed in", user.id);
     Ok(Some((session, cookie)))

@@ -3,9 +3,11 @@
 use std::time::Duration;
 
 use super::Services;
-use super::users::{UserError, hash_password};
+use super::audit::views;
+use super::users::{UserError, assigned, hash_password};
 use crate::crypto::random;
 use crate::crypto::secret::PlainToken;
+use crate::domain::audit::{Actor, Event, EventType, Origin};
 use crate::domain::ids::UserId;
 use crate::domain::user::username_key;
 use crate::spec::standard_claims::StandardClaims;
@@ -24,12 +26,19 @@ pub async fn is_needed(services: &Services) -> Result<bool, StoreError> {
 }
 
 /// Makes a one-time link at which an administrator is created.
-pub async fn new_link(services: &Services, now: Ts) -> Result<String, StoreError> {
+pub async fn new_link(services: &Services, origin: &Origin, now: Ts) -> Result<String, StoreError> {
     let token = random::token();
-    services
-        .store
-        .insert_setup_token(token.digest(), now, now.plus(LINK_LIFETIME))
+    let mut tx = services.store.db().begin().await?;
+    tx.insert_setup_token(token.digest(), now, now.plus(LINK_LIFETIME))
         .await?;
+    let kind = match origin.actor {
+        Actor::System => EventType::SetupOffered,
+        Actor::Person(_) | Actor::Client(_) | Actor::Operator(_) | Actor::Anonymous => {
+            EventType::AdminRecovered
+        }
+    };
+    tx.record_event(&Event::new(kind, origin, now)).await?;
+    tx.commit().await?;
     Ok(services
         .config
         .issuer
@@ -63,6 +72,7 @@ pub async fn create_administrator(
     token: &PlainToken,
     username: &str,
     password: String,
+    origin: &Origin,
     now: Ts,
 ) -> Result<SetUp, UserError> {
     let username_key = username_key(username).ok_or(UserError::BadName)?;
@@ -86,6 +96,16 @@ pub async fn create_administrator(
     }
     tx.save_admin_role().await?;
     tx.assign_role(id, ADMIN_ROLE).await?;
+    let created = Event::new(EventType::UserCreated, origin, now).target("user", &id);
+    let created = created.user(id).after(views::user(&fields));
+    let completed = Event::new(EventType::SetupCompleted, origin, now).target("user", &id);
+    for event in [
+        created,
+        assigned(id, ADMIN_ROLE, origin, now),
+        completed.user(id),
+    ] {
+        tx.record_event(&event).await?;
+    }
     tx.commit().await?;
     tracing::info!(user.id = %id, "created administrator {id} through the set-up link");
     Ok(SetUp::Created(id))

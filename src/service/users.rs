@@ -3,9 +3,11 @@
 use thiserror::Error;
 
 use super::Services;
+use super::audit::views;
 use super::revoke::{self, Account};
 use crate::crypto::password::PasswordError;
 use crate::crypto::random;
+use crate::domain::audit::{Event, EventType, Origin};
 use crate::domain::ids::UserId;
 use crate::domain::user::username_key;
 use crate::spec::time::Ts;
@@ -55,6 +57,7 @@ pub async fn create(
     fields: UserFields,
     password: Option<String>,
     roles: &[String],
+    origin: &Origin,
     now: Ts,
 ) -> Result<UserId, UserError> {
     let hash = match password {
@@ -69,10 +72,21 @@ pub async fn create(
     }
     for role in roles {
         tx.assign_role(id, role).await?;
+        tx.record_event(&assigned(id, role, origin, now)).await?;
     }
+    let event = Event::new(EventType::UserCreated, origin, now).target("user", &id);
+    let event = event.user(id).after(views::user(&fields));
+    tx.record_event(&event).await?;
     tx.commit().await?;
     tracing::info!(user.id = %id, "created user {id}");
     Ok(id)
+}
+
+/// The event of a role that a person was given.
+pub(super) fn assigned(id: UserId, role: &str, origin: &Origin, now: Ts) -> Event {
+    Event::new(EventType::AssignmentCreated, origin, now)
+        .target("role", role)
+        .user(id)
 }
 
 /// The id of the person of that name.
@@ -89,6 +103,7 @@ pub async fn set_password(
     services: &Services,
     username: &str,
     password: String,
+    origin: &Origin,
     now: Ts,
 ) -> Result<(), UserError> {
     let id = find_id(services, username).await?;
@@ -96,6 +111,8 @@ pub async fn set_password(
     let mut tx = services.store.db().begin().await?;
     tx.set_password_hash(id, hash).await?;
     let version = revoke::raise_version(&mut tx, id, now).await?;
+    let event = Event::new(EventType::UserPasswordSet, origin, now).target("user", &id);
+    tx.record_event(&event.user(id)).await?;
     tx.commit().await?;
     if let Some(version) = version {
         revoke::publish_version(services, id, version, now).await?;
@@ -105,26 +122,43 @@ pub async fn set_password(
 }
 
 /// Ends every session, grant and token of a person; returns their new token version.
-pub async fn revoke_tokens(services: &Services, username: &str, now: Ts) -> Result<i64, UserError> {
+pub async fn revoke_tokens(
+    services: &Services,
+    username: &str,
+    origin: &Origin,
+    now: Ts,
+) -> Result<i64, UserError> {
     let id = find_id(services, username).await?;
-    let version = revoke::user(services, id, Account::Stays, now).await?;
+    let version = revoke::user(services, id, Account::Stays, origin, now).await?;
     tracing::info!(user.id = %id, "revoked everything of user {id}");
     version.ok_or_else(|| UserError::Unknown(username.to_owned()))
 }
 
 /// Disables a person and ends everything of theirs.
-pub async fn disable(services: &Services, username: &str, now: Ts) -> Result<(), UserError> {
+pub async fn disable(
+    services: &Services,
+    username: &str,
+    origin: &Origin,
+    now: Ts,
+) -> Result<(), UserError> {
     let id = find_id(services, username).await?;
-    revoke::user(services, id, Account::Disabled, now).await?;
+    revoke::user(services, id, Account::Disabled, origin, now).await?;
     tracing::info!(user.id = %id, "disabled user {id}");
     Ok(())
 }
 
 /// Lets a disabled person sign in again.
-pub async fn enable(services: &Services, username: &str) -> Result<(), UserError> {
+pub async fn enable(
+    services: &Services,
+    username: &str,
+    origin: &Origin,
+    now: Ts,
+) -> Result<(), UserError> {
     let id = find_id(services, username).await?;
     let mut tx = services.store.db().begin().await?;
     tx.set_user_disabled(id, None).await?;
+    let event = Event::new(EventType::UserEnabled, origin, now).target("user", &id);
+    tx.record_event(&event.user(id)).await?;
     tx.commit().await?;
     tracing::info!(user.id = %id, "enabled user {id}");
     Ok(())

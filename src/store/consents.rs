@@ -51,18 +51,19 @@ impl Store {
             .map(into_consent)
             .collect())
     }
+}
 
+impl super::db::Tx {
     /// Remembers what a person allows from now on.
     pub async fn save_consent(
-        &self,
+        &mut self,
         user: UserId,
         client: &ClientId,
         scope: &Scope,
         resources: &[String],
         now: Ts,
     ) -> Result<(), StoreError> {
-        self.db
-            .w(SAVE)
+        self.q(SAVE)
             .bind(user.0)
             .bind(client.as_str().to_owned())
             .bind(scope.to_string())
@@ -72,9 +73,7 @@ impl Store {
             .await?;
         Ok(())
     }
-}
 
-impl super::db::Tx {
     /// Forgets what a person allowed a client.
     pub async fn delete_consent(
         &mut self,

@@ -87,9 +87,15 @@ impl Store {
 }
 
 impl Tx {
-    /// Revokes a grant; `false` when it was revoked before or is unknown.
-    pub async fn revoke_grant(&mut self, id: GrantId, now: Ts) -> Result<bool, StoreError> {
-        Ok(self.q(REVOKE).bind(id.0).bind(now.micros()).exec().await? == 1)
+    /// Revokes a grant; who had given it to which client, or `None` when it was revoked before or is unknown.
+    pub async fn revoke_grant(
+        &mut self,
+        id: GrantId,
+        now: Ts,
+    ) -> Result<Option<(UserId, ClientId)>, StoreError> {
+        let revoke = self.q(REVOKE).bind(id.0).bind(now.micros());
+        let row = revoke.opt::<(Uuid, String)>().await?;
+        Ok(row.and_then(|(user, client)| Some((UserId(user), ClientId::parse(&client)?))))
     }
 }
 
@@ -196,4 +202,4 @@ const FIND: &str = "SELECT g.id, g.client_id, g.user_id, g.user_version, g.sessi
     AND (g.offline OR EXISTS (SELECT 1 FROM sessions s WHERE s.id = g.session_id AND s.ended_at IS NULL AND s.expires_at > $2))) AS alive \
     FROM grants g WHERE g.id = $1";
 
-const REVOKE: &str = "UPDATE grants SET revoked_at = $2 WHERE id = $1 AND revoked_at IS NULL";
+const REVOKE: &str = "UPDATE grants SET revoked_at = $2 WHERE id = $1 AND revoked_at IS NULL RETURNING user_id, client_id";

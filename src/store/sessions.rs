@@ -31,15 +31,27 @@ impl Store {
         Ok(row.map(SessionRow::into_session))
     }
 
+    /// Notes that the session was used.
+    pub async fn touch_session(&self, id: SessionId, now: Ts) -> Result<(), StoreError> {
+        self.db
+            .w(TOUCH)
+            .bind(id.0)
+            .bind(now.micros())
+            .exec()
+            .await?;
+        Ok(())
+    }
+}
+
+impl Tx {
     /// Begins a session. `false` when the person was disabled or signed out everywhere meanwhile.
     pub async fn insert_session(
-        &self,
+        &mut self,
         session: &Session,
         token: TokenDigest,
     ) -> Result<bool, StoreError> {
         let rows = self
-            .db
-            .w(INSERT)
+            .q(INSERT)
             .bind(session.id.0)
             .bind(token.as_bytes().to_vec())
             .bind(session.user_id.0)
@@ -56,13 +68,12 @@ impl Store {
     /// The same person signed in again in the same browser: the session keeps its `sid`, so what was issued
     /// in it lives on, and gets a new cookie and a new `auth_time`. `false` when it has ended meanwhile.
     pub async fn renew_session(
-        &self,
+        &mut self,
         session: &Session,
         token: TokenDigest,
     ) -> Result<bool, StoreError> {
         let rows = self
-            .db
-            .w(RENEW)
+            .q(RENEW)
             .bind(session.id.0)
             .bind(token.as_bytes().to_vec())
             .bind(session.auth_time.micros())
@@ -75,23 +86,14 @@ impl Store {
         Ok(rows == 1)
     }
 
-    /// Notes that the session was used.
-    pub async fn touch_session(&self, id: SessionId, now: Ts) -> Result<(), StoreError> {
-        self.db
-            .w(TOUCH)
-            .bind(id.0)
-            .bind(now.micros())
-            .exec()
-            .await?;
-        Ok(())
-    }
-}
-
-impl Tx {
-    /// Ends a session.
-    pub async fn end_session(&mut self, id: SessionId, now: Ts) -> Result<(), StoreError> {
-        self.q(END).bind(id.0).bind(now.micros()).exec().await?;
-        Ok(())
+    /// Ends a session; whose it was, or `None` when it had ended before or is unknown.
+    pub async fn end_session(
+        &mut self,
+        id: SessionId,
+        now: Ts,
+    ) -> Result<Option<UserId>, StoreError> {
+        let end = self.q(END).bind(id.0).bind(now.micros());
+        Ok(end.opt::<(Uuid,)>().await?.map(|(user,)| UserId(user)))
     }
 }
 
@@ -138,4 +140,5 @@ const RENEW: &str = "UPDATE sessions SET token_digest = $2, auth_time = $3, acr 
 
 const TOUCH: &str = "UPDATE sessions SET last_seen_at = $2 WHERE id = $1 AND last_seen_at < $2";
 
-const END: &str = "UPDATE sessions SET ended_at = $2 WHERE id = $1 AND ended_at IS NULL";
+const END: &str =
+    "UPDATE sessions SET ended_at = $2 WHERE id = $1 AND ended_at IS NULL RETURNING user_id";

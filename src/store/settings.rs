@@ -25,23 +25,6 @@ impl Store {
         Ok(settled)
     }
 
-    /// Stores the digest of a one-time set-up link.
-    pub async fn insert_setup_token(
-        &self,
-        digest: TokenDigest,
-        now: Ts,
-        expires_at: Ts,
-    ) -> Result<(), StoreError> {
-        self.db
-            .w(INSERT_SETUP)
-            .bind(digest.as_bytes().to_vec())
-            .bind(now.micros())
-            .bind(expires_at.micros())
-            .exec()
-            .await?;
-        Ok(())
-    }
-
     /// Whether the link may still be used.
     pub async fn setup_token_is_valid(
         &self,
@@ -60,6 +43,22 @@ impl Store {
 }
 
 impl Tx {
+    /// Stores the digest of a one-time set-up link.
+    pub async fn insert_setup_token(
+        &mut self,
+        digest: TokenDigest,
+        now: Ts,
+        expires_at: Ts,
+    ) -> Result<(), StoreError> {
+        self.q(INSERT_SETUP)
+            .bind(digest.as_bytes().to_vec())
+            .bind(now.micros())
+            .bind(expires_at.micros())
+            .exec()
+            .await?;
+        Ok(())
+    }
+
     /// What a fact is set to.
     pub async fn find_setting(&mut self, name: &str) -> Result<Option<String>, StoreError> {
         let row = self

@@ -1,6 +1,7 @@
 //! Signing keys, private parts sealed: the `signing_keys` table.
 
 use super::Store;
+use super::db::Tx;
 use super::error::StoreError;
 use crate::domain::signing_key::KeyDates;
 use crate::spec::alg::SigningAlg;
@@ -50,12 +51,13 @@ impl Store {
             })
             .collect()
     }
+}
 
+impl Tx {
     /// Stores a key; `false` when another instance stored that number of that algorithm first.
-    pub async fn insert_signing_key(&self, key: &StoredKey) -> Result<bool, StoreError> {
+    pub async fn insert_signing_key(&mut self, key: &StoredKey) -> Result<bool, StoreError> {
         let rows = self
-            .db
-            .w(INSERT)
+            .q(INSERT)
             .bind(key.dates.alg.as_str().to_owned())
             .bind(key.dates.number)
             .bind(key.kid.clone())
@@ -68,9 +70,12 @@ impl Store {
     }
 
     /// Removes a key that is published no more.
-    pub async fn delete_signing_key(&self, alg: SigningAlg, number: i64) -> Result<(), StoreError> {
-        self.db
-            .w(DELETE)
+    pub async fn delete_signing_key(
+        &mut self,
+        alg: SigningAlg,
+        number: i64,
+    ) -> Result<(), StoreError> {
+        self.q(DELETE)
             .bind(alg.as_str().to_owned())
             .bind(number)
             .exec()

@@ -103,6 +103,13 @@ pub fn rate_limited(policy: &str) {
     HANDLES.of(policy).increment(1);
 }
 
+/// Counts audit events that were dropped because too many waited.
+pub fn audit_dropped() -> &'static Counter {
+    static HANDLE: LazyLock<Counter> =
+        LazyLock::new(|| counter!("signet_audit_events_dropped_total"));
+    &HANDLE
+}
+
 /// The number of passwords that wait to be hashed.
 pub fn password_hash_queue() -> &'static Gauge {
     static HANDLE: LazyLock<Gauge> = LazyLock::new(|| gauge!("signet_password_hash_queue"));
@@ -229,6 +236,10 @@ fn describe() {
     describe_gauge!(
         "signet_password_hash_queue",
         "Passwords waiting to be hashed"
+    );
+    describe_counter!(
+        "signet_audit_events_dropped_total",
+        "Audit events dropped because too many waited"
     );
     describe_counter!("signet_logins_total", "Attempts to sign in by outcome");
     describe_counter!(

@@ -31,7 +31,14 @@ pub async fn post(visit: Visit, body: Result<FormBody, BodyError>) -> Result<Res
         form.find("client_id").and_then(ClientId::parse),
     ) {
         (Some("remove"), Some(client)) => {
-            revoke::consent(&visit.site.services, session.user_id, &client, visit.now).await?;
+            revoke::consent(
+                &visit.site.services,
+                session.user_id,
+                &client,
+                &visit.by(&session),
+                visit.now,
+            )
+            .await?;
             tracing::info!(user.id = %session.user_id, client.id = %client, "user {} took the access of client {client} away", session.user_id);
             Ok(visit.go("/account", &[]))
         }

@@ -77,6 +77,7 @@ pub async fn post(visit: Visit, body: Result<FormBody, BodyError>) -> Result<Res
                 session.user_id,
                 &resolved.client,
                 &resolved.request,
+                &visit.by(&session),
                 visit.now,
             )
             .await?;
@@ -85,10 +86,20 @@ pub async fn post(visit: Visit, body: Result<FormBody, BodyError>) -> Result<Res
                 ..pending
             }
         }
-        Some("deny") => Pending {
-            denied: true,
-            ..pending
-        },
+        Some("deny") => {
+            consent::note_denial(
+                services,
+                session.user_id,
+                &resolved.client,
+                &resolved.request,
+                &visit.by(&session),
+                visit.now,
+            );
+            Pending {
+                denied: true,
+                ..pending
+            }
+        }
         Some(_) | None => return Err(PageError::bad_request("action must be allow or deny.")),
     };
     Ok(visit.go("/authorize", &[("flow", &services.flows.seal(&answered))]))
@@ -110,7 +121,7 @@ async fn asked(visit: &Visit, params: &Params) -> Result<Asked, PageError> {
         authorization::resolve(services, &pending, visit.now).await,
         session,
     ) {
-        let circumstances = Circumstances::of_session(&session, visit.ip, visit.now);
+        let circumstances = Circumstances::of_session(&session, &visit.origin, visit.now);
         if access::may_use(services, &resolved.client, &circumstances).await?
             && resolved.cut_to(services, &circumstances).await?
         {

@@ -16,7 +16,7 @@ use crate::http::headers::Page;
 use crate::http::limits::{BodyError, FormBody};
 use crate::http::page_error::PageError;
 use crate::http::rate_limit::Limited;
-use crate::service::login::{LoginError, Origin, with_password};
+use crate::service::login::{LoginError, Whence, with_password};
 use crate::service::sessions;
 use crate::spec::params::Params;
 use crate::spec::prompt::Prompt;
@@ -76,11 +76,20 @@ async fn sign_in(
         .site
         .cookies
         .read(&visit.headers, Cookie::KnownBrowser);
-    let origin = Origin {
-        ip: visit.ip,
+    let whence = Whence {
+        ip: visit.ip(),
         browser: known_browser,
     };
-    let user = match with_password(services, username, password, origin).await {
+    let user = match with_password(
+        services,
+        username,
+        password,
+        whence,
+        &visit.origin,
+        visit.now,
+    )
+    .await
+    {
         Ok(user) => user,
         Err(LoginError::Store(error)) => return Err(error.into()),
         Err(LoginError::Wait(limited)) => {
@@ -97,7 +106,9 @@ async fn sign_in(
         }
     };
     let before = visit.session().await?;
-    let Some((session, cookie)) = sessions::begin(services, &user, before, visit.now).await? else {
+    let Some((session, cookie)) =
+        sessions::begin(services, &user, before, &visit.origin, visit.now).await?
+    else {
         let again = Form {
             username: username.to_owned(),
             error: Some(refusal_shown(&LoginError::Wrong).1.into()),

@@ -71,7 +71,13 @@ async fn end(
     session: &Session,
     request: &LogoutRequest,
 ) -> Result<Response, PageError> {
-    revoke::session(&visit.site.services, session.id, visit.now).await?;
+    revoke::session(
+        &visit.site.services,
+        session.id,
+        &visit.by(session),
+        visit.now,
+    )
+    .await?;
     tracing::info!(user.id = %session.user_id, session.id = %session.id, "user {} signed out", session.user_id);
     let mut response = gone(visit, request);
     response

@@ -46,8 +46,15 @@ pub async fn post(visit: Visit, body: Result<FormBody, BodyError>) -> Result<Res
             )),
         ));
     }
-    match setup::create_administrator(services, &token, username, password.to_owned(), visit.now)
-        .await
+    match setup::create_administrator(
+        services,
+        &token,
+        username,
+        password.to_owned(),
+        &visit.origin,
+        visit.now,
+    )
+    .await
     {
         Ok(SetUp::Created(_)) => {
             let page = SetupPage {
@@ -85,7 +92,7 @@ async fn refused(visit: &Visit, token: &PlainToken) -> Result<Option<Response>, 
     let services = &visit.site.services;
     let guess = services
         .limits
-        .guess(Guess::SetupLink, None, visit.ip, None)
+        .guess(Guess::SetupLink, None, visit.ip(), None)
         .await;
     let attempt = match guess {
         Ok(attempt) => attempt,

@@ -1,7 +1,7 @@
 //! One visit of a browser to a page: who came, what was posted, and how the page goes back.
 
 use std::convert::Infallible;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
 use askama::Template;
@@ -12,15 +12,16 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 
 use super::pages::{Layout, render};
+use crate::domain::audit::{Actor, Origin};
 use crate::domain::authorization::Pending;
 use crate::domain::client::Client;
 use crate::domain::ids::ClientId;
 use crate::domain::session::Session;
 use crate::http::browser::Browser;
-use crate::http::client_ip::ClientIp;
 use crate::http::cookies::Cookie;
 use crate::http::headers::Page;
 use crate::http::limits::{BodyError, FormBody};
+use crate::http::origin::RequestOrigin;
 use crate::http::page_error::PageError;
 use crate::http::request_id::RequestId;
 use crate::http::site::Site;
@@ -37,8 +38,8 @@ pub struct Visit {
     pub headers: HeaderMap,
     /// The browser.
     pub browser: Browser,
-    /// Where the request came from.
-    pub ip: IpAddr,
+    /// Where the request came from, for the audit trail.
+    pub origin: Origin,
     /// When the request came.
     pub now: Ts,
     request_id: RequestId,
@@ -53,7 +54,7 @@ impl FromRequestParts<Site> for Visit {
             site: site.clone(),
             browser: Browser::of(site, &parts.headers),
             headers: parts.headers.clone(),
-            ip: ClientIp::from_request_parts(parts, site).await?.0,
+            origin: RequestOrigin::from_request_parts(parts, site).await?.0,
             now: site.services.clock.now(),
             request_id: RequestId::from_request_parts(parts, site).await?,
             query: parts.uri.query().unwrap_or_default().to_owned(),
@@ -62,6 +63,11 @@ impl FromRequestParts<Site> for Visit {
 }
 
 impl Visit {
+    /// The address of the browser, behind trusted proxies.
+    pub fn ip(&self) -> IpAddr {
+        self.origin.ip.unwrap_or(Ipv4Addr::UNSPECIFIED.into())
+    }
+
     /// The parameters of the query.
     pub fn query(&self) -> Result<Params, PageError> {
         Params::parse(self.query.as_bytes())
@@ -92,6 +98,11 @@ impl Visit {
             self.now,
         )
         .await
+    }
+
+    /// What the person of a session does here.
+    pub fn by(&self, session: &Session) -> Origin {
+        self.origin.by(Actor::Person(session.user_id))
     }
 
     /// The pending request that travels through this page, if it was begun in this browser.

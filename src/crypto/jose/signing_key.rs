@@ -51,6 +51,19 @@ impl SigningKey {
         }
     }
 
+    /// The Ed25519 key of a seed of 32 bytes, so that a key can follow from the master key
+    /// ([RFC 8410 §7](https://www.rfc-editor.org/rfc/rfc8410#section-7)).
+    pub fn ed25519_from_seed(seed: &[u8; 32]) -> Result<Self, JoseError> {
+        // PrivateKeyInfo, version 0, id-Ed25519, and the seed as an octet string in an octet string.
+        const HEAD: [u8; 16] = [
+            0x30, 0x2e, 0x02, 0x01, 0x00, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x04, 0x22,
+            0x04, 0x20,
+        ];
+        let mut der = Zeroizing::new(HEAD.to_vec());
+        der.extend_from_slice(seed);
+        Self::from_pkcs8_der(SigningAlg::EdDsa, &der)
+    }
+
     /// The private key as PKCS #8 ([RFC 5958](https://www.rfc-editor.org/rfc/rfc5958)), to be
     /// sealed before it is stored.
     pub fn to_pkcs8_der(&self) -> Zeroizing<Vec<u8>> {

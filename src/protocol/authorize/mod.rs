@@ -9,11 +9,12 @@ use axum::extract::{RawQuery, State};
 use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Response};
 
+use crate::domain::audit::{Actor, Origin};
 use crate::domain::authorization::{Pending, Step, Unmet, next_step};
 use crate::http::browser::Browser;
-use crate::http::client_ip::ClientIp;
 use crate::http::cookies::Cookie;
 use crate::http::limits::{BodyError, FormBody};
+use crate::http::origin::RequestOrigin;
 use crate::http::page_error::PageError;
 use crate::http::site::Site;
 use crate::service::access::{self, Circumstances};
@@ -31,12 +32,12 @@ const MAX_REQUEST: usize = 12 * 1024;
 pub async fn get(
     State(site): State<Site>,
     RawQuery(query): RawQuery,
-    ip: ClientIp,
+    RequestOrigin(origin): RequestOrigin,
     headers: HeaderMap,
 ) -> Response {
     let query = query.unwrap_or_default();
     let browser = Browser::of(&site, &headers);
-    let mut response = answer(&site, ip, &headers, &browser, query.as_bytes())
+    let mut response = answer(&site, &origin, &headers, &browser, query.as_bytes())
         .await
         .unwrap_or_else(IntoResponse::into_response);
     browser.remember(&site, &mut response);
@@ -65,7 +66,7 @@ pub async fn post(State(site): State<Site>, body: Result<FormBody, BodyError>) -
 /// The steps.
 async fn answer(
     site: &Site,
-    ip: ClientIp,
+    origin: &Origin,
     headers: &HeaderMap,
     browser: &Browser,
     query: &[u8],
@@ -88,7 +89,7 @@ async fn answer(
         sessions::find(services, site.cookies.read(headers, Cookie::Session), now).await?;
     let mut may_use = true;
     if let Some(session) = &session {
-        let circumstances = Circumstances::of_session(session, ip.0, now);
+        let circumstances = Circumstances::of_session(session, origin, now);
         may_use = access::may_use(services, &resolved.client, &circumstances).await?;
         may_use &= resolved.cut_to(services, &circumstances).await?;
     }
@@ -123,7 +124,15 @@ async fn answer(
         }
         (Step::Consent, Some(_)) => Ok(to_page("/consent", &services.flows.seal(&pending))),
         (Step::Respond, Some(session)) => {
-            if let Some(granted) = authorization::grant(services, &resolved, &session, now).await? {
+            if let Some(granted) = authorization::grant(
+                services,
+                &resolved,
+                &session,
+                &origin.by(Actor::Person(session.user_id)),
+                now,
+            )
+            .await?
+            {
                 return Ok(respond::code(site, target, &granted.code));
             }
             // Something was ended since it was looked at: look again, and ask again for what was allowed.

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use axum::http::HeaderMap;
 
+use crate::domain::audit::{Actor, Event, EventType, Origin};
 use crate::domain::client::Client;
 use crate::domain::ids::ClientId;
 use crate::http::caller::Caller;
@@ -30,6 +31,12 @@ impl AuthenticatedClient {
     #[must_use]
     pub fn client(&self) -> &Client {
         &self.client
+    }
+
+    /// The same origin, now that it is known who asks.
+    #[must_use]
+    pub fn origin(&self, request: &Origin) -> Origin {
+        request.by(Actor::Client(self.client.id.clone()))
     }
 }
 
@@ -80,8 +87,12 @@ pub async fn authenticate_at(
     let presented = presented(&caller.headers, params)?;
     let client = match prove(site, caller, &presented, now, clients_version).await {
         Ok(client) => client,
-        Err(Unproven::Uncounted(error)) => return Err(error),
+        Err(Unproven::Uncounted(error)) => {
+            note_refusal(site, caller, &presented, &error, now);
+            return Err(error);
+        }
         Err(Unproven::Counted(error)) => {
+            note_refusal(site, caller, &presented, &error, now);
             limits.failed(caller.ip)?;
             return Err(error);
         }
@@ -94,6 +105,17 @@ pub async fn authenticate_at(
     };
     limits.check(Policy::Client, &key).await?;
     Ok(AuthenticatedClient { client })
+}
+
+/// Tells the audit trail, unless the failure is ours.
+fn note_refusal(site: &Site, caller: &Caller, presented: &Presented, error: &OAuthError, now: Ts) {
+    if error.is_refusal() {
+        let event = Event::new(EventType::ClientRefused, &caller.origin, now)
+            .target("client", &presented.client_id)
+            .detail("method", presented.credential.method().as_str())
+            .detail("reason", error.description());
+        site.services.audit.note(event);
+    }
 }
 
 /// Why a client is not proven.

@@ -28,6 +28,7 @@ pub(super) async fn answer(
         code,
         redirect_uri,
         verifier.as_ref(),
+        &request.origin,
         request.now,
     )
     .await?;
@@ -40,6 +41,7 @@ pub(super) async fn answer(
         basis: Basis::Grant(&grant),
         scope: &given.scope,
         resources: &given.resources,
+        origin: &request.origin,
         now: request.now,
     };
     Ok(issue(&site.services, issuance).await?)

@@ -29,6 +29,7 @@ pub(super) async fn answer(
         basis: Basis::Client,
         scope: &scope,
         resources: &resources,
+        origin: &request.origin,
         now: request.now,
     };
     Ok(issue(&site.services, issuance).await?)

@@ -70,7 +70,7 @@ impl TokenRequest {
             let permitted = None;
             return Ok(Foreseen { grant, permitted });
         }
-        let circumstances = Circumstances::of_grant(&grant, self.now);
+        let circumstances = Circumstances::of_grant(&grant, &self.origin, self.now);
         if !may_use(services, client, &circumstances).await? {
             return Err(OAuthError::invalid_grant(
                 "the person may not use this client any more",

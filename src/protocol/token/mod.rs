@@ -10,6 +10,7 @@ use axum::response::Response;
 
 use super::client_auth::{AuthenticatedClient, authenticate};
 use super::{answered, form};
+use crate::domain::audit::{Event, EventType, Origin};
 use crate::domain::resource::Resource;
 use crate::http::caller::Caller;
 use crate::http::error::OAuthError;
@@ -26,6 +27,7 @@ use crate::spec::time::Ts;
 struct TokenRequest {
     client: AuthenticatedClient,
     params: Params,
+    origin: Origin,
     now: Ts,
 }
 
@@ -55,16 +57,26 @@ pub async fn post(
 async fn answer(site: &Site, caller: &Caller, params: Params) -> Result<TokenResponse, OAuthError> {
     let now = site.services.clock.now();
     let client = authenticate(site, caller, &params, now).await?;
-    let grant_type = grant_type(&client, &params)?;
     let request = TokenRequest {
+        origin: client.origin(&caller.origin),
         client,
         params,
         now,
     };
-    match grant_type {
-        GrantType::AuthorizationCode => authorization_code::answer(site, &request).await,
-        GrantType::RefreshToken => refresh_token::answer(site, &request).await,
-        GrantType::ClientCredentials => client_credentials::answer(site, &request).await,
+    let answer = dispatch(site, &request).await;
+    if let Err(error) = &answer
+        && error.is_refusal()
+    {
+        request.note_refusal(site, error);
+    }
+    answer
+}
+
+async fn dispatch(site: &Site, request: &TokenRequest) -> Result<TokenResponse, OAuthError> {
+    match grant_type(&request.client, &request.params)? {
+        GrantType::AuthorizationCode => authorization_code::answer(site, request).await,
+        GrantType::RefreshToken => refresh_token::answer(site, request).await,
+        GrantType::ClientCredentials => client_credentials::answer(site, request).await,
     }
 }
 
@@ -91,6 +103,17 @@ fn grant_type(client: &AuthenticatedClient, params: &Params) -> Result<GrantType
 }
 
 impl TokenRequest {
+    /// What a client is refused is an event.
+    fn note_refusal(&self, site: &Site, error: &OAuthError) {
+        let grant_type = self.params.find("grant_type").and_then(GrantType::parse);
+        let event = Event::new(EventType::TokenRefused, &self.origin, self.now)
+            .client(&self.client.client().id)
+            .detail("grant_type", grant_type.map(GrantType::as_str))
+            .detail("error", error.code().as_str())
+            .detail("reason", error.description());
+        site.services.audit.note(event);
+    }
+
     /// A parameter that must be there.
     fn require(&self, name: &'static str) -> Result<&str, OAuthError> {
         self.params

@@ -27,7 +27,8 @@ pub(super) async fn answer(
     if let Some(foreseen) = &foreseen {
         scope(request, &foreseen.grant)?;
     }
-    let grant = redeem::refresh_token(&site.services, client, token, request.now).await?;
+    let grant =
+        redeem::refresh_token(&site.services, client, token, &request.origin, request.now).await?;
     let scope = scope(request, &grant)?;
     let given = request.given(site, &all, &grant, &scope, foreseen).await?;
     let issuance = Issuance {
@@ -36,6 +37,7 @@ pub(super) async fn answer(
         basis: Basis::Grant(&grant),
         scope: &given.scope,
         resources: &given.resources,
+        origin: &request.origin,
         now: request.now,
     };
     Ok(issue(&site.services, issuance).await?)

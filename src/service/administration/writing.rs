@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::idempotency::Running;
 use super::{AdministrationError, Administrator, KEPT_FOR, RequestKey, Rights};
 use crate::crypto::secret::PlainToken;
-use crate::domain::audit::{Event, EventType, Origin};
+use crate::domain::audit::{Event, EventType};
 use crate::domain::ids::{ClientId, GrantId, SessionId, UserId};
 use crate::domain::policy::{ADMIN_ROLE, ResourceName};
 use crate::service::Services;
@@ -53,7 +53,6 @@ pub struct Writing {
     rights: Rights,
     administrators: i64,
     caller: String,
-    origin: Origin,
     key: Option<RequestKey>,
     /// Nobody else works on the same request meanwhile.
     _running: Option<Running>,
@@ -93,11 +92,10 @@ pub async fn begin(
     let administrators = tx.count_active_holders(ADMIN_ROLE).await?;
     let rights = Rights::read(services, by, now).await?;
     Ok(Begun::Now(Box::new(Writing {
-        work: Work::new(tx, Options::default(), now),
+        work: Work::new(tx, Options::default(), &by.origin, now),
         rights,
         administrators,
         caller,
-        origin: by.origin.clone(),
         key,
         _running: running,
     })))
@@ -148,7 +146,7 @@ impl Writing {
     /// An event of this act, to be [recorded](Self::record).
     #[must_use]
     pub fn event(&self, kind: EventType) -> Event {
-        Event::new(kind, &self.origin, self.work.now)
+        self.work.event(kind)
     }
 
     /// Writes an event beside the act.
@@ -248,6 +246,7 @@ impl Writing {
     pub async fn revoke_user(&mut self, id: UserId) -> Result<(), AdministrationError> {
         if let Some(version) = revoke::raise_version(&mut self.work.tx, id, self.work.now).await? {
             self.work.revoked.push(Revoked::User(id, version));
+            self.work.note_act(EventType::UserTokensRevoked, id).await?;
         }
         Ok(())
     }

@@ -1,8 +1,10 @@
 //! Declared attributes.
 
+use serde_json::{Value, json};
+
 use super::check::Checked;
 use super::{ApplyError, Kind, Known, Outcome, Problem, Work, different};
-use crate::domain::policy::Vocabulary;
+use crate::domain::policy::{Declaration, Vocabulary};
 use crate::service::attributes::{DeclareError, verify};
 
 pub(super) async fn apply(
@@ -25,6 +27,9 @@ pub(super) async fn apply(
             work.tx
                 .save_declaration(of, name, desired.declaration)
                 .await?;
+            let (before, after) = (stored.copied().map(view), view(desired.declaration));
+            work.note(Kind::Attribute, &desired.title(), before, Some(after))
+                .await?;
         }
         let title = desired.title();
         match stored {
@@ -33,16 +38,22 @@ pub(super) async fn apply(
         }
     }
     for (of, declared) in &known.declarations.0 {
-        for name in declared.keys() {
+        for (name, declaration) in declared {
             let wanted = |it: &&super::DesiredAttribute| it.of == *of && it.name == *name;
             if !checked.attributes.iter().any(|it| wanted(&it)) && work.prunes(Kind::Attribute) {
                 work.tx.delete_declaration(of, name).await?;
                 let title = format!("{of}.{name}");
+                let before = Some(view(*declaration));
+                work.note(Kind::Attribute, &title, before, None).await?;
                 work.report.note(Kind::Attribute, &title, Outcome::Deleted);
             }
         }
     }
     Ok(())
+}
+
+fn view(declaration: Declaration) -> Value {
+    json!({ "type": declaration.kind.as_str(), "required": declaration.required })
 }
 
 /// When everything is written: whether all that is stored is as it is declared now.

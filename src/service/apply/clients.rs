@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use super::super::audit::views;
 use super::check::{Checked, CheckedClient};
 use super::{ApplyError, Generated, Kind, Outcome, Revoked, Work, differing, object};
 use crate::crypto::secret::TokenDigest;
@@ -59,8 +60,10 @@ async fn create(work: &mut Work, desired: &CheckedClient) -> Result<(), ApplyErr
             .push(Revoked::Client(client.id.clone(), from.micros()));
     }
     work.clients_changed = true;
-    work.report
-        .note(Kind::Client, client.id.as_str(), Outcome::Created);
+    let id = client.id.as_str();
+    work.note(Kind::Client, id, None, Some(views::client(client)))
+        .await?;
+    work.report.note(Kind::Client, id, Outcome::Created);
     Ok(())
 }
 
@@ -73,6 +76,9 @@ async fn change(
     let mut changed = differing(&object(&stored.metadata), &object(&client.metadata));
     if !changed.is_empty() {
         work.tx.update_client(client, work.now).await?;
+        let (was, is) = (views::client(stored), views::client(client));
+        work.note(Kind::Client, client.id.as_str(), Some(was), Some(is))
+            .await?;
     }
     let lasting: Vec<TokenDigest> = stored
         .secrets
@@ -91,6 +97,11 @@ async fn change(
             changed.push("client_secret".to_owned());
         }
         Some(_) | None => {}
+    }
+    if changed.iter().any(|field| field == "client_secret") {
+        let keep = client_secrets::KEEP;
+        let event = client_secrets::rotated(&client.id, keep, &work.origin, work.now);
+        work.record(event).await?;
     }
     work.clients_changed |= !changed.is_empty();
     work.existed(Kind::Client, client.id.as_str(), changed)
@@ -115,7 +126,11 @@ pub(in crate::service) async fn delete(work: &mut Work, id: &str) -> Result<(), 
         id: id.to_owned(),
     };
     let id = ClientId::parse(id).ok_or_else(broken)?;
+    let was = work.tx.find_client(&id).await?;
     work.tx.delete_client(&id).await?;
+    let was = was.as_ref().map(views::client).unwrap_or_default();
+    work.note(Kind::Client, id.as_str(), Some(was), None)
+        .await?;
     let (key, until) = (Key::Client(id.as_str()), work.until());
     record(&mut work.tx, &key, i64::MAX, until).await?;
     work.clients_changed = true;

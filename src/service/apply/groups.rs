@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use super::super::audit::views;
 use super::check::Checked;
 use super::{ApplyError, Kind, Outcome, Work, different, differing};
 use crate::domain::policy::ResourceName;
@@ -18,6 +19,8 @@ pub(super) async fn organizations(
             work.tx
                 .save_organization(name, &desired.organization)
                 .await?;
+            let is = views::organization(&desired.organization);
+            work.note(Kind::Organization, name, None, Some(is)).await?;
             work.report.note(Kind::Organization, name, Outcome::Created);
             continue;
         };
@@ -31,13 +34,19 @@ pub(super) async fn organizations(
             work.tx
                 .save_organization(name, &desired.organization)
                 .await?;
+            let was = views::organization(stored);
+            let is = views::organization(&desired.organization);
+            work.note(Kind::Organization, name, Some(was), Some(is))
+                .await?;
         }
         work.existed(Kind::Organization, name, changed)?;
     }
     let named: BTreeSet<&String> = checked.organizations.iter().map(|it| &it.name).collect();
-    for name in stored.keys() {
+    for (name, stored) in &stored {
         if !named.contains(name) && work.prunes(Kind::Organization) {
             work.tx.delete_organization(name).await?;
+            let was = views::organization(stored);
+            work.note(Kind::Organization, name, Some(was), None).await?;
             work.report.note(Kind::Organization, name, Outcome::Deleted);
         }
     }
@@ -66,6 +75,8 @@ pub(super) async fn groups(work: &mut Work, checked: &Checked<'_>) -> Result<(),
         let (name, group) = (&desired.name, &desired.group);
         let Some(stored) = stored.get(name) else {
             work.tx.replace_group_contents(name, group).await?;
+            work.note(Kind::Group, name, None, Some(views::group(group)))
+                .await?;
             work.report.note(Kind::Group, name, Outcome::Created);
             continue;
         };
@@ -81,12 +92,18 @@ pub(super) async fn groups(work: &mut Work, checked: &Checked<'_>) -> Result<(),
         if changed.iter().any(|field| !saved.contains(&field.as_str())) {
             work.tx.replace_group_contents(name, group).await?;
         }
+        if !changed.is_empty() {
+            let (was, is) = (views::group(stored), views::group(group));
+            work.note(Kind::Group, name, Some(was), Some(is)).await?;
+        }
         work.existed(Kind::Group, name, changed)?;
     }
     let named: BTreeSet<&String> = checked.groups.iter().map(|it| &it.name).collect();
-    for name in stored.keys() {
+    for (name, stored) in &stored {
         if !named.contains(name) && work.prunes(Kind::Group) {
             work.tx.delete_group(name).await?;
+            work.note(Kind::Group, name, Some(views::group(stored)), None)
+                .await?;
             work.report.note(Kind::Group, name, Outcome::Deleted);
         }
     }
@@ -99,6 +116,8 @@ pub(super) async fn objects(work: &mut Work, checked: &Checked<'_>) -> Result<()
         let name = desired.name.to_string();
         let Some(stored) = stored.get(&desired.name) else {
             work.tx.save_object(&desired.name, &desired.object).await?;
+            let is = views::object(&desired.object);
+            work.note(Kind::Object, &name, None, Some(is)).await?;
             work.report.note(Kind::Object, &name, Outcome::Created);
             continue;
         };
@@ -108,13 +127,18 @@ pub(super) async fn objects(work: &mut Work, checked: &Checked<'_>) -> Result<()
         }
         if !changed.is_empty() {
             work.tx.save_object(&desired.name, &desired.object).await?;
+            let (was, is) = (views::object(stored), views::object(&desired.object));
+            work.note(Kind::Object, &name, Some(was), Some(is)).await?;
         }
         work.existed(Kind::Object, &name, changed)?;
     }
     let named: BTreeSet<&ResourceName> = checked.objects.iter().map(|it| &it.name).collect();
-    for name in stored.keys() {
+    for (name, stored) in &stored {
         if !named.contains(name) && work.prunes(Kind::Object) {
             work.tx.delete_object(name).await?;
+            let was = views::object(stored);
+            work.note(Kind::Object, &name.to_string(), Some(was), None)
+                .await?;
             work.report
                 .note(Kind::Object, &name.to_string(), Outcome::Deleted);
         }

@@ -4,6 +4,7 @@
 //! and all of them are reported at once. Nothing is deleted unless asked for.
 
 mod attributes;
+mod audited;
 mod check;
 mod check_assignments;
 mod check_attributes;
@@ -36,6 +37,7 @@ use super::attributes::vocabulary;
 use super::clients::TOPIC;
 use super::setup::ADMIN_ROLE;
 use crate::crypto::password::PasswordError;
+use crate::domain::audit::Origin;
 use crate::domain::client::MAX_ACCESS_TOKEN_LIFETIME;
 use crate::domain::ids::{ClientId, GrantId, SessionId, UserId};
 use crate::domain::policy::{Declarations, check_counts};
@@ -161,10 +163,13 @@ pub async fn apply(
     services: &Arc<Services>,
     desired: &Desired,
     options: Options,
+    origin: &Origin,
     now: Ts,
 ) -> Result<Report, ApplyError> {
-    match attempt(services, desired, options, now).await {
-        Err(error) if error.is_collision() => attempt(services, desired, options, now).await,
+    match attempt(services, desired, options, origin, now).await {
+        Err(error) if error.is_collision() => {
+            attempt(services, desired, options, origin, now).await
+        }
         other => other,
     }
 }
@@ -173,6 +178,7 @@ async fn attempt(
     services: &Arc<Services>,
     desired: &Desired,
     options: Options,
+    origin: &Origin,
     now: Ts,
 ) -> Result<Report, ApplyError> {
     // Mistakes are found before time is spent on passwords, and passwords are hashed before the transaction
@@ -190,7 +196,7 @@ async fn attempt(
     let now = now.max(services.clock.now());
     let known = Known::read(&mut tx).await?;
     let checked = check::check(desired, &known, options, now)?;
-    let mut work = Work::new(tx, options, now);
+    let mut work = Work::new(tx, options, origin, now);
     let administrators = work.tx.count_active_holders(ADMIN_ROLE).await?;
     perform(&mut work, &checked, &known, &passwords).await?;
     if administrators > 0 && work.tx.count_active_holders(ADMIN_ROLE).await? == 0 {
@@ -258,6 +264,8 @@ impl Known {
 pub(in crate::service) struct Work {
     pub(in crate::service) tx: Tx,
     options: Options,
+    /// Who does it, from where.
+    pub(in crate::service) origin: Origin,
     pub(in crate::service) now: Ts,
     pub(in crate::service) report: Report,
     pub(in crate::service) revoked: Vec<Revoked>,
@@ -286,10 +294,11 @@ impl Revoked {
 
 impl Work {
     /// Nothing done yet. [`APPLIED`] must have been bumped in the transaction.
-    pub(in crate::service) fn new(tx: Tx, options: Options, now: Ts) -> Self {
+    pub(in crate::service) fn new(tx: Tx, options: Options, origin: &Origin, now: Ts) -> Self {
         Self {
             tx,
             options,
+            origin: origin.clone(),
             now,
             report: Report {
                 dry_run: options.dry_run,

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use super::super::audit::views;
 use super::check::Checked;
 use super::{ApplyError, Kind, Known, Outcome, Work};
 
@@ -14,6 +15,8 @@ pub(super) async fn apply(
         let name = &resource.identifier;
         let Some(stored) = known.resources.get(name) else {
             work.tx.save_resource(resource).await?;
+            work.note(Kind::Resource, name, None, Some(views::resource(resource)))
+                .await?;
             work.report.note(Kind::Resource, name, Outcome::Created);
             continue;
         };
@@ -32,6 +35,8 @@ pub(super) async fn apply(
         }
         if !changed.is_empty() {
             work.tx.save_resource(resource).await?;
+            let (was, is) = (views::resource(stored), views::resource(resource));
+            work.note(Kind::Resource, name, Some(was), Some(is)).await?;
         }
         work.existed(Kind::Resource, name, changed)?;
     }
@@ -40,9 +45,12 @@ pub(super) async fn apply(
         .iter()
         .map(|resource| resource.identifier.as_str())
         .collect();
-    for identifier in known.resources.keys() {
+    for (identifier, stored) in &known.resources {
         if !named.contains(identifier.as_str()) && work.prunes(Kind::Resource) {
             work.tx.delete_resource(identifier).await?;
+            let was = views::resource(stored);
+            work.note(Kind::Resource, identifier, Some(was), None)
+                .await?;
             work.report
                 .note(Kind::Resource, identifier, Outcome::Deleted);
         }

@@ -1,5 +1,6 @@
 //! Roles.
 
+use super::super::audit::views;
 use super::check::Checked;
 use super::{ADMIN_ROLE, ApplyError, Kind, Known, Outcome, Work, different};
 
@@ -18,6 +19,8 @@ pub(super) async fn apply(
     for (name, role) in &checked.roles {
         let Some(stored) = known.roles.get(name) else {
             work.tx.replace_role_contents(name, role).await?;
+            work.note(Kind::Role, name, None, Some(views::role(role)))
+                .await?;
             work.report.note(Kind::Role, name, Outcome::Created);
             continue;
         };
@@ -30,9 +33,13 @@ pub(super) async fn apply(
         if stored.parents != role.parents || stored.permissions != role.permissions {
             work.tx.replace_role_contents(name, role).await?;
         }
+        if !changed.is_empty() {
+            let (was, is) = (views::role(stored), views::role(role));
+            work.note(Kind::Role, name, Some(was), Some(is)).await?;
+        }
         work.existed(Kind::Role, name, changed)?;
     }
-    for name in known.roles.keys() {
+    for (name, stored) in &known.roles {
         if checked.roles.contains_key(name) {
             continue;
         }
@@ -41,6 +48,8 @@ pub(super) async fn apply(
             work.report.keep(Kind::Role);
         } else if work.prunes(Kind::Role) {
             work.tx.delete_role(name).await?;
+            work.note(Kind::Role, name, Some(views::role(stored)), None)
+                .await?;
             work.report.note(Kind::Role, name, Outcome::Deleted);
         }
     }

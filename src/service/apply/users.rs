@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use super::super::audit::views;
 use super::check::{Checked, CheckedUser};
 use super::passwords::{Passwords, Prepared};
 use super::{
@@ -10,6 +11,7 @@ use super::{
 };
 use crate::crypto::digest::sha256_b64;
 use crate::crypto::random;
+use crate::domain::audit::EventType;
 use crate::domain::ids::UserId;
 use crate::domain::policy::{Declarations, Misfit, Of};
 use crate::domain::user::User;
@@ -82,15 +84,21 @@ async fn create(
         return Err(ApplyError::Invalid(misfits.iter().map(problem).collect()));
     }
     work.tx.insert_user(id, &fields, hash, work.now).await?;
+    let memberships = memberships(desired, Memberships::default());
+    let mut is = views::user(&fields);
+    is["memberships"] = views::memberships(&memberships);
+    work.note_user(id, None, Some(is)).await?;
     for assignment in desired.roles.iter().flatten() {
         work.tx.assign(&Holder::User(id), assignment).await?;
+        work.note_assignment(EventType::AssignmentCreated, id, assignment)
+            .await?;
     }
-    let memberships = memberships(desired, Memberships::default());
     if memberships != Memberships::default() {
         work.tx.replace_memberships(id, &memberships).await?;
     }
     if desired.disabled == Some(true) {
         work.tx.set_user_disabled(id, Some(work.now)).await?;
+        work.note_act(EventType::UserDisabled, id).await?;
     }
     work.report
         .note(Kind::User, &desired.username, Outcome::Created);
@@ -112,10 +120,14 @@ async fn change(
     let mut changed = changed_fields(&was, &fields);
     if !changed.is_empty() {
         work.tx.update_user(was.id, &fields, work.now).await?;
+        let (was_view, is_view) = (views::stored_user(&was), views::user(&fields));
+        work.note_user(was.id, Some(was_view), Some(is_view))
+            .await?;
     }
     let mut ends_everything = false;
     if let Some(hash) = new_hash(work, user, &was, password_hash, passwords).await? {
         work.tx.set_password_hash(was.id, hash).await?;
+        work.note_act(EventType::UserPasswordSet, was.id).await?;
         changed.push("password".to_owned());
         // Whoever knew the old one is out.
         ends_everything = true;
@@ -123,18 +135,29 @@ async fn change(
     match (desired.disabled, was.disabled_at) {
         (Some(true), None) => {
             work.tx.set_user_disabled(was.id, Some(work.now)).await?;
+            work.note_act(EventType::UserDisabled, was.id).await?;
             changed.push("disabled".to_owned());
             ends_everything = true;
         }
         (Some(false), Some(_)) => {
             work.tx.set_user_disabled(was.id, None).await?;
+            work.note_act(EventType::UserEnabled, was.id).await?;
             changed.push("disabled".to_owned());
         }
         (Some(true), Some(_)) | (Some(false), None) | (None, _) => {}
     }
     if let Some(roles) = &desired.roles {
         let holder = Holder::User(was.id);
+        let had = work.tx.list_assignments_of(&holder).await?;
         if work.tx.replace_assignments(&holder, roles).await? {
+            for gone in had.difference(roles) {
+                work.note_assignment(EventType::AssignmentDeleted, was.id, gone)
+                    .await?;
+            }
+            for given in roles.difference(&had) {
+                work.note_assignment(EventType::AssignmentCreated, was.id, given)
+                    .await?;
+            }
             changed.push("roles".to_owned());
         }
     }
@@ -149,6 +172,8 @@ async fn change(
         let fields = different(&differences);
         if !fields.is_empty() {
             work.tx.replace_memberships(was.id, &wanted).await?;
+            let (had, wanted) = (views::memberships(&had), views::memberships(&wanted));
+            work.note_user(was.id, Some(had), Some(wanted)).await?;
         }
         changed.extend(fields);
     }
@@ -218,6 +243,8 @@ pub(in crate::service) async fn delete(
     key: &str,
 ) -> Result<(), StoreError> {
     work.tx.delete_user(id).await?;
+    let was = serde_json::json!({ "username": key });
+    work.note_user(id, Some(was), None).await?;
     work.tx.delete_setting(&applied_hash(id)).await?;
     let until = work.until();
     record(&mut work.tx, &Key::User(id.bytes()), i64::MAX, until).await?;

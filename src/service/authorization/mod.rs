@@ -11,6 +11,7 @@ use super::keys::KeyError;
 use crate::crypto::credential::CredentialKind;
 use crate::crypto::random;
 use crate::crypto::secret::PlainToken;
+use crate::domain::audit::{Event, EventType, Origin};
 use crate::domain::authorization::{AuthorizationRequest, Pending, ResponseTarget};
 use crate::domain::client::Client;
 use crate::domain::grant::{CodeBinding, Grant};
@@ -158,6 +159,7 @@ pub async fn grant(
     services: &Services,
     resolved: &Resolved,
     session: &Session,
+    origin: &Origin,
     now: Ts,
 ) -> Result<Option<Code>, StoreError> {
     let Resolved { client, request } = resolved;
@@ -198,6 +200,13 @@ pub async fn grant(
     if !services.store.insert_grant(&grant, consented).await? {
         return Ok(None);
     }
+    let event = Event::new(EventType::CodeIssued, origin, now)
+        .target("grant", &grant.id)
+        .user(grant.user_id)
+        .client(&client.id);
+    services
+        .audit
+        .note(event.detail("scope", grant.scope.to_string()));
     let code = services
         .credentials
         .mint(CredentialKind::AuthorizationCode, grant.id.bytes(), 0);

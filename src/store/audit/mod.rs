@@ -1,15 +1,19 @@
 //! The audit trail: the `audit_events` table. Events are written in the transaction of the act, with
 //! [`Tx::record_event`]; a background task links them into the chain afterwards.
 
+pub mod chain;
+pub mod linking;
+
 #[cfg(test)]
 mod tests;
 
+use serde_json::Value;
 use uuid::Uuid;
 
 use super::Store;
 use super::db::Tx;
 use super::error::StoreError;
-use crate::crypto::random;
+use crate::crypto::{b64, random};
 use crate::domain::audit::{Columns, Event, EventId, EventType, Hash};
 use crate::domain::ids::{ClientId, UserId};
 use crate::spec::time::Ts;
@@ -187,6 +191,18 @@ impl EventRow {
 }
 
 impl StoredEvent {
+    /// The event for whoever asks: its body, its `position` and its `hash` (base64url), null until it is linked.
+    #[must_use]
+    pub fn json(&self) -> Value {
+        let mut shown = serde_json::from_str(&self.body).unwrap_or_default();
+        if let Value::Object(members) = &mut shown {
+            members.insert("position".to_owned(), self.position.into());
+            let hash = self.hash.as_deref().map(b64::encode);
+            members.insert("hash".to_owned(), hash.into());
+        }
+        shown
+    }
+
     /// The hash, if it has the length of one.
     #[must_use]
     pub fn whole_hash(&self) -> Option<Hash> {

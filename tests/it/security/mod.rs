@@ -1,6 +1,7 @@
 //! Attacks and faults, each test named by what is tried.
 
 mod access;
+mod audit;
 mod browser_state;
 mod cors;
 mod http;

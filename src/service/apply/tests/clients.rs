@@ -31,9 +31,15 @@ async fn a_changed_secret_leaves_the_old_one_valid_for_a_day() {
 
     let id = ClientId::parse("web").unwrap();
     let services = &at.services;
-    let rotated = client_secrets::rotate(services, &id, std::time::Duration::ZERO, now)
-        .await
-        .unwrap();
+    let rotated = client_secrets::rotate(
+        services,
+        &id,
+        std::time::Duration::ZERO,
+        &Origin::system(),
+        now,
+    )
+    .await
+    .unwrap();
     let web = at.client("web").await.unwrap();
     assert!(web.secret_matches(rotated.digest(), now));
     assert!(!valid(SECRET, &web, now));
@@ -81,13 +87,15 @@ async fn a_disabled_client_stays_disabled() {
     let id = ClientId::parse("web").unwrap();
     let now = at.services.clock.now();
     assert!(
-        revoke::disable_client(&at.services, &id, now)
+        revoke::disable_client(&at.services, &id, &Origin::system(), now)
             .await
             .unwrap()
     );
     assert!(at.make(&site()).await.is_unchanged());
     assert!(at.client("web").await.unwrap().disabled_at.is_some());
-    accounts::disable(&at.services, "alice", now).await.unwrap();
+    accounts::disable(&at.services, "alice", &Origin::system(), now)
+        .await
+        .unwrap();
     assert!(at.make(&site()).await.is_unchanged());
     assert!(at.user("alice").await.unwrap().user.disabled_at.is_some());
 }

@@ -10,6 +10,7 @@ use super::*;
 use crate::config::{Config, Secret};
 use crate::crypto::password::Verified;
 use crate::crypto::secret::PlainToken;
+use crate::domain::audit::Origin;
 use crate::domain::policy::Assignment;
 use crate::domain::resource::Resource;
 use crate::domain::user::username_key;
@@ -52,7 +53,7 @@ impl Site {
 
     async fn apply(&self, desired: &Desired, options: Options) -> Result<Report, ApplyError> {
         let now = self.services.clock.now();
-        apply(&self.services, desired, options, now).await
+        apply(&self.services, desired, options, &Origin::system(), now).await
     }
 
     async fn make(&self, desired: &Desired) -> Report {

@@ -1,0 +1,236 @@
+//! Linking: what was written in the transactions of acts, and what waited in memory, gets its place in the chain.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use thiserror::Error;
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+use super::statement::Statement;
+use super::{Audit, retention};
+use crate::crypto::jose::JoseError;
+use crate::domain::audit::{Event, EventType, Link, Origin};
+use crate::service::Services;
+use crate::spec::time::Ts;
+use crate::store::Store;
+use crate::store::audit::chain::{Checkpoint, Head, Outlook};
+use crate::store::audit::linking::{Linked, Unlinked};
+use crate::store::db::Tx;
+use crate::store::error::StoreError;
+
+/// At most so many events of either kind are linked in one transaction.
+pub(super) const BATCH: usize = 1000;
+
+const LIMIT: i64 = 1000;
+
+/// How often it is looked for work.
+const EVERY: Duration = Duration::from_millis(250);
+
+/// A checkpoint is signed when the last one is so old and something was linked since,
+const CHECKPOINT_EVERY: Duration = Duration::from_mins(1);
+
+/// or when so many events were linked since.
+const CHECKPOINT_EVENTS: i64 = 1000;
+
+/// How often retention is looked after.
+const TRIM_EVERY: Duration = Duration::from_mins(10);
+
+/// What was taken from the queue and is not known to be written.
+#[derive(Default)]
+pub(super) struct Taken {
+    events: Vec<Linked>,
+    /// Whether a commit has failed, so that they may be written after all.
+    uncertain: bool,
+}
+
+#[cfg(test)]
+impl Taken {
+    /// What was written by a commit whose answer was lost.
+    pub(super) const fn lost(events: Vec<Linked>) -> Self {
+        Self {
+            events,
+            uncertain: true,
+        }
+    }
+}
+
+/// Why nothing was linked.
+#[derive(Debug, Error)]
+pub enum LinkError {
+    /// The store.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// A checkpoint.
+    #[error("the checkpoint cannot be signed: {0}")]
+    Sign(#[from] JoseError),
+}
+
+impl Audit {
+    /// Links what waits, in one transaction; how many events.
+    pub async fn link(&self, store: &Store, now: Ts) -> Result<usize, LinkError> {
+        let mut taken = self.linking.lock().await;
+        if taken.events.is_empty() {
+            let events = self.take(BATCH, now);
+            taken.events = events
+                .iter()
+                .map(|(id, event)| Linked::new(*id, event))
+                .collect();
+        }
+        let linked = self.link_taken(store, &mut taken, now).await?;
+        taken.events.clear();
+        Ok(linked)
+    }
+
+    async fn link_taken(
+        &self,
+        store: &Store,
+        taken: &mut Taken,
+        now: Ts,
+    ) -> Result<usize, LinkError> {
+        let mut tx = store.db().begin().await?;
+        let before = tx.lock_audit_head().await?;
+        let mut head = before.clone();
+        if !self.is_sealed(&before) {
+            note_tampering(&mut tx, &mut head, now).await?;
+        }
+        if taken.uncertain {
+            // All of them went in, or none.
+            if let Some(first) = taken.events.first()
+                && tx.event_exists(first.id).await?
+            {
+                taken.events.clear();
+            }
+            taken.uncertain = false;
+        }
+        let waiting = tx.list_unlinked(LIMIT).await?;
+        let links = link_all(&mut head.link, &waiting, &mut taken.events);
+        let linked = waiting.len() + taken.events.len();
+        tx.link_events(&links).await?;
+        tx.insert_linked(&taken.events).await?;
+        // Only when nothing older can still be waiting: the check counts on it.
+        let checkpoint = if waiting.len() < BATCH && checkpoint_is_due(&head, now) {
+            let checkpoint = self.next_checkpoint(&head, now)?;
+            tx.insert_checkpoint(&checkpoint).await?;
+            head.checkpoint = checkpoint.number;
+            head.checkpoint_position = checkpoint.position;
+            head.checkpoint_at = now;
+            Some(checkpoint)
+        } else {
+            None
+        };
+        if head == before {
+            return Ok(0);
+        }
+        head.seal = Some(self.sealed(&head));
+        tx.save_audit_head(&head).await?;
+        taken.uncertain = true;
+        tx.commit().await?;
+        taken.uncertain = false;
+        if let Some(Checkpoint { number, jws, .. }) = checkpoint {
+            // So that a copy lives where the database's owner cannot reach.
+            tracing::info!(audit.checkpoint = %jws, "audit checkpoint {number}: {} events", head.link.position);
+        }
+        Ok(linked)
+    }
+
+    fn next_checkpoint(&self, head: &Head, now: Ts) -> Result<Checkpoint, JoseError> {
+        let number = head.checkpoint.saturating_add(1);
+        let statement = Statement::new(number, head.link, now);
+        Ok(Checkpoint {
+            number,
+            position: head.link.position,
+            jws: self.statements.sign_checkpoint(&statement)?,
+        })
+    }
+}
+
+/// Somebody else moved the head: an event says so, for good, and the chain goes on behind the last event there is.
+async fn note_tampering(tx: &mut Tx, head: &mut Head, now: Ts) -> Result<(), StoreError> {
+    tracing::error!(
+        "somebody else than Signet changed where the audit chain stands (table audit_head)"
+    );
+    let event = Event::new(EventType::AuditTampered, &Origin::system(), now)
+        .target("audit_head", &head.link.position);
+    tx.record_event(&event).await?;
+    let (last, checkpoint) = tx.audit_ends().await?;
+    if let Some(last) = last.filter(|last| last.position > head.link.position) {
+        head.link = last;
+    }
+    head.checkpoint = head.checkpoint.max(checkpoint);
+    Ok(())
+}
+
+/// Gives every event its place behind `last`: first what waits in the table, then what waited in memory.
+fn link_all(last: &mut Link, waiting: &[Unlinked], taken: &mut [Linked]) -> Vec<(Uuid, Link)> {
+    let mut links = Vec::with_capacity(waiting.len());
+    for event in waiting {
+        *last = last.next(&event.body);
+        links.push((event.id, *last));
+    }
+    for event in taken {
+        *last = last.next(&event.body);
+        event.link = *last;
+    }
+    links
+}
+
+fn checkpoint_is_due(head: &Head, now: Ts) -> bool {
+    let since = head.link.position - head.checkpoint_position;
+    since > 0 && (since >= CHECKPOINT_EVENTS || now.since(head.checkpoint_at) >= CHECKPOINT_EVERY)
+}
+
+/// Links everything that waits; what is noted meanwhile may stay for the next time.
+pub async fn flush(services: &Services) -> Result<(), LinkError> {
+    loop {
+        let linked = services.audit.link(&services.store, services.clock.now());
+        if linked.await? < BATCH {
+            return Ok(());
+        }
+    }
+}
+
+/// Links until `stop`, and looks after retention.
+pub(in crate::service) async fn keep_linking(services: Arc<Services>, stop: CancellationToken) {
+    let mut failing = false;
+    let mut trimmed: Option<Ts> = None;
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = services.audit.filled.notified() => {}
+            () = tokio::time::sleep(EVERY) => {}
+        }
+        let now = services.clock.now();
+        let mut worked = work(&services, now).await;
+        if worked.is_ok() && trimmed.is_none_or(|at| now.since(at) >= TRIM_EVERY) {
+            trimmed = Some(now);
+            worked = Box::pin(retention::trim(&services, now)).await;
+        }
+        match worked {
+            Ok(()) => failing = false,
+            Err(error) => {
+                // Once per failure, not four times a second.
+                if !failing {
+                    tracing::warn!(%error, "audit events cannot be linked; they wait and it is tried again");
+                }
+                failing = true;
+            }
+        }
+    }
+}
+
+async fn work(services: &Services, now: Ts) -> Result<(), LinkError> {
+    let Outlook { waiting, head } = services.store.audit_outlook().await?;
+    let in_memory = services.audit.is_waiting() || services.audit.is_unfinished().await;
+    if waiting || in_memory || checkpoint_is_due(&head, now) {
+        flush(services).await?;
+    }
+    Ok(())
+}
+
+impl Audit {
+    /// Whether something was taken that is not known to be written.
+    async fn is_unfinished(&self) -> bool {
+        !self.linking.lock().await.events.is_empty()
+    }
+}

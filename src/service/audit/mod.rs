@@ -1,0 +1,165 @@
+//! The audit trail at work: what waits in memory, the linking, checkpoints, the check and retention.
+//!
+//! Whoever acts writes its event in the transaction of the act ([`Tx::record_event`](crate::store::db::Tx)). What
+//! happens too often for that, above all tokens, is handed to [`Audit::note`] and written by the next link, within a
+//! quarter of a second; `kill -9` loses at most that.
+
+pub mod linker;
+mod retention;
+mod statement;
+pub mod verify;
+pub mod views;
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::VecDeque;
+use std::sync::{Mutex, PoisonError};
+
+use serde_json::Value;
+use tokio::sync::Notify;
+
+use crate::config::Config;
+use crate::crypto::jose::JoseError;
+use crate::crypto::master_key::MasterKey;
+use crate::crypto::random;
+use crate::crypto::seal::Mac;
+use crate::domain::audit::{Event, EventId, EventType, Origin};
+use crate::spec::time::Ts;
+use crate::store::audit::chain::Head;
+use crate::telemetry::metrics;
+
+use statement::Statements;
+
+/// At most so many events wait in memory.
+const QUEUED: usize = 10_000;
+
+/// The audit trail's keys and what waits to be written.
+pub struct Audit {
+    statements: Statements,
+    seal: Mac,
+    every_token: bool,
+    queue: Mutex<Queue>,
+    filled: Notify,
+    /// What was taken from the queue and is not known to be written yet.
+    linking: tokio::sync::Mutex<linker::Taken>,
+}
+
+#[derive(Default)]
+struct Queue {
+    events: VecDeque<(EventId, Event)>,
+    dropped: Option<Dropped>,
+}
+
+/// What had no room.
+#[derive(Clone, Copy, Debug)]
+struct Dropped {
+    count: u64,
+    first: Ts,
+    last: Ts,
+}
+
+impl Audit {
+    pub(super) fn new(master: &MasterKey, config: &Config) -> Result<Self, JoseError> {
+        Ok(Self {
+            statements: Statements::new(master)?,
+            seal: Mac::new(master, "audit-head"),
+            every_token: config.audit_token_events,
+            queue: Mutex::default(),
+            filled: Notify::new(),
+            linking: tokio::sync::Mutex::default(),
+        })
+    }
+
+    /// Notes what happens too often for a transaction of its own. Never waits: when too much waits already, the event
+    /// is counted, and the count becomes an event.
+    pub fn note(&self, event: Event) {
+        if !self.wants(event.kind()) {
+            return;
+        }
+        let at = event.at();
+        let id = EventId::new(at, random::bytes());
+        let mut queue = self.queue();
+        if queue.events.len() < QUEUED {
+            queue.events.push_back((id, event));
+            if queue.events.len() == linker::BATCH {
+                self.filled.notify_one();
+            }
+            return;
+        }
+        let dropped = queue.dropped.get_or_insert(Dropped {
+            count: 0,
+            first: at,
+            last: at,
+        });
+        dropped.count += 1;
+        dropped.last = at;
+        drop(queue);
+        metrics::audit_dropped().increment(1);
+    }
+
+    /// Whether events of that type are kept at all.
+    #[must_use]
+    pub const fn wants(&self, kind: EventType) -> bool {
+        self.every_token || !is_routine(kind)
+    }
+
+    /// The public key of checkpoints, as a JWK.
+    #[must_use]
+    pub fn public_jwk(&self) -> Value {
+        self.statements.public_jwk()
+    }
+
+    /// At most `limit` of what waits, oldest first, behind an event about what had no room.
+    fn take(&self, limit: usize, now: Ts) -> Vec<(EventId, Event)> {
+        let mut queue = self.queue();
+        let mut taken = Vec::new();
+        if let Some(dropped) = queue.dropped.take() {
+            let event = Event::new(EventType::AuditDropped, &Origin::system(), now)
+                .detail("count", dropped.count)
+                .detail("first", dropped.first.rfc3339_micros())
+                .detail("last", dropped.last.rfc3339_micros());
+            taken.push((EventId::new(now, random::bytes()), event));
+        }
+        let room = limit.min(queue.events.len());
+        taken.extend(queue.events.drain(..room));
+        taken
+    }
+
+    fn is_waiting(&self) -> bool {
+        let queue = self.queue();
+        !queue.events.is_empty() || queue.dropped.is_some()
+    }
+
+    fn queue(&self) -> std::sync::MutexGuard<'_, Queue> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn sealed(&self, head: &Head) -> Vec<u8> {
+        let numbers = [
+            head.link.position,
+            head.checkpoint,
+            head.checkpoint_position,
+            head.checkpoint_at.micros(),
+            head.base,
+        ];
+        let numbers: Vec<u8> = numbers.iter().flat_map(|n| n.to_be_bytes()).collect();
+        self.seal.tag(&[&head.link.hash, &numbers]).to_vec()
+    }
+
+    /// Whether nobody but Signet moved the head.
+    fn is_sealed(&self, head: &Head) -> bool {
+        match &head.seal {
+            Some(seal) => crate::crypto::digest::same(seal, &self.sealed(head)),
+            None => head.link.position == 0 && head.checkpoint == 0 && head.base == 0,
+        }
+    }
+}
+
+/// What happens with every token and tells nothing by itself.
+const fn is_routine(kind: EventType) -> bool {
+    matches!(
+        kind,
+        EventType::CodeIssued | EventType::TokenIssued | EventType::TokenRefreshed
+    )
+}

@@ -1,0 +1,225 @@
+//! Giving events their places in the chain, many in one statement.
+
+use serde::Serialize;
+use uuid::Uuid;
+
+use super::super::db::{Engine, Tx};
+use super::super::error::StoreError;
+use crate::domain::audit::{Columns, Event, EventId, Link};
+
+/// An event that waits to be linked.
+#[derive(Clone, Debug, sqlx::FromRow)]
+pub struct Unlinked {
+    /// Its name.
+    pub id: Uuid,
+    /// What happened.
+    #[sqlx(rename = "type")]
+    pub kind: String,
+    /// The text to hash.
+    pub body: String,
+}
+
+/// An event that goes into the table with its place in the chain.
+#[derive(Clone, Debug)]
+pub struct Linked {
+    /// Its name.
+    pub id: EventId,
+    /// What it is found by.
+    pub columns: Columns,
+    /// The text that is hashed.
+    pub body: String,
+    /// Its place.
+    pub link: Link,
+}
+
+impl Linked {
+    /// An event that is not linked yet.
+    #[must_use]
+    pub fn new(id: EventId, event: &Event) -> Self {
+        Self {
+            id,
+            columns: event.columns(),
+            body: event.body(id),
+            link: Link::START,
+        }
+    }
+}
+
+impl Tx {
+    /// The oldest events that are not linked.
+    pub async fn list_unlinked(&mut self, limit: i64) -> Result<Vec<Unlinked>, StoreError> {
+        self.q(UNLINKED).bind(limit).all().await
+    }
+
+    /// Gives waiting events their places; an error when one of them is gone.
+    pub async fn link_events(&mut self, links: &[(Uuid, Link)]) -> Result<(), StoreError> {
+        if links.is_empty() {
+            return Ok(());
+        }
+        let linked = match self.engine() {
+            Engine::Postgres => {
+                let mut ids: Vec<Uuid> = links.iter().map(|(id, _)| *id).collect();
+                let mut positions: Vec<i64> = links.iter().map(|(_, link)| link.position).collect();
+                let mut hashes: Vec<Vec<u8>> =
+                    links.iter().map(|(_, link)| link.hash.to_vec()).collect();
+                // Short arrays would be planned anew each time.
+                let length = links.len().max(PLANNED);
+                ids.resize(length, Uuid::nil());
+                positions.resize(length, 0);
+                hashes.resize(length, Vec::new());
+                let update = self.q(LINK_POSTGRES).bind_pg(ids);
+                update.bind_pg(positions).bind_pg(hashes).exec().await?
+            }
+            Engine::Sqlite => {
+                let rows: Vec<_> = links.iter().map(SqliteLink::of).collect();
+                self.q(LINK_SQLITE).bind(json(&rows)?).exec().await?
+            }
+        };
+        if linked == links.len() as u64 {
+            Ok(())
+        } else {
+            Err(StoreError::unavailable(
+                "audit events went away while they were linked",
+            ))
+        }
+    }
+
+    /// Writes events with their places.
+    pub async fn insert_linked(&mut self, events: &[Linked]) -> Result<(), StoreError> {
+        if events.is_empty() {
+            return Ok(());
+        }
+        match self.engine() {
+            Engine::Postgres => {
+                let column = |of: fn(&Linked) -> Option<String>| events.iter().map(of).collect();
+                let texts: [Vec<Option<String>>; 9] = [
+                    column(|e| Some(e.columns.kind.clone())),
+                    column(|e| Some(e.columns.actor_kind.clone())),
+                    column(|e| e.columns.actor_id.clone()),
+                    column(|e| e.columns.client_id.clone()),
+                    column(|e| e.columns.target_kind.clone()),
+                    column(|e| e.columns.target_id.clone()),
+                    column(|e| e.columns.organization.clone()),
+                    column(|e| e.columns.request_id.clone()),
+                    column(|e| Some(e.body.clone())),
+                ];
+                let ids: Vec<Uuid> = events.iter().map(|e| e.id.0).collect();
+                let times: Vec<i64> = events.iter().map(|e| e.columns.at.micros()).collect();
+                let users: Vec<Option<Uuid>> = events.iter().map(|e| e.columns.user_id).collect();
+                let positions: Vec<i64> = events.iter().map(|e| e.link.position).collect();
+                let hashes: Vec<Vec<u8>> = events.iter().map(|e| e.link.hash.to_vec()).collect();
+                let mut insert = self.q(INSERT_POSTGRES).bind_pg(ids).bind_pg(times);
+                insert = insert.bind_pg(users).bind_pg(positions).bind_pg(hashes);
+                for text in texts {
+                    insert = insert.bind_pg(text);
+                }
+                insert.exec().await?;
+            }
+            Engine::Sqlite => {
+                let rows: Vec<_> = events.iter().map(SqliteEvent::of).collect();
+                self.q(INSERT_SQLITE).bind(json(&rows)?).exec().await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether this event is stored.
+    pub async fn event_exists(&mut self, id: EventId) -> Result<bool, StoreError> {
+        let row = self.q(EXISTS).bind(id.0).opt::<(i64,)>().await?;
+        Ok(row.is_some())
+    }
+}
+
+#[derive(Serialize)]
+struct SqliteLink {
+    id: String,
+    position: i64,
+    hash: String,
+}
+
+impl SqliteLink {
+    fn of((id, link): &(Uuid, Link)) -> Self {
+        Self {
+            id: id.simple().to_string(),
+            position: link.position,
+            hash: hex(&link.hash),
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct SqliteEvent<'a> {
+    #[serde(flatten)]
+    link: SqliteLink,
+    at: i64,
+    r#type: &'a str,
+    actor_kind: &'a str,
+    actor_id: Option<&'a str>,
+    user_id: Option<String>,
+    client_id: Option<&'a str>,
+    target_kind: Option<&'a str>,
+    target_id: Option<&'a str>,
+    organization: Option<&'a str>,
+    request_id: Option<&'a str>,
+    body: &'a str,
+}
+
+impl<'a> SqliteEvent<'a> {
+    fn of(event: &'a Linked) -> Self {
+        let columns = &event.columns;
+        Self {
+            link: SqliteLink::of(&(event.id.0, event.link)),
+            at: columns.at.micros(),
+            r#type: &columns.kind,
+            actor_kind: &columns.actor_kind,
+            actor_id: columns.actor_id.as_deref(),
+            user_id: columns.user_id.map(|id| id.simple().to_string()),
+            client_id: columns.client_id.as_deref(),
+            target_kind: columns.target_kind.as_deref(),
+            target_id: columns.target_id.as_deref(),
+            organization: columns.organization.as_deref(),
+            request_id: columns.request_id.as_deref(),
+            body: &event.body,
+        }
+    }
+}
+
+fn json(rows: &impl Serialize) -> Result<String, StoreError> {
+    serde_json::to_string(rows).map_err(|error| StoreError::unavailable(error.to_string()))
+}
+
+fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write as _;
+    bytes
+        .iter()
+        .fold(String::with_capacity(64), |mut hex, byte| {
+            let _ = write!(hex, "{byte:02x}");
+            hex
+        })
+}
+
+/// Arrays are at least this long, with events that do not exist.
+const PLANNED: usize = 12;
+
+const UNLINKED: &str =
+    "SELECT id, type, body FROM audit_events WHERE position IS NULL ORDER BY id LIMIT $1";
+
+const EXISTS: &str = "SELECT CAST(1 AS BIGINT) FROM audit_events WHERE id = $1";
+
+const LINK_POSTGRES: &str = "UPDATE audit_events SET position = b.position, hash = b.hash \
+    FROM UNNEST($1::uuid[], $2::bigint[], $3::bytea[]) AS b (id, position, hash) \
+    WHERE audit_events.id = b.id AND audit_events.position IS NULL";
+
+const LINK_SQLITE: &str = "UPDATE audit_events SET position = b.position, hash = b.hash \
+    FROM (SELECT unhex(value ->> '$.id') AS id, value ->> '$.position' AS position, unhex(value ->> '$.hash') AS hash \
+    FROM json_each($1)) AS b WHERE audit_events.id = b.id AND audit_events.position IS NULL";
+
+const INSERT_POSTGRES: &str = "INSERT INTO audit_events (id, at, user_id, position, hash, type, actor_kind, actor_id, client_id, target_kind, \
+    target_id, organization, request_id, body) SELECT * FROM UNNEST($1::uuid[], $2::bigint[], $3::uuid[], $4::bigint[], \
+    $5::bytea[], $6::text[], $7::text[], $8::text[], $9::text[], $10::text[], $11::text[], $12::text[], $13::text[], $14::text[])";
+
+const INSERT_SQLITE: &str = "INSERT INTO audit_events (id, at, user_id, position, hash, type, actor_kind, actor_id, client_id, target_kind, \
+    target_id, organization, request_id, body) SELECT unhex(value ->> '$.id'), value ->> '$.at', unhex(value ->> '$.user_id'), \
+    value ->> '$.position', unhex(value ->> '$.hash'), value ->> '$.type', value ->> '$.actor_kind', value ->> '$.actor_id', \
+    value ->> '$.client_id', value ->> '$.target_kind', value ->> '$.target_id', value ->> '$.organization', \
+    value ->> '$.request_id', value ->> '$.body' FROM json_each($1)";
