@@ -12,3 +12,4 @@ pub mod password;
 pub mod random;
 pub mod seal;
 pub mod secret;
+pub mod webhook;

@@ -69,6 +69,15 @@ uuid_id! {
     GrantId
 }
 
+uuid_id! {
+    /// A webhook.
+    WebhookId
+}
+uuid_id! {
+    /// One event on its way to one webhook.
+    DeliveryId
+}
+
 /// `client_id`: 1 to 255 visible ASCII characters (RFC 6749 appendix A.1).
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]

@@ -127,6 +127,31 @@ impl Fetcher {
         serde_json::from_slice(&body).map_err(|_| format!("{address} did not answer JSON"))
     }
 
+    /// Posts a JSON document. The status that was answered; the error is a sentence.
+    pub async fn post_json(
+        &self,
+        address: &str,
+        headers: &[(&'static str, String)],
+        body: String,
+    ) -> Result<u16, String> {
+        let url = self.check(address)?;
+        let mut request = self.http.post(url).header(CONTENT_TYPE, "application/json");
+        for (name, value) in headers {
+            request = request.header(*name, value);
+        }
+        let response = request
+            .body(body)
+            .send()
+            .await
+            .map_err(|error| format!("{address} cannot be reached: {}", root_cause(&error)))?;
+        Ok(response.status().as_u16())
+    }
+
+    /// Whether anything would be sent to this address at all; the error is a sentence.
+    pub fn check_address(&self, address: &str) -> Result<(), String> {
+        self.check(address).map(drop)
+    }
+
     fn check(&self, address: &str) -> Result<Url, String> {
         let url = Url::parse(address).map_err(|_| format!("{address} is not a URL"))?;
         if !url.username().is_empty() || url.password().is_some() {

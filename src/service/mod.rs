@@ -28,6 +28,7 @@ pub mod sessions;
 pub mod setup;
 pub mod token_claims;
 pub mod users;
+pub mod webhooks;
 
 use std::sync::Arc;
 
@@ -66,6 +67,8 @@ pub struct Services {
     pub decisions: decisions::Decisions,
     /// The audit trail.
     pub audit: audit::Audit,
+    /// Seals the secrets of webhooks.
+    pub webhooks: webhooks::Webhooks,
     /// Signing keys.
     pub keys: keys::KeyRing,
     /// Codes and refresh tokens.
@@ -165,6 +168,7 @@ impl Services {
             resources: resources::Resources::new(store.clone()),
             decisions: decisions::Decisions::new(store.clone(), clients),
             audit: audit::Audit::new(&master, &config)?,
+            webhooks: webhooks::Webhooks::new(&master),
             keys: keys::KeyRing::new(store.clone(), &master, &config),
             credentials: CredentialKeys::new(&master),
             passwords,
@@ -189,6 +193,10 @@ impl Services {
         tokio::spawn(keys::keep_rotating(Arc::clone(self), stop.clone()));
         tokio::spawn(decisions::keep_fresh(Arc::clone(self), stop.clone()));
         tokio::spawn(audit::linker::keep_linking(Arc::clone(self), stop.clone()));
+        tokio::spawn(webhooks::sender::keep_sending(
+            Arc::clone(self),
+            stop.clone(),
+        ));
         tokio::spawn(sweep(Arc::clone(self), stop.clone()));
     }
 

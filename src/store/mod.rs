@@ -10,6 +10,7 @@ pub mod batch;
 pub mod clients;
 pub mod consents;
 pub mod db;
+pub mod deliveries;
 pub mod dialect;
 pub mod ephemeral;
 pub mod error;
@@ -34,6 +35,7 @@ pub mod sessions;
 pub mod settings;
 pub mod signing_keys;
 pub mod users;
+pub mod webhooks;
 
 use db::Db;
 use error::StoreError;

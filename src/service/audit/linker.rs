@@ -11,7 +11,7 @@ use super::statement::Statement;
 use super::{Audit, retention};
 use crate::crypto::jose::JoseError;
 use crate::domain::audit::{Event, EventType, Link, Origin};
-use crate::service::Services;
+use crate::service::{Services, webhooks};
 use crate::spec::time::Ts;
 use crate::store::Store;
 use crate::store::audit::chain::{Checkpoint, Head, Outlook};
@@ -108,6 +108,7 @@ impl Audit {
         let linked = waiting.len() + taken.events.len();
         tx.link_events(&links).await?;
         tx.insert_linked(&taken.events).await?;
+        tell_webhooks(&mut tx, &waiting, &taken.events, now).await?;
         // Only when nothing older can still be waiting: the check counts on it.
         let checkpoint = if waiting.len() < BATCH && checkpoint_is_due(&head, now) {
             let checkpoint = self.next_checkpoint(&head, now)?;
@@ -143,6 +144,34 @@ impl Audit {
             jws: self.statements.sign_checkpoint(&statement)?,
         })
     }
+}
+
+/// Puts what was linked into the outbox of everyone who wants to be told.
+async fn tell_webhooks(
+    tx: &mut Tx,
+    waiting: &[Unlinked],
+    taken: &[Linked],
+    now: Ts,
+) -> Result<(), StoreError> {
+    if waiting.is_empty() && taken.is_empty() {
+        return Ok(());
+    }
+    let webhooks = tx.list_enabled_webhooks().await?;
+    if webhooks.is_empty() {
+        return Ok(());
+    }
+    let waiting = waiting
+        .iter()
+        .map(|event| (event.id, event.kind.as_str(), event.body.as_str()));
+    let taken = taken.iter().map(|event| {
+        let kind = event.columns.kind.as_str();
+        (event.id.0, kind, event.body.as_str())
+    });
+    let deliveries = webhooks::deliveries(&webhooks, waiting.chain(taken), now);
+    for some in deliveries.chunks(1000) {
+        tx.insert_deliveries(some, now).await?;
+    }
+    Ok(())
 }
 
 /// Somebody else moved the head: an event says so, for good, and the chain goes on behind the last event there is.

@@ -157,7 +157,7 @@ impl Audit {
 }
 
 /// What happens with every token and tells nothing by itself.
-const fn is_routine(kind: EventType) -> bool {
+pub(super) const fn is_routine(kind: EventType) -> bool {
     matches!(
         kind,
         EventType::CodeIssued | EventType::TokenIssued | EventType::TokenRefreshed

@@ -1,0 +1,388 @@
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpListener;
+
+use super::sender::send_due;
+use super::*;
+use crate::config::Config;
+use crate::domain::ids::UserId;
+use crate::service::audit::linker;
+use crate::store::db::tests::{Fresh, both, sqlite_fresh};
+
+/// What a receiver was sent.
+#[derive(Clone, Debug)]
+struct Received {
+    head: String,
+    body: String,
+}
+
+impl Received {
+    fn header(&self, name: &str) -> &str {
+        let lines = self.head.lines();
+        let mut fields = lines.filter_map(|line| line.split_once(": "));
+        let field = fields.find(|(field, _)| field.eq_ignore_ascii_case(name));
+        field.map_or("", |(_, value)| value)
+    }
+
+    /// Whether one of the signatures was made with this secret.
+    fn is_signed_with(&self, secret: &PlainToken) -> bool {
+        let bytes = secret.expose().strip_prefix("whsec_").unwrap();
+        let bytes = base64::Engine::decode(&base64::prelude::BASE64_STANDARD, bytes).unwrap();
+        let secret = WebhookSecret::from_bytes(bytes);
+        let timestamp = self.header("webhook-timestamp").parse().unwrap();
+        let expected = secret.sign(self.header("webhook-id"), timestamp, &self.body);
+        let mut signatures = self.header("webhook-signature").split(' ');
+        signatures.any(|signature| signature == expected)
+    }
+}
+
+/// Somebody who listens on this machine and answers with a status.
+struct Receiver {
+    url: String,
+    status: Arc<Mutex<u16>>,
+    received: Arc<Mutex<Vec<Received>>>,
+}
+
+impl Receiver {
+    async fn new() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}/hook", listener.local_addr().unwrap());
+        let (status, received) = (Arc::new(Mutex::new(204)), Arc::default());
+        let (answer, seen) = (Arc::clone(&status), Arc::clone(&received));
+        tokio::spawn(async move {
+            loop {
+                let (mut stream, _) = listener.accept().await.unwrap();
+                let (answer, seen): (Arc<Mutex<u16>>, Arc<Mutex<Vec<Received>>>) =
+                    (Arc::clone(&answer), Arc::clone(&seen));
+                tokio::spawn(async move {
+                    let mut text = Vec::new();
+                    let message = loop {
+                        let mut some = [0; 4096];
+                        let n = stream.read(&mut some).await.unwrap();
+                        if n == 0 {
+                            return;
+                        }
+                        text.extend_from_slice(&some[..n]);
+                        let text = String::from_utf8_lossy(&text).into_owned();
+                        if let Some((head, body)) = text.split_once("\r\n\r\n") {
+                            let (head, body) = (head.to_owned(), body.to_owned());
+                            let message = Received { head, body };
+                            if message.header("content-length") == message.body.len().to_string() {
+                                break message;
+                            }
+                        }
+                    };
+                    seen.lock().unwrap().push(message);
+                    let status = *answer.lock().unwrap();
+                    let answer = format!(
+                        "HTTP/1.1 {status} Said\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
+                    );
+                    stream.write_all(answer.as_bytes()).await.unwrap();
+                });
+            }
+        });
+        Self {
+            url,
+            status,
+            received,
+        }
+    }
+
+    fn answers(&self, status: u16) {
+        *self.status.lock().unwrap() = status;
+    }
+
+    fn received(&self) -> Vec<Received> {
+        self.received.lock().unwrap().clone()
+    }
+}
+
+async fn start(fresh: &Fresh, directory: &tempfile::TempDir) -> Arc<Services> {
+    let keys = directory.path().join("keys").display().to_string();
+    let settings = [
+        ("SIGNET_DATABASE_URL", fresh.url.as_str()),
+        ("SIGNET_KEYS_DIR", keys.as_str()),
+        ("SIGNET_DATABASE_MAX_CONNECTIONS", "4"),
+        ("SIGNET_FETCH_ALLOW_HOSTS", "127.0.0.1"),
+    ];
+    let file = directory.path().join("signet.toml");
+    std::fs::write(&file, "").unwrap();
+    let env = settings.map(|(name, value)| (name.to_owned(), value.to_owned()));
+    let config = Config::load(Some(&file), env.into_iter(), Vec::new()).unwrap();
+    Services::start(config).await.unwrap()
+}
+
+const NOW: Ts = Ts(1_790_000_000_000_000);
+
+fn after(seconds: u64) -> Ts {
+    NOW.plus(Duration::from_secs(seconds))
+}
+
+fn fields(url: &str, types: &[&str]) -> Fields {
+    Fields {
+        url: url.to_owned(),
+        description: None,
+        event_types: types.iter().map(|kind| (*kind).to_owned()).collect(),
+        enabled: true,
+    }
+}
+
+async fn created(services: &Services, fields: Fields) -> (Webhook, PlainToken) {
+    let mut tx = services.store.db().begin().await.unwrap();
+    let origin = Origin::system();
+    let created = create(services, &mut tx, fields, &origin, NOW).await;
+    let created = created.unwrap();
+    tx.commit().await.unwrap();
+    created
+}
+
+/// Something happens to a person, and is linked.
+async fn happens(services: &Services, kind: EventType, n: u8) {
+    let event = Event::new(kind, &Origin::system(), NOW).user(UserId::from_random([n; 16]));
+    let mut tx = services.store.db().begin().await.unwrap();
+    tx.record_event(&event).await.unwrap();
+    tx.commit().await.unwrap();
+    linker::flush(services).await.unwrap();
+}
+
+/// Everything linked before now is due then.
+fn soon(services: &Services) -> Ts {
+    services.clock.now().plus(Duration::from_secs(1))
+}
+
+#[tokio::test]
+async fn an_event_is_told_once_signed_and_in_the_standard_format() {
+    for fresh in both().await {
+        let (directory, receiver) = (tempfile::tempdir().unwrap(), Receiver::new().await);
+        let services = start(&fresh, &directory).await;
+        let (webhook, secret) = created(&services, fields(&receiver.url, &["user.*"])).await;
+        happens(&services, EventType::UserDisabled, 1).await;
+        happens(&services, EventType::RoleCreated, 1).await;
+        let now = soon(&services);
+        assert_eq!(send_due(&services, now).await.unwrap(), 1);
+        assert_eq!(send_due(&services, now).await.unwrap(), 0);
+        let messages = receiver.received();
+        assert_eq!(messages.len(), 1);
+        let message: Value = serde_json::from_str(&messages[0].body).unwrap();
+        assert_eq!(message["type"], "user.disabled");
+        assert_eq!(message["timestamp"], message["data"]["time"]);
+        assert_eq!(message["data"]["id"], messages[0].header("webhook-id"));
+        assert_eq!(messages[0].header("content-type"), "application/json");
+        assert!(messages[0].head.starts_with("POST /hook "), "{messages:?}");
+        assert!(messages[0].is_signed_with(&secret));
+        assert!(!messages[0].is_signed_with(&WebhookSecret::generate().to_text()));
+        let store = &services.store;
+        let all = store
+            .list_deliveries(webhook.id, None, None, 10)
+            .await
+            .unwrap();
+        assert_eq!((all.len(), all[0].state.as_str()), (1, "delivered"));
+        assert_eq!((all[0].last_status, all[0].attempts), (Some(204), 1));
+    }
+}
+
+#[tokio::test]
+async fn what_fails_is_tried_again_later_and_later_and_then_the_webhook_is_disabled() {
+    for fresh in both().await {
+        let (directory, receiver) = (tempfile::tempdir().unwrap(), Receiver::new().await);
+        let services = start(&fresh, &directory).await;
+        let (webhook, _) = created(&services, fields(&receiver.url, &["user.created"])).await;
+        receiver.answers(500);
+        happens(&services, EventType::UserCreated, 1).await;
+        let (mut now, mut last) = (soon(&services), None);
+        for attempt in 1..=10 {
+            assert_eq!(
+                send_due(&services, now).await.unwrap(),
+                1,
+                "attempt {attempt}"
+            );
+            let all = services.store.list_deliveries(webhook.id, None, None, 1);
+            let delivery = all.await.unwrap().remove(0);
+            assert_eq!(delivery.last_status, Some(500));
+            if attempt == 10 {
+                assert_eq!(delivery.state, "failed");
+                break;
+            }
+            let next = delivery.next_at.unwrap();
+            assert!(last.is_none_or(|last| next.since(now) > last), "{attempt}");
+            last = Some(next.since(now));
+            assert_eq!(
+                send_due(&services, next.minus(Duration::from_secs(1)))
+                    .await
+                    .unwrap(),
+                0
+            );
+            now = next;
+        }
+        let stored = services
+            .store
+            .find_webhook(webhook.id)
+            .await
+            .unwrap()
+            .unwrap();
+        assert!(!stored.enabled);
+        assert_eq!(stored.disabled_reason.as_deref(), Some("answered 500"));
+        // Nothing more goes there, until somebody enables it and sends it again.
+        happens(&services, EventType::UserCreated, 2).await;
+        assert_eq!(
+            send_due(&services, now.plus(Duration::from_hours(999)))
+                .await
+                .unwrap(),
+            0
+        );
+        let delivery = services
+            .store
+            .list_deliveries(webhook.id, Some("failed"), None, 1);
+        let delivery = delivery.await.unwrap().remove(0);
+        let (origin, mut tx) = (Origin::system(), services.store.db().begin().await.unwrap());
+        let wanted = fields(&receiver.url, &["user.created"]);
+        update(&services, &mut tx, webhook.id, None, wanted, &origin, now)
+            .await
+            .unwrap();
+        redeliver(&mut tx, delivery.id, &origin, now).await.unwrap();
+        tx.commit().await.unwrap();
+        receiver.answers(200);
+        assert_eq!(send_due(&services, now).await.unwrap(), 1);
+        let messages = receiver.received();
+        let ids: std::collections::HashSet<_> = messages
+            .iter()
+            .map(|message| message.header("webhook-id").to_owned())
+            .collect();
+        assert_eq!(
+            (messages.len(), ids.len()),
+            (11, 1),
+            "the same message keeps its id"
+        );
+    }
+}
+
+#[tokio::test]
+async fn who_answers_gone_is_not_told_again() {
+    let (fresh, directory) = (sqlite_fresh(), tempfile::tempdir().unwrap());
+    let receiver = Receiver::new().await;
+    let services = start(&fresh, &directory).await;
+    let (webhook, _) = created(&services, fields(&receiver.url, &[])).await;
+    receiver.answers(410);
+    linker::flush(&services).await.unwrap();
+    assert!(send_due(&services, soon(&services)).await.unwrap() > 0);
+    let stored = services
+        .store
+        .find_webhook(webhook.id)
+        .await
+        .unwrap()
+        .unwrap();
+    assert!(!stored.enabled);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn two_instances_send_each_message_once_and_a_dead_one_is_taken_over() {
+    for fresh in both().await {
+        let (directory, receiver) = (tempfile::tempdir().unwrap(), Receiver::new().await);
+        let one = start(&fresh, &directory).await;
+        let two = start(&fresh, &directory).await;
+        created(&one, fields(&receiver.url, &["user.created"])).await;
+        for n in 0..30 {
+            happens(
+                if n % 2 == 0 { &one } else { &two },
+                EventType::UserCreated,
+                n,
+            )
+            .await;
+        }
+        let now = soon(&one);
+        // One instance takes some and dies.
+        let taken = one
+            .store
+            .lease_deliveries(now, now.plus(Duration::from_mins(1)), 5);
+        assert_eq!(taken.await.unwrap().len(), 5);
+        let sent = tokio::join!(send_due(&one, now), send_due(&two, now));
+        assert_eq!(sent.0.unwrap() + sent.1.unwrap(), 25);
+        assert_eq!(receiver.received().len(), 25);
+        let later = now.plus(Duration::from_secs(61));
+        assert_eq!(send_due(&two, later).await.unwrap(), 5);
+        let ids: std::collections::HashSet<_> = receiver
+            .received()
+            .iter()
+            .map(|message| message.header("webhook-id").to_owned())
+            .collect();
+        assert_eq!((ids.len(), receiver.received().len()), (30, 30));
+    }
+}
+
+#[tokio::test]
+async fn a_rotated_secret_signs_beside_the_old_one_for_a_while() {
+    for fresh in both().await {
+        let (directory, receiver) = (tempfile::tempdir().unwrap(), Receiver::new().await);
+        let services = start(&fresh, &directory).await;
+        let (webhook, old) = created(&services, fields(&receiver.url, &["user.created"])).await;
+        let now = soon(&services);
+        let (origin, mut tx) = (Origin::system(), services.store.db().begin().await.unwrap());
+        let keep = Duration::from_hours(1);
+        let new = rotate_secret(&services, &mut tx, webhook.id, keep, &origin, now)
+            .await
+            .unwrap();
+        tx.commit().await.unwrap();
+        happens(&services, EventType::UserCreated, 1).await;
+        send_due(&services, soon(&services)).await.unwrap();
+        let first = receiver.received().remove(0);
+        assert!(first.is_signed_with(&old) && first.is_signed_with(&new));
+        happens(&services, EventType::UserCreated, 2).await;
+        send_due(&services, now.plus(Duration::from_secs(3601)))
+            .await
+            .unwrap();
+        let second = receiver.received().remove(1);
+        assert!(!second.is_signed_with(&old) && second.is_signed_with(&new));
+        // Sealed in the store, and no event says it.
+        let all = crate::store::audit::EventFilter::default();
+        let events = services.store.list_events(&all, None, 100);
+        for event in events.await.unwrap() {
+            assert!(!event.body.contains("whsec_"), "{}", event.body);
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_cannot_be_a_webhook_is_refused() {
+    let (fresh, directory) = (sqlite_fresh(), tempfile::tempdir().unwrap());
+    let services = start(&fresh, &directory).await;
+    let mut tx = services.store.db().begin().await.unwrap();
+    let origin = Origin::system();
+    for (url, types, param) in [
+        ("http://example.test/hook", &[][..], "url"),
+        ("https://10.0.0.1/hook", &[], "url"),
+        ("https://user:pass@example.test/hook", &[], "url"),
+        ("file:///etc/passwd", &[], "url"),
+        (
+            "https://example.test/hook",
+            &["user.exploded"],
+            "event_types",
+        ),
+        ("https://example.test/hook", &["use*"], "event_types"),
+    ] {
+        let refused = create(&services, &mut tx, fields(url, types), &origin, after(0)).await;
+        match refused {
+            Err(WebhookError::Invalid { param: named, .. }) => assert_eq!(named, param, "{url}"),
+            other => panic!("{url}: {other:?}"),
+        }
+    }
+    let fine = fields("https://example.test/hook", &["user.*", "client.created"]);
+    for _ in 0..MAX_WEBHOOKS {
+        create(&services, &mut tx, fine.clone(), &origin, NOW)
+            .await
+            .unwrap();
+    }
+    let refused = create(&services, &mut tx, fine, &origin, NOW).await;
+    assert!(matches!(refused, Err(WebhookError::TooMany)));
+}
+
+#[test]
+fn what_happens_with_every_token_must_be_named_in_full() {
+    let types = |names: &[&str]| names.iter().map(|it| (*it).to_owned()).collect::<Vec<_>>();
+    assert!(wants(&types(&[]), "user.created") && !wants(&types(&[]), "token.issued"));
+    assert!(wants(&types(&["token.*"]), "token.replayed"));
+    assert!(!wants(&types(&["token.*"]), "token.issued"));
+    assert!(wants(&types(&["token.issued"]), "token.issued"));
+    assert!(!wants(&types(&["user.*"]), "client.created"));
+}

@@ -1,0 +1,226 @@
+//! Webhooks: the `webhooks` table. What is told to them: [`deliveries`](super::deliveries).
+
+use sqlx::types::Json;
+use uuid::Uuid;
+
+use super::Store;
+use super::db::Tx;
+use super::error::StoreError;
+use crate::domain::ids::WebhookId;
+use crate::spec::time::Ts;
+
+/// At most so many webhooks.
+pub const MAX_WEBHOOKS: i64 = 50;
+
+/// Somewhere that wants to be told.
+#[derive(Clone, Debug)]
+pub struct Webhook {
+    /// Its name.
+    pub id: WebhookId,
+    /// Where to.
+    pub url: String,
+    /// What it is for.
+    pub description: Option<String>,
+    /// What it is told: names of types, `user.*` for a family, none for everything.
+    pub event_types: Vec<String>,
+    /// Whether it is told at all.
+    pub enabled: bool,
+    /// Why Signet stopped telling it.
+    pub disabled_reason: Option<String>,
+    /// Grows with every change.
+    pub version: i64,
+    /// When it was created.
+    pub created_at: Ts,
+    /// When it was changed last.
+    pub updated_at: Ts,
+}
+
+/// The sealed secrets of a webhook.
+#[derive(Clone, Debug)]
+pub struct SealedSecrets {
+    /// The lasting one.
+    pub current: Vec<u8>,
+    /// The one before, and until when it signs too.
+    pub previous: Option<(Vec<u8>, Ts)>,
+}
+
+impl Store {
+    /// Webhooks in the order of their names, after `after`, at most `limit`.
+    pub async fn list_webhooks(
+        &self,
+        after: Option<WebhookId>,
+        limit: i64,
+    ) -> Result<Vec<Webhook>, StoreError> {
+        let list = self.db.q(LIST).bind(after.map_or(Uuid::nil(), |id| id.0));
+        let rows = list.bind(limit).all::<WebhookRow>().await?;
+        Ok(rows.into_iter().map(WebhookRow::into_webhook).collect())
+    }
+
+    /// A webhook.
+    pub async fn find_webhook(&self, id: WebhookId) -> Result<Option<Webhook>, StoreError> {
+        let row = self.db.q(FIND).bind(id.0).opt::<WebhookRow>().await?;
+        Ok(row.map(WebhookRow::into_webhook))
+    }
+
+    /// Where a webhook is sent, and its secrets; `None` when it is disabled or gone.
+    pub async fn find_webhook_secrets(
+        &self,
+        id: WebhookId,
+    ) -> Result<Option<(String, SealedSecrets)>, StoreError> {
+        let row = self.db.q(SECRETS).bind(id.0);
+        let row = row
+            .opt::<(String, Vec<u8>, Option<Vec<u8>>, Option<i64>)>()
+            .await?;
+        Ok(row.map(|(url, current, previous, until)| {
+            let previous = previous.zip(until.map(Ts));
+            (url, SealedSecrets { current, previous })
+        }))
+    }
+}
+
+impl Tx {
+    /// Stores a webhook with its sealed secret; `false` when there are too many.
+    pub async fn insert_webhook(
+        &mut self,
+        webhook: &Webhook,
+        secret: Vec<u8>,
+    ) -> Result<bool, StoreError> {
+        let (count,) = self.q(COUNT).one::<(i64,)>().await?;
+        if count >= MAX_WEBHOOKS {
+            return Ok(false);
+        }
+        self.q(INSERT)
+            .bind(webhook.id.0)
+            .bind(webhook.url.clone())
+            .bind(webhook.description.clone())
+            .bind(Json(webhook.event_types.clone()))
+            .bind(secret)
+            .bind(webhook.enabled)
+            .bind(webhook.created_at.micros())
+            .exec()
+            .await?;
+        Ok(true)
+    }
+
+    /// A webhook.
+    pub async fn find_webhook(&mut self, id: WebhookId) -> Result<Option<Webhook>, StoreError> {
+        let row = self.q(FIND).bind(id.0).opt::<WebhookRow>().await?;
+        Ok(row.map(WebhookRow::into_webhook))
+    }
+
+    /// The sealed lasting secret.
+    pub async fn find_webhook_secret(
+        &mut self,
+        id: WebhookId,
+    ) -> Result<Option<Vec<u8>>, StoreError> {
+        let row = self.q(SECRET).bind(id.0).opt::<(Vec<u8>,)>().await?;
+        Ok(row.map(|(secret,)| secret))
+    }
+
+    /// Writes what can be changed of a webhook.
+    pub async fn update_webhook(&mut self, webhook: &Webhook) -> Result<(), StoreError> {
+        self.q(UPDATE)
+            .bind(webhook.id.0)
+            .bind(webhook.url.clone())
+            .bind(webhook.description.clone())
+            .bind(Json(webhook.event_types.clone()))
+            .bind(webhook.enabled)
+            .bind(webhook.disabled_reason.clone())
+            .bind(webhook.updated_at.micros())
+            .exec()
+            .await?;
+        Ok(())
+    }
+
+    /// Gives a webhook another secret; the one before signs too until `until`.
+    pub async fn replace_webhook_secret(
+        &mut self,
+        id: WebhookId,
+        secrets: &SealedSecrets,
+        now: Ts,
+    ) -> Result<(), StoreError> {
+        let (previous, until) = secrets.previous.clone().unzip();
+        self.q(REPLACE_SECRET)
+            .bind(id.0)
+            .bind(secrets.current.clone())
+            .bind(previous)
+            .bind(until.map(Ts::micros))
+            .bind(now.micros())
+            .exec()
+            .await?;
+        Ok(())
+    }
+
+    /// Removes a webhook and everything that waits for it.
+    pub async fn delete_webhook(&mut self, id: WebhookId) -> Result<(), StoreError> {
+        self.q(DELETE).bind(id.0).exec().await?;
+        Ok(())
+    }
+
+    /// Everyone who wants to be told, and what.
+    pub async fn list_enabled_webhooks(
+        &mut self,
+    ) -> Result<Vec<(WebhookId, Vec<String>)>, StoreError> {
+        let rows = self.q(ENABLED).bind(MAX_WEBHOOKS);
+        let rows = rows.all::<(Uuid, Json<Vec<String>>)>().await?;
+        Ok(rows
+            .into_iter()
+            .map(|(id, types)| (WebhookId(id), types.0))
+            .collect())
+    }
+}
+
+#[derive(sqlx::FromRow)]
+struct WebhookRow {
+    id: Uuid,
+    url: String,
+    description: Option<String>,
+    event_types: Json<Vec<String>>,
+    enabled: bool,
+    disabled_reason: Option<String>,
+    version: i64,
+    created_at: i64,
+    updated_at: i64,
+}
+
+impl WebhookRow {
+    fn into_webhook(self) -> Webhook {
+        Webhook {
+            id: WebhookId(self.id),
+            url: self.url,
+            description: self.description,
+            event_types: self.event_types.0,
+            enabled: self.enabled,
+            disabled_reason: self.disabled_reason,
+            version: self.version,
+            created_at: Ts(self.created_at),
+            updated_at: Ts(self.updated_at),
+        }
+    }
+}
+
+const COUNT: &str = "SELECT CAST(COUNT(*) AS BIGINT) FROM webhooks";
+
+const INSERT: &str = "INSERT INTO webhooks (id, url, description, event_types, secret, enabled, version, created_at, updated_at) \
+    VALUES ($1, $2, $3, $4, $5, $6, 1, $7, $7)";
+
+const LIST: &str = "SELECT id, url, description, event_types, enabled, disabled_reason, version, created_at, updated_at \
+    FROM webhooks WHERE id > $1 ORDER BY id LIMIT $2";
+
+const FIND: &str = "SELECT id, url, description, event_types, enabled, disabled_reason, version, created_at, updated_at \
+    FROM webhooks WHERE id = $1";
+
+const ENABLED: &str = "SELECT id, event_types FROM webhooks WHERE enabled ORDER BY id LIMIT $1";
+
+const SECRETS: &str =
+    "SELECT url, secret, previous_secret, previous_until FROM webhooks WHERE id = $1 AND enabled";
+
+const SECRET: &str = "SELECT secret FROM webhooks WHERE id = $1";
+
+const UPDATE: &str = "UPDATE webhooks SET url = $2, description = $3, event_types = $4, enabled = $5, disabled_reason = $6, \
+    updated_at = $7, version = version + 1 WHERE id = $1";
+
+const REPLACE_SECRET: &str = "UPDATE webhooks SET secret = $2, previous_secret = $3, previous_until = $4, updated_at = $5, \
+    version = version + 1 WHERE id = $1";
+
+const DELETE: &str = "DELETE FROM webhooks WHERE id = $1";
