@@ -181,11 +181,17 @@ where
             if !about.by_organization {
                 call.must(about.action, None).await?;
             }
-            run.run(call).await
+            let admitted = call.admitted;
+            let answer = run.run(call).await?;
+            Ok::<_, Problem>((answer, admitted))
         });
         async move {
             match answered.await {
-                Ok(answer) => respond(answer.into_answered(), &headers, safe),
+                Ok((answer, admitted)) => {
+                    let mut response = respond(answer.into_answered(), &headers, safe);
+                    admitted.write(response.headers_mut());
+                    response
+                }
                 Err(problem) => problem.answer(id.as_str()),
             }
         }

@@ -17,13 +17,13 @@ use super::problem::Problem;
 use crate::crypto::b64;
 use crate::crypto::digest::sha256;
 use crate::domain::audit::{Actor, Origin};
-use crate::http::bearer::bearer;
+use crate::http::bearer::{self, Unproven, bearer};
 use crate::http::client_ip::ClientIp;
 use crate::http::headers::json_no_store;
 use crate::http::limits::{BodyLimit, read};
+use crate::http::rate_limit::{self, Admitted, Policy};
 use crate::http::request_id::RequestId;
 use crate::http::site::Site;
-use crate::service::access_token::{self, TokenError};
 use crate::service::administration::{
     AdministrationError, Administrator, Answered, Begun, RequestKey, Writing, begin,
 };
@@ -48,6 +48,8 @@ pub(super) struct Call<P, Q, B> {
     /// When.
     pub(super) now: Ts,
     /// The entity tag that the caller saw last.
+    /// How much the caller may still ask.
+    pub(super) admitted: Admitted,
     if_match: Option<String>,
     key: Option<RequestKey>,
 }
@@ -116,6 +118,7 @@ where
         let Ok(ClientIp(ip)) = ClientIp::from_request_parts(&mut parts, &()).await;
         let Ok(id) = RequestId::from_request_parts(&mut parts, &()).await;
         let by = caller(&site, &parts.headers, ip, &id, now).await?;
+        let admitted = rate_limit::check(&site, Policy::Api, &by.name()).await?;
         let limit = parts.extensions.get::<BodyLimit>().copied();
         let bytes = read(body, limit.unwrap_or_default()).await?;
         let uri = parts.uri.clone();
@@ -132,6 +135,7 @@ where
             site,
             by,
             now,
+            admitted,
             if_match,
             key,
         })
@@ -256,10 +260,11 @@ async fn caller(
             Scope::ADMIN
         )));
     };
-    let token = match access_token::verify_standing(&site.services, token, now).await {
+    let token = match bearer::verify(site, token, ip, now).await {
         Ok(token) => token,
-        Err(TokenError::Store(error)) => return Err(error.into()),
-        Err(TokenError::Inactive(sentence)) => {
+        Err(Unproven::Store(error)) => return Err(error.into()),
+        Err(Unproven::Limited(limited)) => return Err(limited.into()),
+        Err(Unproven::Inactive(sentence)) => {
             return Err(Problem::unauthorized("invalid_token", sentence));
         }
     };

@@ -6,6 +6,7 @@
 
 mod api;
 mod assignments;
+mod audit_events;
 mod call;
 mod clients;
 mod configuration;
@@ -21,7 +22,9 @@ mod page;
 mod policies;
 mod problem;
 mod resources;
+mod revocation;
 mod roles;
+mod signing_keys;
 
 mod users;
 

@@ -2,14 +2,15 @@
 
 use super::api::Api;
 use super::{
-    assignments, clients, configuration, grants, groups, levels, objects, organizations, policies,
-    resources, roles, users,
+    assignments, audit_events, clients, configuration, grants, groups, levels, objects,
+    organizations, policies, resources, revocation, roles, signing_keys, users,
 };
 
 /// All of them, in the order in which they are described.
 pub(super) fn all() -> Api {
     let mut api = Api::default();
     users::add(&mut api);
+    revocation::add(&mut api);
     grants::add(&mut api);
     clients::add(&mut api);
     resources::add(&mut api);
@@ -20,6 +21,8 @@ pub(super) fn all() -> Api {
     levels::add(&mut api);
     objects::add(&mut api);
     policies::add(&mut api);
+    signing_keys::add(&mut api);
+    audit_events::add(&mut api);
     configuration::add(&mut api);
     api
 }

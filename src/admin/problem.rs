@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use crate::config::nearest;
 use crate::http::limits::BodyError;
+use crate::http::rate_limit::Limited;
 use crate::service::administration::AdministrationError;
 use crate::service::apply::ApplyError;
 use crate::spec::scope::Scope;
@@ -24,6 +25,7 @@ pub(super) struct Problem {
     hint: Option<String>,
     errors: Vec<Mistake>,
     challenge: bool,
+    limited: Option<Limited>,
 }
 
 /// One mistake of several in a request.
@@ -73,6 +75,7 @@ impl Problem {
             hint: None,
             errors: Vec::new(),
             challenge: false,
+            limited: None,
         }
     }
 
@@ -232,6 +235,9 @@ impl Problem {
         if let Some(Ok(value)) = challenge.map(|text| HeaderValue::from_str(&text)) {
             response.headers_mut().insert(WWW_AUTHENTICATE, value);
         }
+        if let Some(limited) = &self.limited {
+            limited.write(response.headers_mut());
+        }
         if self.status == StatusCode::SERVICE_UNAVAILABLE {
             let soon = HeaderValue::from_static("1");
             response.headers_mut().insert(RETRY_AFTER, soon);
@@ -249,6 +255,17 @@ impl Problem {
                 Scope::ADMIN
             ),
         }
+    }
+}
+
+impl From<Limited> for Problem {
+    fn from(limited: Limited) -> Self {
+        let detail = format!("too many requests: wait {}", limited.in_words());
+        Self {
+            limited: Some(limited),
+            ..Self::new(StatusCode::TOO_MANY_REQUESTS, "rate_limited", detail)
+        }
+        .hint("RateLimit says how many are left, Retry-After when to go on")
     }
 }
 

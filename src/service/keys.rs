@@ -179,14 +179,7 @@ impl KeyRing {
             .into_iter()
             .filter(|alg| only.is_none_or(|only| only == *alg))
         {
-            let number = self
-                .ring()
-                .keys
-                .iter()
-                .filter(|loaded| loaded.dates.alg == alg)
-                .map(|loaded| loaded.dates.number)
-                .max()
-                .unwrap_or(0);
+            let number = self.newest_number(alg);
             self.create(alg, number + 1, origin, now, now.plus(lead))
                 .await?;
         }
@@ -271,14 +264,31 @@ impl KeyRing {
         Ok(SigningKey::from_pkcs8_der(row.dates.alg, &der)?)
     }
 
-    async fn create(
+    /// The next key of an algorithm, ready to be stored.
+    pub async fn make_next(
+        &self,
+        alg: SigningAlg,
+        lead: Duration,
+        now: Ts,
+    ) -> Result<StoredKey, KeyError> {
+        self.reload(now).await?;
+        let number = self.newest_number(alg) + 1;
+        self.make(alg, number, now, now.plus(lead)).await
+    }
+
+    fn newest_number(&self, alg: SigningAlg) -> i64 {
+        let ring = self.ring();
+        let of_alg = ring.keys.iter().filter(|loaded| loaded.dates.alg == alg);
+        of_alg.map(|loaded| loaded.dates.number).max().unwrap_or(0)
+    }
+
+    async fn make(
         &self,
         alg: SigningAlg,
         number: i64,
-        origin: &Origin,
         now: Ts,
         activates_at: Ts,
-    ) -> Result<(), KeyError> {
+    ) -> Result<StoredKey, KeyError> {
         // RSA takes a good part of a second, which no request should wait for.
         let key = tokio::task::spawn_blocking(move || SigningKey::generate(alg))
             .await
@@ -289,19 +299,27 @@ impl KeyRing {
             number,
             activates_at,
         };
-        let stored = StoredKey {
+        Ok(StoredKey {
             dates,
             kid: key.kid().to_owned(),
             sealed,
             created_at: now,
-        };
+        })
+    }
+
+    async fn create(
+        &self,
+        alg: SigningAlg,
+        number: i64,
+        origin: &Origin,
+        now: Ts,
+        activates_at: Ts,
+    ) -> Result<(), KeyError> {
+        let stored = self.make(alg, number, now, activates_at).await?;
         let mut tx = self.store.db().begin().await?;
         if tx.insert_signing_key(&stored).await? {
-            let event = Event::new(EventType::KeyRotated, origin, now)
-                .target("signing_key", &stored.kid)
-                .detail("alg", alg.as_str())
-                .detail("activates_at", activates_at.rfc3339());
-            tx.record_event(&event).await?;
+            let event = Event::new(EventType::KeyRotated, origin, now);
+            tx.record_event(&about(event, &stored)).await?;
             tx.commit().await?;
             tracing::info!(key.id = %stored.kid, key.alg = %alg, "made {alg} signing key {}, which signs from {}", stored.kid, activates_at.rfc3339());
         }
@@ -325,6 +343,14 @@ impl KeyRing {
         }
         Ok(())
     }
+}
+
+/// What the audit trail says of a new key.
+pub(super) fn about(event: Event, key: &StoredKey) -> Event {
+    event
+        .target("signing_key", &key.kid)
+        .detail("alg", key.dates.alg.as_str())
+        .detail("activates_at", key.dates.activates_at.rfc3339())
 }
 
 impl Ring {

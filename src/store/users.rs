@@ -126,6 +126,13 @@ impl Store {
         Ok(row.map(UserRow::with_password))
     }
 
+    /// The people whose verified e-mail address that is; upper and lower case are the same.
+    pub async fn find_users_by_email(&self, email: &str) -> Result<Vec<UserId>, StoreError> {
+        let rows = self.db.q(BY_EMAIL).bind(email.to_lowercase());
+        let rows = rows.all::<(Uuid,)>().await?;
+        Ok(rows.into_iter().map(|(id,)| UserId(id)).collect())
+    }
+
     /// Replaces a hash made with weaker settings; does nothing if the password was changed meanwhile.
     pub async fn rehash_password(
         &self,
@@ -351,6 +358,9 @@ const SEARCH: &str = "SELECT id, username, password_hash, email, email_verified,
     AND ($5 = '' OR EXISTS (SELECT 1 FROM role_assignments r WHERE r.user_id = users.id AND r.role = $5)) \
     AND ($6 = 0 OR ($6 = 1 AND disabled_at IS NOT NULL) OR ($6 = 2 AND disabled_at IS NULL)) \
     ORDER BY username_key LIMIT $7";
+
+const BY_EMAIL: &str =
+    "SELECT id FROM users WHERE LOWER(email) = $1 AND email_verified ORDER BY id LIMIT 1000";
 
 const RENAME: &str = "UPDATE users SET username = $2, username_key = $3 WHERE id = $1";
 

@@ -12,12 +12,13 @@ use crate::domain::ids::{ClientId, GrantId, SessionId, UserId};
 use crate::domain::policy::{ADMIN_ROLE, ResourceName};
 use crate::service::Services;
 use crate::service::apply::{self, Desired, Options, Report, Revoked, Work};
-use crate::service::{client_secrets, revoke};
+use crate::service::{client_secrets, keys, revoke};
 use crate::spec::time::Ts;
 use crate::store::db::Tx;
 use crate::store::error::StoreError;
 use crate::store::idempotency::StoredAnswer;
 use crate::store::revocations::{Key, bump_changes, record};
+use crate::store::signing_keys::StoredKey;
 
 /// What was answered to an act.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -240,6 +241,16 @@ impl Writing {
     ) -> Result<(), AdministrationError> {
         let event = self.event(kind).target(what, name);
         self.record(event).await
+    }
+
+    /// Stores a new signing key; `false` when another one was stored in its place first.
+    pub async fn add_signing_key(&mut self, key: &StoredKey) -> Result<bool, AdministrationError> {
+        if !self.work.tx.insert_signing_key(key).await? {
+            return Ok(false);
+        }
+        let event = keys::about(self.event(EventType::KeyRotated), key);
+        self.record(event).await?;
+        Ok(true)
     }
 
     /// Ends every session, grant and token of a person.

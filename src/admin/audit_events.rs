@@ -1,0 +1,137 @@
+//! The audit trail, newest first.
+
+use axum::http::Method;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use super::api::{About, Api};
+use super::call::{Answer, Call};
+use super::inputs::Nothing;
+use super::page::{Page, Range};
+use super::problem::Problem;
+use crate::domain::audit::{EventId, EventType};
+use crate::domain::ids::{ClientId, UserId};
+use crate::spec::time::Ts;
+use crate::store::audit::{EventFilter, StoredEvent};
+
+const READ: &str = "audit.read";
+
+/// Something that happened.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[schemars(rename = "AuditEvent")]
+pub(super) struct Shown {
+    /// Its members: `id`, `time` (RFC 3339), `type`, `actor`, and as far as they apply `ip`, `request_id`, `target`,
+    /// `user_id`, `client_id`, `organization`, `before`, `after` and `detail`.
+    #[serde(flatten)]
+    event: Map<String, Value>,
+    /// Its place in the chain, once it is linked: within a second.
+    position: Option<i64>,
+    /// The hash of the chain up to there, in base64url.
+    hash: Option<String>,
+}
+
+/// Which events; all that is said must hold.
+#[derive(Debug, Deserialize, JsonSchema)]
+pub(super) struct Query {
+    /// What happened, such as `user.created`.
+    r#type: Option<String>,
+    /// Who acted: a person's `sub`, a `client_id`, or the name of an account at the command line.
+    actor: Option<String>,
+    /// Who acted: `person`, `client`, `operator`, `anonymous` or `system`.
+    actor_kind: Option<String>,
+    /// The person it concerns: `sub`.
+    subject: Option<UserId>,
+    /// The application it concerns.
+    client_id: Option<String>,
+    /// What kind of thing it was done to, such as `role`.
+    target_type: Option<String>,
+    /// Which one.
+    target_id: Option<String>,
+    /// The organization it concerns.
+    organization: Option<String>,
+    /// The request in which it happened.
+    request_id: Option<String>,
+    /// At this time or later, RFC 3339.
+    since: Option<String>,
+    /// Before this time, RFC 3339.
+    until: Option<String>,
+    /// `next_cursor` of the page before.
+    cursor: Option<String>,
+    /// How many, 1 to 100; 20 if it is left away.
+    limit: Option<u32>,
+}
+
+/// One event.
+#[derive(Debug, Deserialize, JsonSchema)]
+pub(super) struct ById {
+    /// Its id.
+    id: String,
+}
+
+pub(super) fn add(api: &mut Api) {
+    let about = |id, summary| About::new("audit", id, summary, READ);
+    let list_events = about("list_audit_events", "List what happened")
+        .details("Newest first; new events never move what you have not seen yet.")
+        .by_organization();
+    api.add(Method::GET, "/v1/audit_events", list_events, list);
+    let get_event = about("get_audit_event", "Read one event");
+    api.add(Method::GET, "/v1/audit_events/{id}", get_event, get);
+}
+
+async fn list(call: Call<Nothing, Query, Nothing>) -> Result<Answer<Page<Shown>>, Problem> {
+    let query = &call.query;
+    call.must(READ, query.organization.as_deref()).await?;
+    let range = Range::new(query.cursor.as_deref(), query.limit)?;
+    let filter = EventFilter {
+        actor_id: query.actor.clone(),
+        actor_kind: query.actor_kind.clone(),
+        user: query.subject,
+        client: query.client_id.as_deref().map(client).transpose()?,
+        kind: query.r#type.as_deref().map(kind).transpose()?,
+        target_kind: query.target_type.clone(),
+        target_id: query.target_id.clone(),
+        organization: query.organization.clone(),
+        request_id: query.request_id.clone(),
+        since: time("since", query.since.as_deref())?,
+        until: time("until", query.until.as_deref())?,
+    };
+    let before = range.after_id(EventId::parse)?;
+    let store = &call.site.services.store;
+    let rows = store.list_events(&filter, before, range.rows()).await?;
+    let key = |event: &StoredEvent| event.id.to_string();
+    Ok(Answer::of(&range.page(rows, key, |event| shown(&event))))
+}
+
+async fn get(call: Call<ById, Nothing, Nothing>) -> Result<Answer<Shown>, Problem> {
+    let unknown = || Problem::not_found("audit event", &call.path.id);
+    let id = EventId::parse(&call.path.id).ok_or_else(unknown)?;
+    let found = call.site.services.store.find_event(id).await?;
+    Ok(Answer::of(&shown(&found.ok_or_else(unknown)?)))
+}
+
+fn client(text: &str) -> Result<ClientId, Problem> {
+    let expected = "expected 1 to 255 visible ASCII characters";
+    ClientId::parse(text).ok_or_else(|| Problem::invalid("client_id", expected))
+}
+
+fn kind(text: &str) -> Result<EventType, Problem> {
+    EventType::parse(text).ok_or_else(|| {
+        let known = EventType::ALL.iter().map(|kind| kind.as_str());
+        Problem::unknown_name(text, known).param("type")
+    })
+}
+
+fn time(param: &str, text: Option<&str>) -> Result<Option<Ts>, Problem> {
+    let expected = "expected a time of RFC 3339, such as 2027-01-01T00:00:00Z";
+    text.map(|text| Ts::parse_rfc3339(text).ok_or_else(|| Problem::invalid(param, expected)))
+        .transpose()
+}
+
+fn shown(stored: &StoredEvent) -> Shown {
+    Shown {
+        event: serde_json::from_str(&stored.body).unwrap_or_default(),
+        position: stored.position,
+        hash: stored.hash.as_deref().map(crate::crypto::b64::encode),
+    }
+}

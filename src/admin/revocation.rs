@@ -1,0 +1,85 @@
+//! Ending everything of a person, as other systems ask for it
+//! ([draft-parecki-oauth-global-token-revocation](https://datatracker.ietf.org/doc/draft-parecki-oauth-global-token-revocation/)):
+//! subject identifiers of [RFC 9493](https://www.rfc-editor.org/rfc/rfc9493).
+
+use axum::http::Method;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::api::{About, Api};
+use super::call::{Answer, Call, begun};
+use super::inputs::{Json, Nothing};
+use super::problem::Problem;
+use crate::domain::ids::UserId;
+
+/// Whose sessions, grants and tokens are to end.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[schemars(rename = "GlobalTokenRevocation")]
+pub(super) struct Revocation {
+    /// The person.
+    sub_id: SubjectId,
+}
+
+/// A subject identifier (RFC 9493 §3.2).
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "format", rename_all = "snake_case")]
+pub(super) enum SubjectId {
+    /// A person of this issuer.
+    IssSub {
+        /// This issuer.
+        iss: String,
+        /// `sub`.
+        sub: String,
+    },
+    /// A person by their `sub`.
+    Opaque {
+        /// `sub`.
+        id: String,
+    },
+    /// Everybody whose verified e-mail address that is.
+    Email {
+        /// The address.
+        email: String,
+    },
+}
+
+pub(super) fn add(api: &mut Api) {
+    let about = About::new(
+        "users",
+        "global_token_revocation",
+        "End every session, grant and token of whoever that is",
+        "users.write",
+    )
+    .details("The request of the OAuth Global Token Revocation draft. When this is answered it holds everywhere.");
+    api.add(Method::POST, "/v1/global_token_revocation", about, revoke);
+}
+
+async fn revoke(
+    call: Call<Nothing, Nothing, Json<Revocation>>,
+) -> Result<Answer<Nothing, 204>, Problem> {
+    let services = &call.site.services;
+    let unknown = || Problem::not_found("user", "of that sub_id");
+    let users = match &call.body.0.sub_id {
+        SubjectId::IssSub { iss, sub } => {
+            if iss != services.config.issuer.as_str() {
+                let detail = format!("expected {}", services.config.issuer.as_str());
+                return Err(Problem::unprocessable("sub_id.iss", detail));
+            }
+            vec![UserId::parse(sub).ok_or_else(unknown)?]
+        }
+        SubjectId::Opaque { id } => vec![UserId::parse(id).ok_or_else(unknown)?],
+        SubjectId::Email { email } => services.store.find_users_by_email(email).await?,
+    };
+    let mut writing = begun!(call);
+    let mut found = false;
+    for id in users {
+        if writing.tx().find_user(id).await?.is_some() {
+            writing.revoke_user(id).await?;
+            found = true;
+        }
+    }
+    if !found {
+        return Err(unknown());
+    }
+    call.gone(writing).await
+}

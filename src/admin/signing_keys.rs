@@ -1,0 +1,104 @@
+//! Signing keys: what is published, and the next one.
+
+use std::time::Duration;
+
+use axum::http::{Method, StatusCode};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::api::{About, Api};
+use super::call::{Answer, Call, begun};
+use super::inputs::{Json, Nothing};
+use super::page::{List, Page, Range};
+use super::problem::Problem;
+use crate::service::keys::{KeyError, KeyReport};
+use crate::spec::alg::SigningAlg;
+
+/// A signing key that is published, without its private part.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[schemars(rename = "SigningKey")]
+pub(super) struct Shown {
+    /// Its thumbprint (RFC 7638).
+    kid: String,
+    /// Its algorithm.
+    alg: SigningAlg,
+    /// `next`, `active` or `retiring`.
+    state: String,
+    /// When it begins to sign, RFC 3339.
+    activates_at: String,
+}
+
+/// A key to make.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[schemars(rename = "NewSigningKey")]
+pub(super) struct New {
+    /// Its algorithm.
+    alg: SigningAlg,
+    /// For how many seconds it is published before it signs; without it as long as `key_publish_lead` says. Verifiers
+    /// that have not seen it refuse what it signs: use 0 only if the active key has leaked.
+    #[serde(default)]
+    lead: Option<u32>,
+}
+
+pub(super) fn add(api: &mut Api) {
+    let about = |id, summary, action| About::new("signing_keys", id, summary, action);
+    let list_keys = about("list_signing_keys", "List signing keys", "keys.read");
+    api.add(Method::GET, "/v1/signing_keys", list_keys, list);
+    let rotate = about("rotate_signing_key", "Make the next signing key", "keys.write")
+        .details("The active one signs on until the new one does, and is published until its last token has expired.");
+    api.add(Method::POST, "/v1/signing_keys", rotate, create);
+}
+
+async fn list(call: Call<Nothing, List, Nothing>) -> Result<Answer<Page<Shown>>, Problem> {
+    let range = Range::of(&call.query)?;
+    let mut all = call.site.services.keys.report(call.now).await?;
+    all.sort_by(|a, b| a.kid.cmp(&b.kid));
+    all.retain(|key| key.kid.as_str() > range.after());
+    let page = range.page(all, |key| key.kid.clone(), |key| shown(&key));
+    Ok(Answer::of(&page))
+}
+
+async fn create(call: Call<Nothing, Nothing, Json<New>>) -> Result<Answer<Shown, 201>, Problem> {
+    let services = &call.site.services;
+    let Json(New { alg, lead }) = &call.body;
+    let lead = lead.map(u64::from).map(Duration::from_secs);
+    let lead = lead.unwrap_or(services.config.key_publish_lead);
+    // RSA takes a good part of a second: before the transaction.
+    let key = services.keys.make_next(*alg, lead, call.now).await?;
+    let mut writing = begun!(call);
+    if !writing.add_signing_key(&key).await? {
+        let detail = "another key was made in the same moment";
+        return Err(Problem::conflict("conflict", detail));
+    }
+    let made = Shown {
+        kid: key.kid.clone(),
+        alg: *alg,
+        state: if lead.is_zero() { "active" } else { "next" }.to_owned(),
+        activates_at: key.dates.activates_at.rfc3339(),
+    };
+    let answer = call
+        .created(writing, &made, "/v1/signing_keys".to_owned())
+        .await?;
+    services.keys.load(call.now).await?;
+    Ok(answer)
+}
+
+impl From<KeyError> for Problem {
+    fn from(error: KeyError) -> Self {
+        if let KeyError::Store(error) = error {
+            return error.into();
+        }
+        tracing::error!(%error, "answered 500");
+        let detail = "the server failed; its log has the cause under the request id";
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", detail)
+    }
+}
+
+fn shown(key: &KeyReport) -> Shown {
+    Shown {
+        kid: key.kid.clone(),
+        alg: key.alg,
+        state: key.state.as_str().to_owned(),
+        activates_at: key.activates_at.rfc3339(),
+    }
+}
