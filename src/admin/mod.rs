@@ -27,6 +27,7 @@ mod roles;
 mod signing_keys;
 
 mod users;
+mod webhooks;
 
 use axum::Router;
 use axum::http::StatusCode;

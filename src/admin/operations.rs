@@ -3,7 +3,7 @@
 use super::api::Api;
 use super::{
     assignments, audit_events, clients, configuration, grants, groups, levels, objects,
-    organizations, policies, resources, revocation, roles, signing_keys, users,
+    organizations, policies, resources, revocation, roles, signing_keys, users, webhooks,
 };
 
 /// All of them, in the order in which they are described.
@@ -23,6 +23,7 @@ pub(super) fn all() -> Api {
     policies::add(&mut api);
     signing_keys::add(&mut api);
     audit_events::add(&mut api);
+    webhooks::add(&mut api);
     configuration::add(&mut api);
     api
 }

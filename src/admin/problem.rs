@@ -21,11 +21,11 @@ pub(super) struct Problem {
     status: StatusCode,
     code: &'static str,
     detail: String,
-    param: Option<String>,
-    hint: Option<String>,
+    param: Option<Box<str>>,
+    hint: Option<Box<str>>,
     errors: Vec<Mistake>,
     challenge: bool,
-    limited: Option<Limited>,
+    limited: Option<Box<Limited>>,
 }
 
 /// One mistake of several in a request.
@@ -200,14 +200,14 @@ impl Problem {
     /// Names the parameter.
     #[must_use]
     pub(super) fn param(mut self, param: impl Into<String>) -> Self {
-        self.param = Some(param.into());
+        self.param = Some(param.into().into_boxed_str());
         self
     }
 
     /// Says what to do.
     #[must_use]
     pub(super) fn hint(mut self, hint: impl Into<String>) -> Self {
-        self.hint = Some(hint.into());
+        self.hint = Some(hint.into().into_boxed_str());
         self
     }
 
@@ -221,8 +221,8 @@ impl Problem {
             status: self.status.as_u16(),
             code: self.code,
             detail: self.detail,
-            param: self.param,
-            hint: self.hint,
+            param: self.param.map(String::from),
+            hint: self.hint.map(String::from),
             errors: self.errors,
             request_id: request_id.to_owned(),
         };
@@ -262,7 +262,7 @@ impl From<Limited> for Problem {
     fn from(limited: Limited) -> Self {
         let detail = format!("too many requests: wait {}", limited.in_words());
         Self {
-            limited: Some(limited),
+            limited: Some(Box::new(limited)),
             ..Self::new(StatusCode::TOO_MANY_REQUESTS, "rate_limited", detail)
         }
         .hint("RateLimit says how many are left, Retry-After when to go on")
@@ -354,7 +354,7 @@ impl From<ApplyError> for Problem {
                 let first = errors.first().cloned();
                 let detail = first.as_ref().map(|first| first.detail.clone());
                 Self {
-                    param: first.map(|first| first.param),
+                    param: first.map(|first| first.param.into_boxed_str()),
                     errors,
                     ..Self::new(
                         StatusCode::UNPROCESSABLE_ENTITY,

@@ -4,4 +4,5 @@ mod clients;
 mod directory;
 mod escalation;
 mod support;
+mod trail;
 mod users;

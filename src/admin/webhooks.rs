@@ -1,0 +1,355 @@
+//! Webhooks ([Standard Webhooks](https://www.standardwebhooks.com)): who is told what happens, and what became of it.
+
+use std::time::Duration;
+
+use axum::http::Method;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::api::{About, Api};
+use super::call::{Answer, Call, begun};
+use super::inputs::{Json, Nothing, Patch};
+use super::page::{List, Page, Range};
+use super::problem::Problem;
+use crate::domain::ids::{DeliveryId, WebhookId};
+use crate::service::webhooks::{self, WebhookError};
+use crate::spec::time::Ts;
+use crate::store::deliveries::Delivery;
+use crate::store::webhooks::Webhook;
+
+const READ: &str = "webhooks.read";
+const WRITE: &str = "webhooks.write";
+
+/// What can be changed of a webhook.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "WebhookFields")]
+pub(super) struct Fields {
+    /// Where it is told: https.
+    url: String,
+    /// What it is for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    description: Option<String>,
+    /// What it is told: names of types, `user.*` for a family; none: everything but what happens with every token.
+    #[serde(default)]
+    event_types: Vec<String>,
+    /// Whether it is told at all.
+    #[serde(default = "yes")]
+    enabled: bool,
+}
+
+/// A webhook.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[schemars(rename = "Webhook")]
+pub(super) struct Shown {
+    /// Its id.
+    id: WebhookId,
+    #[serde(flatten)]
+    fields: Fields,
+    /// Why it was disabled, if Signet did that itself.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    disabled_reason: Option<String>,
+    /// RFC 3339.
+    created_at: String,
+    /// RFC 3339.
+    updated_at: String,
+}
+
+/// A webhook that was created.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[schemars(rename = "CreatedWebhook")]
+pub(super) struct Created {
+    #[serde(flatten)]
+    webhook: Shown,
+    /// What its messages are signed with, told this once.
+    secret: String,
+}
+
+/// A new secret.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[schemars(rename = "WebhookSecret")]
+pub(super) struct Secret {
+    /// What its messages are signed with, told this once.
+    secret: String,
+}
+
+/// How to change over to a new secret.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[schemars(rename = "WebhookRotation")]
+pub(super) struct Rotation {
+    /// For how many seconds messages are signed with the old secret too; a day without it.
+    #[serde(default)]
+    keep: Option<u32>,
+}
+
+/// A message and what became of it.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[schemars(rename = "Delivery")]
+pub(super) struct ShownDelivery {
+    /// Its `webhook-id`.
+    id: DeliveryId,
+    /// The webhook.
+    webhook_id: WebhookId,
+    /// The type of its event.
+    r#type: String,
+    /// What is sent.
+    payload: Value,
+    /// `pending`, `delivered` or `failed`.
+    state: String,
+    /// How often it was tried.
+    attempts: i64,
+    /// When it is tried next, RFC 3339.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next_attempt_at: Option<String>,
+    /// The last answer's HTTP status.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    last_status: Option<i64>,
+    /// Why there was no answer, or none that counts.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    last_error: Option<String>,
+    /// RFC 3339.
+    created_at: String,
+    /// RFC 3339.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    finished_at: Option<String>,
+}
+
+/// One webhook.
+#[derive(Debug, Deserialize, JsonSchema)]
+pub(super) struct ById {
+    /// Its id.
+    id: WebhookId,
+}
+
+/// One delivery.
+#[derive(Debug, Deserialize, JsonSchema)]
+pub(super) struct ByDelivery {
+    /// The webhook's id.
+    id: WebhookId,
+    /// The delivery's id.
+    delivery_id: DeliveryId,
+}
+
+/// Which deliveries.
+#[derive(Debug, Deserialize, JsonSchema)]
+pub(super) struct Query {
+    /// Only those that are `pending`, `delivered` or `failed`.
+    state: Option<String>,
+    /// `next_cursor` of the page before.
+    cursor: Option<String>,
+    /// How many, 1 to 100; 20 if it is left away.
+    limit: Option<u32>,
+}
+
+const fn yes() -> bool {
+    true
+}
+
+pub(super) fn add(api: &mut Api) {
+    let about = |id, summary, action| About::new("webhooks", id, summary, action);
+    let seen =
+        "Whoever is told sees what the audit trail says, so this needs `signet:audit.read` too.";
+    let list_webhooks = about("list_webhooks", "List webhooks", READ);
+    api.add(Method::GET, "/v1/webhooks", list_webhooks, list);
+    let create_webhook = about("create_webhook", "Create a webhook", WRITE).details(seen);
+    api.add(Method::POST, "/v1/webhooks", create_webhook, create);
+    let one = "/v1/webhooks/{id}";
+    let get_webhook = about("get_webhook", "Read a webhook", READ);
+    api.add(Method::GET, one, get_webhook, get);
+    let update_webhook = about("update_webhook", "Change a webhook", WRITE).details(seen);
+    api.add(Method::PATCH, one, update_webhook, update);
+    let delete_webhook = about("delete_webhook", "Delete a webhook", WRITE)
+        .details("What was not delivered yet is not delivered any more.");
+    api.add(Method::DELETE, one, delete_webhook, delete);
+    let rotate = about(
+        "rotate_webhook_secret",
+        "Give a webhook a new secret",
+        WRITE,
+    )
+    .details("Messages are signed with both for a while, so that the receiver can change over.");
+    api.add(
+        Method::POST,
+        "/v1/webhooks/{id}/secrets",
+        rotate,
+        rotate_secret,
+    );
+    let deliveries = about("list_deliveries", "List a webhook's messages", READ)
+        .details("Newest first. Needs `signet:audit.read` too: messages are events.");
+    api.add(
+        Method::GET,
+        "/v1/webhooks/{id}/deliveries",
+        deliveries,
+        list_deliveries,
+    );
+    let redeliver = about("redeliver", "Send a message again", WRITE)
+        .details("Under the same `webhook-id`, so that a receiver that had it knows it again.");
+    let path = "/v1/webhooks/{id}/deliveries/{delivery_id}/redeliver";
+    api.add(Method::POST, path, redeliver, send_again);
+}
+
+async fn list(call: Call<Nothing, List, Nothing>) -> Result<Answer<Page<Shown>>, Problem> {
+    let range = Range::of(&call.query)?;
+    let after = range.after_id(WebhookId::parse)?;
+    let store = &call.site.services.store;
+    let rows = store.list_webhooks(after, range.rows()).await?;
+    let page = range.page(rows, |row| row.id.to_string(), shown);
+    Ok(Answer::of(&page))
+}
+
+async fn get(call: Call<ById, Nothing, Nothing>) -> Result<Answer<Shown>, Problem> {
+    let id = call.path.id;
+    let found = call.site.services.store.find_webhook(id).await?;
+    let webhook = found.ok_or_else(|| Problem::not_found("webhook", id))?;
+    Ok(Answer::of(&shown(webhook)))
+}
+
+async fn create(
+    call: Call<Nothing, Nothing, Json<Fields>>,
+) -> Result<Answer<Created, 201>, Problem> {
+    sees_the_trail(&call).await?;
+    let services = &call.site.services;
+    let mut writing = begun!(call);
+    let (now, fields) = (writing.now(), wanted(&call.body.0));
+    let origin = &call.by.origin;
+    let created = webhooks::create(services, writing.tx(), fields, origin, now).await?;
+    let (webhook, secret) = created;
+    let location = format!("/v1/webhooks/{}", webhook.id);
+    let created = Created {
+        webhook: shown(webhook),
+        secret: secret.expose().to_owned(),
+    };
+    call.created(writing, &created, location).await
+}
+
+async fn update(call: Call<ById, Nothing, Patch<Fields>>) -> Result<Answer<Shown>, Problem> {
+    sees_the_trail(&call).await?;
+    let (services, id) = (&call.site.services, call.path.id);
+    let mut writing = begun!(call);
+    let was = writing.tx().find_webhook(id).await?;
+    let was = shown(was.ok_or_else(|| Problem::not_found("webhook", id))?);
+    call.must_match(&was)?;
+    let fields = wanted(&call.body.onto(&was.fields)?);
+    let (now, origin) = (writing.now(), &call.by.origin);
+    let is = webhooks::update(services, writing.tx(), id, None, fields, origin, now).await?;
+    call.done(writing, &shown(is)).await
+}
+
+async fn delete(call: Call<ById, Nothing, Nothing>) -> Result<Answer<Nothing, 204>, Problem> {
+    let mut writing = begun!(call);
+    let (now, origin) = (writing.now(), &call.by.origin);
+    webhooks::delete(writing.tx(), call.path.id, origin, now).await?;
+    call.gone(writing).await
+}
+
+async fn rotate_secret(
+    call: Call<ById, Nothing, Json<Rotation>>,
+) -> Result<Answer<Secret, 201>, Problem> {
+    let (services, id) = (&call.site.services, call.path.id);
+    let keep = call.body.0.keep.map(u64::from).map(Duration::from_secs);
+    let keep = keep.unwrap_or(Duration::from_hours(24));
+    let mut writing = begun!(call);
+    let (now, origin) = (writing.now(), &call.by.origin);
+    let secret = webhooks::rotate_secret(services, writing.tx(), id, keep, origin, now).await?;
+    let secret = Secret {
+        secret: secret.expose().to_owned(),
+    };
+    let location = format!("/v1/webhooks/{id}");
+    call.created(writing, &secret, location).await
+}
+
+async fn list_deliveries(
+    call: Call<ById, Query, Nothing>,
+) -> Result<Answer<Page<ShownDelivery>>, Problem> {
+    sees_the_trail(&call).await?;
+    let (store, id) = (&call.site.services.store, call.path.id);
+    if store.find_webhook(id).await?.is_none() {
+        return Err(Problem::not_found("webhook", id));
+    }
+    let range = Range::new(call.query.cursor.as_deref(), call.query.limit)?;
+    let before = range.after_id(DeliveryId::parse)?;
+    let state = call.query.state.as_deref();
+    if let Some(state) = state
+        && !["pending", "delivered", "failed"].contains(&state)
+    {
+        let detail = "expected pending, delivered or failed";
+        return Err(Problem::invalid("state", detail));
+    }
+    let rows = store.list_deliveries(id, state, before, range.rows());
+    let page = range.page(rows.await?, |row| row.id.to_string(), delivery);
+    Ok(Answer::of(&page))
+}
+
+async fn send_again(
+    call: Call<ByDelivery, Nothing, Nothing>,
+) -> Result<Answer<ShownDelivery>, Problem> {
+    sees_the_trail(&call).await?;
+    let ByDelivery { id, delivery_id } = call.path;
+    let mut writing = begun!(call);
+    let known = writing.tx().find_delivery(delivery_id).await?;
+    if known.is_none_or(|known| known.webhook != id) {
+        return Err(Problem::not_found("delivery", delivery_id));
+    }
+    let (now, origin) = (writing.now(), &call.by.origin);
+    let again = webhooks::redeliver(writing.tx(), delivery_id, origin, now).await?;
+    call.done(writing, &delivery(again)).await
+}
+
+/// Nobody is told more through a webhook than they may read.
+async fn sees_the_trail<P, Q, B>(call: &Call<P, Q, B>) -> Result<(), Problem> {
+    call.must("audit.read", None).await
+}
+
+impl From<WebhookError> for Problem {
+    fn from(error: WebhookError) -> Self {
+        let detail = error.to_string();
+        match error {
+            WebhookError::Unknown(id) => Self::not_found("webhook", id),
+            WebhookError::UnknownDelivery(id) => Self::not_found("delivery", id),
+            WebhookError::Invalid { param, problem } => Self::unprocessable(param, problem),
+            WebhookError::Store(error) => error.into(),
+            WebhookError::Changed => Self::conflict("conflict", detail),
+            WebhookError::Sealed(_) => Self::conflict("sealed", detail),
+            WebhookError::TooMany => Self::conflict("too_many", detail),
+        }
+    }
+}
+
+fn wanted(fields: &Fields) -> webhooks::Fields {
+    webhooks::Fields {
+        url: fields.url.clone(),
+        description: fields.description.clone(),
+        event_types: fields.event_types.clone(),
+        enabled: fields.enabled,
+    }
+}
+
+fn shown(webhook: Webhook) -> Shown {
+    Shown {
+        id: webhook.id,
+        fields: Fields {
+            url: webhook.url,
+            description: webhook.description,
+            event_types: webhook.event_types,
+            enabled: webhook.enabled,
+        },
+        disabled_reason: webhook.disabled_reason,
+        created_at: webhook.created_at.rfc3339(),
+        updated_at: webhook.updated_at.rfc3339(),
+    }
+}
+
+fn delivery(row: Delivery) -> ShownDelivery {
+    ShownDelivery {
+        id: row.id,
+        webhook_id: row.webhook,
+        r#type: row.kind,
+        payload: serde_json::from_str(&row.body).unwrap_or_default(),
+        state: row.state,
+        attempts: row.attempts,
+        next_attempt_at: row.next_at.map(Ts::rfc3339),
+        last_status: row.last_status,
+        last_error: row.last_error,
+        created_at: row.created_at.rfc3339(),
+        finished_at: row.finished_at.map(Ts::rfc3339),
+    }
+}
