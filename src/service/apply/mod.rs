@@ -33,7 +33,7 @@ use serde_json::{Map, Value};
 use thiserror::Error;
 
 use super::Services;
-use super::attributes::vocabulary;
+use super::attributes::speaking_of;
 use super::clients::TOPIC;
 use super::setup::ADMIN_ROLE;
 use crate::crypto::password::PasswordError;
@@ -212,7 +212,7 @@ async fn perform(
     passwords: &passwords::Passwords,
 ) -> Result<(), ApplyError> {
     work.report.warnings.clone_from(&checked.warnings);
-    let before = vocabulary(&mut work.tx).await?;
+    let before = speaking_of(known.declarations.clone(), known.roles.values());
     attributes::apply(work, checked, known).await?;
     resources::apply(work, checked, known).await?;
     roles::apply(work, checked, known).await?;

@@ -4,6 +4,7 @@
 //! or a resource is read when it is first needed, and kept. Both count only under the version of the tables that was
 //! current when they were read; every instance looks for newer versions several times a second.
 
+mod asked;
 mod search;
 
 use std::collections::BTreeSet;
@@ -12,21 +13,20 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use moka::future::Cache;
-use serde_json::{Map, Value};
+use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
 use super::Services;
 use super::clients::Clients;
 use crate::domain::ids::{ClientId, UserId};
 use crate::domain::policy::check_counts;
-use crate::domain::policy::{
-    Application, Decision, Object, Question, Reason, Snapshot, Standing, Subject,
-};
+use crate::domain::policy::{Application, Decision, Object, Reason, Snapshot, Standing, Subject};
 use crate::domain::user::username_key;
 use crate::spec::time::Ts;
 use crate::store::Store;
 use crate::store::error::StoreError;
 
+pub use asked::{Asked, Who};
 pub use search::Place;
 
 /// Decisions are not made by what was looked at longer ago.
@@ -77,90 +77,6 @@ struct Last {
 struct Kept<T> {
     facts: i64,
     value: T,
-}
-
-/// A question as somebody asks it.
-#[derive(Clone, Debug)]
-pub struct Asked {
-    /// Who.
-    pub subject: Who,
-    /// Does what.
-    pub action: String,
-    /// To a resource of this type.
-    pub resource_type: String,
-    /// And this id.
-    pub resource_id: String,
-    /// What whoever asks knows of the resource; what is in the store goes before it.
-    pub resource_attributes: Map<String, Value>,
-    /// Circumstances.
-    pub context: Map<String, Value>,
-    /// The application with which they do it; `None`: the one that `client_id` of the context names, if any.
-    pub client: Option<Arc<Application>>,
-    /// Whether a refusal should name what would have allowed it.
-    pub why: bool,
-}
-
-/// A person, by one of their two names, or nobody.
-#[derive(Clone, Debug)]
-pub enum Who {
-    /// `sub`.
-    Id(UserId),
-    /// The name they sign in with.
-    Username(String),
-    /// Nobody that is known here.
-    Nobody,
-}
-
-impl Who {
-    /// A `sub` if it looks like one, else a user name.
-    #[must_use]
-    pub fn parse(text: &str) -> Self {
-        UserId::parse(text).map_or_else(|| Self::Username(text.to_owned()), Self::Id)
-    }
-}
-
-impl Asked {
-    /// The resource as the store knows it, over what whoever asks says of it.
-    fn object(&self, stored: Option<Arc<Object>>) -> Arc<Object> {
-        let mut attributes = self.resource_attributes.clone();
-        let mut organization = attributes
-            .get("organization")
-            .and_then(Value::as_str)
-            .map(str::to_owned);
-        if let Some(stored) = stored {
-            if self.resource_attributes.is_empty() {
-                return stored;
-            }
-            attributes.remove("organization");
-            attributes.remove("org");
-            attributes.extend(stored.attributes.clone());
-            organization.clone_from(&stored.organization);
-        }
-        Arc::new(Object {
-            kind: self.resource_type.clone(),
-            id: self.resource_id.clone(),
-            organization,
-            attributes,
-        })
-    }
-
-    fn question<'a>(
-        &'a self,
-        subject: &'a Subject,
-        object: &'a Object,
-        client: Option<&'a Application>,
-        now: Ts,
-    ) -> Question<'a> {
-        Question {
-            subject,
-            action: &self.action,
-            object,
-            context: &self.context,
-            client,
-            now,
-            why: self.why,
-        }
-    }
 }
 
 fn slow() -> StoreError {
