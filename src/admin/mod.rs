@@ -6,6 +6,7 @@
 
 mod api;
 mod assignments;
+mod attributes;
 mod audit_events;
 mod call;
 mod clients;

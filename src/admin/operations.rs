@@ -2,7 +2,7 @@
 
 use super::api::Api;
 use super::{
-    assignments, audit_events, clients, configuration, grants, groups, levels, objects,
+    assignments, attributes, audit_events, clients, configuration, grants, groups, levels, objects,
     organizations, policies, resources, revocation, roles, signing_keys, users, webhooks,
 };
 
@@ -21,6 +21,7 @@ pub(super) fn all() -> Api {
     levels::add(&mut api);
     objects::add(&mut api);
     policies::add(&mut api);
+    attributes::add(&mut api);
     signing_keys::add(&mut api);
     audit_events::add(&mut api);
     webhooks::add(&mut api);

@@ -9,8 +9,10 @@ use super::call::{Answer, Call, begun};
 use super::inputs::{Json, Nothing, Patch};
 use super::page::{List, Page, Range};
 use super::problem::Problem;
+use crate::domain::policy;
 use crate::service::administration::Writing;
 use crate::service::apply::{Desired, DesiredPolicy};
+use crate::service::attributes::validate_policy;
 use crate::store::roles::PolicyRecord;
 
 const READ: &str = "policies.read";
@@ -47,6 +49,38 @@ pub(super) struct ById {
     id: String,
 }
 
+/// A policy to look at.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[schemars(rename = "PolicyText")]
+pub(super) struct Text {
+    /// The policy in Cedar's own words.
+    cedar: String,
+}
+
+/// Whether a policy would be taken.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[schemars(rename = "PolicyVerdict")]
+pub(super) struct Judged {
+    /// Whether it would be.
+    valid: bool,
+    /// What is wrong with it, or what to look at.
+    findings: Vec<Finding>,
+}
+
+/// Something in a policy.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[schemars(rename = "PolicyFinding")]
+pub(super) struct Finding {
+    /// The line, from 1.
+    line: Option<usize>,
+    /// The column, from 1, in characters.
+    column: Option<usize>,
+    /// What it is.
+    message: String,
+    /// What to do about it.
+    hint: Option<String>,
+}
+
 const fn yes() -> bool {
     true
 }
@@ -63,9 +97,39 @@ pub(super) fn add(api: &mut Api) {
     let update_policy =
         about("update_policy", "Change a policy", WRITE).details("Needs `signet:*`.");
     api.add(Method::PATCH, "/v1/policies/{id}", update_policy, update);
+    let validate_policy = about(
+        "validate_policy",
+        "Say whether a policy would be taken",
+        READ,
+    )
+    .details("Nothing is written.");
+    api.add(
+        Method::POST,
+        "/v1/policies/validate",
+        validate_policy,
+        validate,
+    );
     let delete_policy =
         about("delete_policy", "Delete a policy", WRITE).details("Needs `signet:*`.");
     api.add(Method::DELETE, "/v1/policies/{id}", delete_policy, delete);
+}
+
+async fn validate(call: Call<Nothing, Nothing, Json<Text>>) -> Result<Answer<Judged>, Problem> {
+    let judged = validate_policy(&call.site.services, &call.body.0.cedar).await?;
+    let (valid, findings) = match judged {
+        Ok(warnings) => (true, warnings),
+        Err(problem) => (false, vec![problem]),
+    };
+    let finding = |problem: policy::Problem| Finding {
+        line: problem.at.map(|(line, _)| line),
+        column: problem.at.map(|(_, column)| column),
+        message: problem.message,
+        hint: problem.hint,
+    };
+    Ok(Answer::of(&Judged {
+        valid,
+        findings: findings.into_iter().map(finding).collect(),
+    }))
 }
 
 async fn list(call: Call<Nothing, List, Nothing>) -> Result<Answer<Page<Shown>>, Problem> {

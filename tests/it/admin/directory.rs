@@ -132,6 +132,9 @@ on_every_engine! {
         let broken = api.patch("/v1/policies/own-department", json!({ "cedar": "permit(principal, action, resource" })).await.problem(422, "invalid_param");
         assert_eq!(broken["errors"][0]["param"], "cedar");
         assert!(broken["detail"].as_str().unwrap().contains("line 1"), "{broken}");
+        let judged = api.post("/v1/policies/validate", json!({ "cedar": "permit(principal, action, resource" })).await.done(200).json();
+        assert_eq!((&judged["valid"], &judged["findings"][0]["line"]), (&json!(false), &json!(1)));
+        assert_eq!(api.post("/v1/policies/validate", json!({ "cedar": text })).await.done(200).json()["valid"], json!(true));
         let listed = api.get("/v1/policies").await.done(200).json();
         assert_eq!(listed["data"][0]["id"], "own-department");
         api.delete("/v1/policies/own-department").await.done(204);
@@ -140,6 +143,28 @@ on_every_engine! {
         api.delete("/v1/objects/Document/42").await.done(204);
         api.get("/v1/objects/Document/42").await.problem(404, "not_found");
         api.get("/v1/objects").await.problem(400, "invalid_param");
+    }
+
+    async fn attributes_are_held_to_what_is_declared(server: Server) {
+        let api = Api::robot(&server).await;
+        let alice = alice(&api).await;
+        let user = format!("/v1/users/{alice}");
+        api.patch(&user, json!({ "attributes": { "level": "high" } })).await.done(200);
+        let declared = "/v1/attributes/user/level";
+        let contradicted = api.put(declared, json!({ "type": "long" })).await.problem(409, "contradicted");
+        assert!(contradicted["detail"].as_str().unwrap().contains("alice"), "{contradicted}");
+        api.patch(&user, json!({ "attributes": { "level": 3 } })).await.done(200);
+        api.put(declared, json!({ "type": "long" })).await.done(200);
+        api.patch(&user, json!({ "attributes": { "level": "low" } })).await.problem(422, "invalid_param");
+        api.put(declared, json!({ "type": "number" })).await.problem(422, "invalid_param");
+        let policy = json!({ "id": "by-level", "cedar": "permit(principal, action, resource) when { principal.levle > 2 };" });
+        let misspelt = api.post("/v1/policies", policy).await.problem(422, "invalid_param");
+        assert!(misspelt["detail"].as_str().unwrap().contains("level"), "{misspelt}");
+        assert_eq!(api.get("/v1/attributes").await.done(200).json()["data"], json!([{ "of": "user", "name": "level", "type": "long", "required": false }]));
+        api.delete(declared).await.done(204);
+        api.get(declared).await.problem(404, "not_found");
+        let clerk = Api::person(&server, "clerk", &["signet:policies.write"]).await;
+        clerk.put(declared, json!({ "type": "long" })).await.problem(403, "beyond_your_rights");
     }
 
     async fn every_list_has_pages(server: Server) {
