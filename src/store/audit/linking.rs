@@ -210,9 +210,10 @@ const LINK_POSTGRES: &str = "UPDATE audit_events SET position = b.position, hash
     FROM UNNEST($1::uuid[], $2::bigint[], $3::bytea[]) AS b (id, position, hash) \
     WHERE audit_events.id = b.id AND audit_events.position IS NULL";
 
+/// The plus keeps SQLite from looking through everything that waits once for each event of the batch.
 const LINK_SQLITE: &str = "UPDATE audit_events SET position = b.position, hash = b.hash \
     FROM (SELECT unhex(value ->> '$.id') AS id, value ->> '$.position' AS position, unhex(value ->> '$.hash') AS hash \
-    FROM json_each($1)) AS b WHERE audit_events.id = b.id AND audit_events.position IS NULL";
+    FROM json_each($1)) AS b WHERE audit_events.id = b.id AND +audit_events.position IS NULL";
 
 const INSERT_POSTGRES: &str = "INSERT INTO audit_events (id, at, user_id, position, hash, type, actor_kind, actor_id, client_id, target_kind, \
     target_id, organization, request_id, body) SELECT * FROM UNNEST($1::uuid[], $2::bigint[], $3::uuid[], $4::bigint[], \
