@@ -10,6 +10,7 @@ use serde::de::DeserializeOwned;
 use super::call::{Answer, Call, respond};
 use super::inputs::Body;
 use super::problem::Problem;
+use crate::domain::audit::{Event, EventType};
 use crate::http::request_id::RequestId;
 use crate::http::site::Site;
 
@@ -177,13 +178,24 @@ where
         let headers = request.headers().clone();
         // Boxed: an operation's future is as large as all that it does.
         let answered = Box::pin(async move {
-            let call = Call::<P, Q, B>::read(site, request).await?;
-            if !about.by_organization {
-                call.must(about.action, None).await?;
+            let call = Call::<P, Q, B>::read(site.clone(), request).await?;
+            let (admitted, origin, now) = (call.admitted, call.by.origin.clone(), call.now);
+            let done = async {
+                if !about.by_organization {
+                    call.must(about.action, None).await?;
+                }
+                run.run(call).await
+            };
+            let done: Result<_, Problem> = done.await;
+            if let Err(problem) = &done
+                && let Some(reason) = problem.denial()
+            {
+                let event = Event::new(EventType::AccessDenied, &origin, now)
+                    .target("operation", about.id)
+                    .detail("reason", reason);
+                site.services.audit.note(event);
             }
-            let admitted = call.admitted;
-            let answer = run.run(call).await?;
-            Ok::<_, Problem>((answer, admitted))
+            Ok::<_, Problem>((done?, admitted))
         });
         async move {
             match answered.await {

@@ -158,8 +158,8 @@ async fn update(call: Call<ByName, Nothing, Patch<Fields>>) -> Result<Answer<Sho
 async fn delete(call: Call<ByName, Nothing, Nothing>) -> Result<Answer<Nothing, 204>, Problem> {
     let mut writing = begun!(call);
     let name = &call.path.name;
-    find(&mut writing, name).await?;
-    writing.delete_group(name).await?;
+    let was = show(&mut writing, name).await?;
+    writing.delete_group(name, json!(was)).await?;
     call.gone(writing).await
 }
 

@@ -3,7 +3,7 @@
 use axum::http::Method;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use super::api::{About, Api};
 use super::call::{Answer, Call, begun};
@@ -134,7 +134,11 @@ async fn put(call: Call<ByName, Nothing, Json<Fields>>) -> Result<Answer<Shown>,
 async fn delete(call: Call<ByName, Nothing, Nothing>) -> Result<Answer<Nothing, 204>, Problem> {
     let name = resource(&call.path.resource_type, &call.path.resource_id)?;
     let mut writing = begun!(call);
-    if !writing.delete_object(&name).await? {
+    let found = call.site.services.store.find_object(&name.kind, &name.id);
+    let was = found.await?.map(
+        |object| json!({ "organization": object.organization, "attributes": object.attributes }),
+    );
+    if !writing.delete_object(&name, json!(was)).await? {
         return Err(Problem::not_found("object", &name));
     }
     call.gone(writing).await

@@ -162,7 +162,7 @@ async fn update(call: Call<ByName, Nothing, Patch<Fields>>) -> Result<Answer<Sho
 async fn delete(call: Call<ByName, Nothing, Nothing>) -> Result<Answer<Nothing, 204>, Problem> {
     let mut writing = begun!(call);
     let was = find(&mut writing, &call.path.name).await?;
-    writing.delete_organization(&was.name).await?;
+    writing.delete_organization(&was.name, json!(was)).await?;
     call.gone(writing).await
 }
 

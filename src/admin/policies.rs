@@ -3,6 +3,7 @@
 use axum::http::Method;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 
 use super::api::{About, Api};
 use super::call::{Answer, Call, begun};
@@ -171,7 +172,7 @@ async fn delete(call: Call<ById, Nothing, Nothing>) -> Result<Answer<Nothing, 20
     // Deleting a forbid allows as much as writing a permit.
     writing.rights().must_be_full("id")?;
     let was = find(&mut writing, &call.path.id).await?;
-    writing.delete_policy(&was.id).await?;
+    writing.delete_policy(&was.id, json!(was)).await?;
     call.gone(writing).await
 }
 

@@ -211,6 +211,11 @@ impl Problem {
         self
     }
 
+    /// Why the caller may not, if that is the problem.
+    pub(super) fn denial(&self) -> Option<&str> {
+        matches!(self.code, "forbidden" | "beyond_your_rights").then_some(&self.detail)
+    }
+
     /// The answer, which names the request.
     pub(super) fn answer(self, request_id: &str) -> Response {
         tracing::info!(error = self.code, "refused: {}", self.detail);

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use axum::http::Method;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 
 use super::api::{About, Api};
 use super::call::{Answer, Call, begun};
@@ -117,8 +118,8 @@ async fn delete(
 ) -> Result<Answer<Nothing, 204>, Problem> {
     let mut writing = begun!(call);
     let identifier = &call.path.identifier;
-    one(writing.tx().list_resources().await?, identifier)?;
-    writing.delete_resource(identifier).await?;
+    let was = one(writing.tx().list_resources().await?, identifier)?;
+    writing.delete_resource(identifier, json!(was)).await?;
     call.gone(writing).await
 }
 

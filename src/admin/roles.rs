@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use axum::http::Method;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 
 use super::api::{About, Api};
 use super::call::{Answer, Call, begun};
@@ -109,7 +110,7 @@ async fn delete(call: Call<ByName, Nothing, Nothing>) -> Result<Answer<Nothing, 
         let detail = "the role \"admin\" is built in and cannot be deleted";
         return Err(Problem::conflict("built_in", detail));
     }
-    writing.delete_role(&was.name).await?;
+    writing.delete_role(&was.name, json!(was)).await?;
     call.gone(writing).await
 }
 

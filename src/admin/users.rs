@@ -3,7 +3,7 @@
 use axum::http::Method;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use super::api::{About, Api};
 use super::call::{Answer, Call, begun};
@@ -11,6 +11,7 @@ use super::inputs::{Json, Nothing, Patch};
 use super::page::{Page, Range};
 use super::problem::Problem;
 use crate::config::Secret;
+use crate::domain::audit::EventType;
 use crate::domain::ids::UserId;
 use crate::domain::user::{User, username_key};
 use crate::service::administration::Writing;
@@ -235,6 +236,11 @@ async fn update(call: Call<ById, Nothing, Patch<Fields>>) -> Result<Answer<Shown
             return Err(invalid(&UserError::Taken(wanted.username)));
         }
         renamed?;
+        let event = writing.event(EventType::UserUpdated).target("user", &id);
+        let event = event.user(id).detail("reason", "renamed");
+        let event = event.before(json!({ "username": was.user.username }));
+        let event = event.after(json!({ "username": wanted.username }));
+        writing.record(event).await?;
     }
     writing.apply(&desired(&wanted, None), false).await?;
     let is = find(&mut writing, id).await?;

@@ -81,10 +81,10 @@ impl OAuthError {
         &self.description
     }
 
-    /// Whether it is the client's doing, not ours.
+    /// Whether it is the client's doing, not ours, and not just too often.
     #[must_use]
     pub fn is_refusal(&self) -> bool {
-        self.status().is_client_error()
+        self.limited.is_none() && self.status().is_client_error()
     }
 
     fn status(&self) -> StatusCode {

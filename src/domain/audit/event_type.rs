@@ -105,6 +105,27 @@ event_types! {
     WebhookRedelivered = "webhook.redelivered",
 }
 
+impl EventType {
+    /// What happens with every token and tells nothing by itself. There is so much of it that it is found by person,
+    /// application and type alone, not by target or request: each of those would cost every token an index entry.
+    #[must_use]
+    pub const fn is_routine(self) -> bool {
+        matches!(
+            self,
+            Self::CodeIssued | Self::TokenIssued | Self::TokenRefreshed
+        )
+    }
+
+    /// What somebody was refused, so that they decide how often it happens.
+    #[must_use]
+    pub const fn is_refusal(self) -> bool {
+        matches!(
+            self,
+            Self::ClientRefused | Self::TokenRefused | Self::SignInRefused | Self::AccessDenied
+        )
+    }
+}
+
 impl std::fmt::Display for EventType {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(self.as_str())

@@ -257,6 +257,7 @@ impl Event {
     /// What stands beside the body, to find it by.
     #[must_use]
     pub fn columns(&self) -> Columns {
+        let target = self.target.as_ref().filter(|_| !self.kind.is_routine());
         Columns {
             at: self.at,
             kind: self.kind.as_str().to_owned(),
@@ -264,10 +265,10 @@ impl Event {
             actor_id: self.origin.actor.id(),
             user_id: self.user.map(|id| id.0),
             client_id: self.client.as_ref().map(|id| id.as_str().to_owned()),
-            target_kind: self.target.as_ref().map(|(kind, _)| (*kind).to_owned()),
-            target_id: self.target.as_ref().map(|(_, id)| id.clone()),
+            target_kind: target.map(|(kind, _)| (*kind).to_owned()),
+            target_id: target.map(|(_, id)| id.clone()),
             organization: self.organization.clone(),
-            request_id: self.request_id(),
+            request_id: self.request_id().filter(|_| !self.kind.is_routine()),
         }
     }
 
@@ -315,6 +316,7 @@ impl Columns {
             return Some("body");
         };
         let text = |name: &str| body.get(name).and_then(Value::as_str);
+        let routine = EventType::parse(&self.kind).is_some_and(EventType::is_routine);
         let inner = |outer: &str, name: &str| body.get(outer)?.get(name)?.as_str();
         let (user, time) = (
             self.user_id.map(|id| id.to_string()),
@@ -334,16 +336,24 @@ impl Columns {
             ("client_id", text("client_id"), self.client_id.clone()),
             (
                 "target_kind",
-                inner("target", "type"),
+                inner("target", "type").filter(|_| !routine),
                 self.target_kind.clone(),
             ),
-            ("target_id", inner("target", "id"), self.target_id.clone()),
+            (
+                "target_id",
+                inner("target", "id").filter(|_| !routine),
+                self.target_id.clone(),
+            ),
             (
                 "organization",
                 text("organization"),
                 self.organization.clone(),
             ),
-            ("request_id", text("request_id"), self.request_id.clone()),
+            (
+                "request_id",
+                text("request_id").filter(|_| !routine),
+                self.request_id.clone(),
+            ),
         ];
         pairs
             .into_iter()

@@ -92,8 +92,9 @@ pub async fn authenticate_at(
             return Err(error);
         }
         Err(Unproven::Counted(error)) => {
-            note_refusal(site, caller, &presented, &error, now);
+            // What comes too often is refused for that, which is counted elsewhere.
             limits.failed(caller.ip)?;
+            note_refusal(site, caller, &presented, &error, now);
             return Err(error);
         }
     };

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::idempotency::Running;
 use super::{AdministrationError, Administrator, KEPT_FOR, RequestKey, Rights};
@@ -187,48 +188,64 @@ impl Writing {
         Ok(apply::clients::delete(&mut self.work, id.as_str()).await?)
     }
 
-    /// Removes a role from everybody and everywhere.
-    pub async fn delete_role(&mut self, name: &str) -> Result<(), AdministrationError> {
+    /// Removes a role from everybody and everywhere. `was` is how it was, for the audit trail, as with the others.
+    pub async fn delete_role(&mut self, name: &str, was: Value) -> Result<(), AdministrationError> {
         self.work.tx.delete_role(name).await?;
-        self.deleted(EventType::RoleDeleted, "role", name).await
+        self.deleted(EventType::RoleDeleted, "role", name, was)
+            .await
     }
 
     /// Removes a group.
-    pub async fn delete_group(&mut self, name: &str) -> Result<(), AdministrationError> {
+    pub async fn delete_group(
+        &mut self,
+        name: &str,
+        was: Value,
+    ) -> Result<(), AdministrationError> {
         self.work.tx.delete_group(name).await?;
-        self.deleted(EventType::GroupDeleted, "group", name).await
+        self.deleted(EventType::GroupDeleted, "group", name, was)
+            .await
     }
 
     /// Removes an organization, and what was given for it.
-    pub async fn delete_organization(&mut self, name: &str) -> Result<(), AdministrationError> {
+    pub async fn delete_organization(
+        &mut self,
+        name: &str,
+        was: Value,
+    ) -> Result<(), AdministrationError> {
         self.work.tx.delete_organization(name).await?;
-        let deleted = self.deleted(EventType::OrganizationDeleted, "organization", name);
-        deleted.await
+        let kind = EventType::OrganizationDeleted;
+        self.deleted(kind, "organization", name, was).await
     }
 
     /// Removes a policy.
-    pub async fn delete_policy(&mut self, id: &str) -> Result<(), AdministrationError> {
+    pub async fn delete_policy(&mut self, id: &str, was: Value) -> Result<(), AdministrationError> {
         self.work.tx.delete_policy(id).await?;
-        self.deleted(EventType::PolicyDeleted, "policy", id).await
+        self.deleted(EventType::PolicyDeleted, "policy", id, was)
+            .await
     }
 
     /// Removes a resource server.
-    pub async fn delete_resource(&mut self, identifier: &str) -> Result<(), AdministrationError> {
+    pub async fn delete_resource(
+        &mut self,
+        identifier: &str,
+        was: Value,
+    ) -> Result<(), AdministrationError> {
         self.work.tx.delete_resource(identifier).await?;
-        let deleted = self.deleted(EventType::ResourceDeleted, "resource", identifier);
-        deleted.await
+        let kind = EventType::ResourceDeleted;
+        self.deleted(kind, "resource", identifier, was).await
     }
 
     /// Forgets what is known of a resource; whether anything was.
     pub async fn delete_object(
         &mut self,
         name: &ResourceName,
+        was: Value,
     ) -> Result<bool, AdministrationError> {
         if !self.work.tx.delete_object(name).await? {
             return Ok(false);
         }
         let name = name.to_string();
-        self.deleted(EventType::ObjectDeleted, "object", &name)
+        self.deleted(EventType::ObjectDeleted, "object", &name, was)
             .await?;
         Ok(true)
     }
@@ -238,8 +255,9 @@ impl Writing {
         kind: EventType,
         what: &'static str,
         name: &str,
+        was: Value,
     ) -> Result<(), AdministrationError> {
-        let event = self.event(kind).target(what, name);
+        let event = self.event(kind).target(what, name).before(was);
         self.record(event).await
     }
 

@@ -15,6 +15,7 @@ mod tests;
 
 use std::collections::VecDeque;
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use serde_json::Value;
 use tokio::sync::Notify;
@@ -25,6 +26,7 @@ use crate::crypto::master_key::MasterKey;
 use crate::crypto::random;
 use crate::crypto::seal::Mac;
 use crate::domain::audit::{Event, EventId, EventType, Origin};
+use crate::domain::rate::{Mark, Rule};
 use crate::spec::time::Ts;
 use crate::store::audit::chain::Head;
 use crate::telemetry::metrics;
@@ -33,6 +35,13 @@ use statement::Statements;
 
 /// At most so many events wait in memory.
 const QUEUED: usize = 10_000;
+
+/// Whoever is refused decides how often: so many refusals at once, and one more every so long, are events of their
+/// own; more are counted.
+const REFUSALS: Rule = Rule::Rate {
+    burst: 2000,
+    every: Duration::from_millis(50),
+};
 
 /// The audit trail's keys and what waits to be written.
 pub struct Audit {
@@ -49,6 +58,8 @@ pub struct Audit {
 struct Queue {
     events: VecDeque<(EventId, Event)>,
     dropped: Option<Dropped>,
+    /// How many refusals there were lately.
+    refusals: Option<Mark>,
 }
 
 /// What had no room.
@@ -57,6 +68,25 @@ struct Dropped {
     count: u64,
     first: Ts,
     last: Ts,
+}
+
+impl Queue {
+    /// Nobody fills the queue, or the table, with what they are refused.
+    fn has_room_for(&mut self, event: &Event) -> bool {
+        if self.events.len() >= QUEUED {
+            return false;
+        }
+        if !event.kind().is_refusal() {
+            return true;
+        }
+        match REFUSALS.take(self.refusals, event.at()) {
+            Ok(mark) => {
+                self.refusals = Some(mark);
+                true
+            }
+            Err(_) => false,
+        }
+    }
 }
 
 impl Audit {
@@ -80,7 +110,7 @@ impl Audit {
         let at = event.at();
         let id = EventId::new(at, random::bytes());
         let mut queue = self.queue();
-        if queue.events.len() < QUEUED {
+        if queue.has_room_for(&event) {
             queue.events.push_back((id, event));
             if queue.events.len() == linker::BATCH {
                 self.filled.notify_one();
@@ -101,7 +131,7 @@ impl Audit {
     /// Whether events of that type are kept at all.
     #[must_use]
     pub const fn wants(&self, kind: EventType) -> bool {
-        self.every_token || !is_routine(kind)
+        self.every_token || !kind.is_routine()
     }
 
     /// The public key of checkpoints, as a JWK.
@@ -154,12 +184,4 @@ impl Audit {
             None => head.link.position == 0 && head.checkpoint == 0 && head.base == 0,
         }
     }
-}
-
-/// What happens with every token and tells nothing by itself.
-pub(super) const fn is_routine(kind: EventType) -> bool {
-    matches!(
-        kind,
-        EventType::CodeIssued | EventType::TokenIssued | EventType::TokenRefreshed
-    )
 }

@@ -57,6 +57,7 @@ pub fn resource(resource: &Resource) -> Value {
     json!({
         "name": resource.name,
         "scopes": resource.scopes.to_string(),
+        "access_token_claims": resource.access_token_claims,
         "scope_permissions": resource.scope_permissions,
     })
 }

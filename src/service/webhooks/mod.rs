@@ -261,7 +261,7 @@ fn payload(kind: &str, body: &str) -> String {
 
 /// Whether a webhook that wants `types` is told of a type.
 fn wants(types: &[String], kind: &str) -> bool {
-    let routine = EventType::parse(kind).is_some_and(super::audit::is_routine);
+    let routine = EventType::parse(kind).is_some_and(EventType::is_routine);
     let matches = |wanted: &String| match wanted.strip_suffix('*') {
         Some(family) => !routine && kind.starts_with(family),
         None => wanted == kind,

@@ -28,7 +28,7 @@ on_every_engine! {
     async fn every_act_is_an_event_of_whoever_did_it(server: Server) {
         let robot = Api::robot(&server).await;
         let admin = Api::person(&server, "root", &["signet:*"]).await;
-        let root = id_of(&robot, "root").await;
+        let root_id = id_of(&robot, "root").await;
         let created = admin.post("/v1/users", json!({ "username": "carol", "password": PASSWORD })).await.done(201);
         let carol = created.text("id");
         let path = format!("/v1/users/{carol}");
@@ -38,14 +38,14 @@ on_every_engine! {
         admin.post("/v1/assignments", json!({ "user_id": carol, "role": "reader" })).await.done(201);
         admin.delete(&path).await.done(204);
 
-        let about = events(&robot, &format!("subject={carol}&actor={root}")).await;
+        let about = events(&robot, &format!("subject={carol}&actor={root_id}")).await;
         let mut kinds: Vec<&str> = about.iter().map(|event| event["type"].as_str().unwrap()).collect();
         kinds.dedup();
         for expected in ["user.created", "user.updated", "user.disabled", "assignment.created", "user.deleted"] {
             assert!(kinds.contains(&expected), "{expected} is missing from {kinds:?}");
         }
         let first = about.iter().find(|event| event["type"] == "user.created").unwrap();
-        assert_eq!(first["actor"], json!({ "kind": "person", "id": root, "client_id": "desk" }));
+        assert_eq!(first["actor"], json!({ "kind": "person", "id": root_id, "client_id": "desk" }));
         assert_eq!((&first["request_id"], &first["ip"]), (&json!(created.header("x-request-id")), &json!("127.0.0.1")));
         assert_eq!(first["after"]["username"], "carol");
         let all = about.iter().map(Value::to_string).collect::<String>();
