@@ -8,7 +8,7 @@ use serde_json::json;
 use super::api::{About, Api};
 use super::call::{Answer, Call, begun};
 use super::inputs::{Json, Nothing};
-use super::page::{Page, Range};
+use super::page::{Page, Range, named};
 use super::problem::Problem;
 use crate::crypto::b64;
 use crate::domain::audit::{Event, EventType};
@@ -97,7 +97,8 @@ pub(super) fn add(api: &mut Api) {
 
 async fn list(call: Call<Nothing, Query, Nothing>) -> Result<Answer<Page<Shown>>, Problem> {
     let query = &call.query;
-    call.must(READ, query.organization.as_deref()).await?;
+    call.must(READ, named(query.organization.as_deref())?)
+        .await?;
     let holder = match (query.user_id, &query.group) {
         (Some(_), Some(_)) => {
             let detail = "a user_id and a group were sent; expected one of them";
@@ -126,7 +127,7 @@ async fn list(call: Call<Nothing, Query, Nothing>) -> Result<Answer<Page<Shown>>
 
 async fn create(call: Call<Nothing, Nothing, Json<Fields>>) -> Result<Answer<Shown, 201>, Problem> {
     let Json(new) = &call.body;
-    let organization = new.organization.as_deref();
+    let organization = named(new.organization.as_deref())?;
     call.must(WRITE, organization).await?;
     let holder = match (new.user_id, &new.group) {
         (Some(user), None) => Holder::User(user),
@@ -182,17 +183,31 @@ async fn create(call: Call<Nothing, Nothing, Json<Fields>>) -> Result<Answer<Sho
     }
     writing
         .rights()
-        .may_give_role(&new.role, organization, "role")?;
+        .may_give_role(&new.role, organization, until, "role")?;
     let assignment = Assignment {
         role: new.role.clone(),
         organization: new.organization.clone(),
         until,
     };
+    let had = writing.tx().list_assignments_of(&holder).await?;
+    let had = had
+        .into_iter()
+        .find(|had| had.is_for_the_same_as(&assignment));
+    if had.as_ref().is_some_and(|had| *had != assignment) {
+        taken(&call, &mut writing, &holder, &new.role, organization).await?;
+    }
     let outcome = writing.tx().assign(&holder, &assignment).await?;
     let held = Held { holder, assignment };
     let created = shown(&held);
     if outcome != Assigned::Unchanged {
         let event = about(writing.event(EventType::AssignmentCreated), &held);
+        let event = match had {
+            Some(assignment) => {
+                let holder = held.holder.clone();
+                event.before(json!(shown(&Held { holder, assignment }).fields))
+            }
+            None => event,
+        };
         writing.record(event.after(json!(created.fields))).await?;
     }
     let location = super::location("assignments", &created.id);
@@ -213,7 +228,14 @@ async fn delete(call: Call<ById, Nothing, Nothing>) -> Result<Answer<Nothing, 20
         assignment.role == place.role && assignment.organization.as_deref() == organization
     });
     let assignment = assignment.ok_or_else(unknown)?;
-    taken(&call, &mut writing, &place).await?;
+    taken(
+        &call,
+        &mut writing,
+        &place.holder,
+        &place.role,
+        organization,
+    )
+    .await?;
     let gone = writing
         .tx()
         .unassign(&place.holder, &place.role, organization);
@@ -229,15 +251,24 @@ async fn delete(call: Call<ById, Nothing, Nothing>) -> Result<Answer<Nothing, 20
     call.gone(writing).await
 }
 
-/// Whoever may administrate more than the caller keeps what they have.
+/// Whoever may administrate more than the caller keeps what they have, and what a policy speaks of is no small thing
+/// to lose: it may forbid.
 async fn taken<P, Q, B>(
     call: &Call<P, Q, B>,
     writing: &mut Writing,
-    place: &Place,
+    holder: &Holder,
+    role: &str,
+    organization: Option<&str>,
 ) -> Result<(), Problem> {
-    if let Holder::User(user) = &place.holder {
-        let services = &call.site.services;
-        writing.rights().may_control(services, *user).await?;
+    match holder {
+        Holder::User(user) => {
+            let services = &call.site.services;
+            writing.rights().may_control(services, *user).await?;
+        }
+        Holder::Group(_) => writing.rights().may_take_role(role, organization, "role")?,
+    }
+    if writing.is_in_policies(role).await? {
+        writing.rights().must_be_full("role")?;
     }
     Ok(())
 }
@@ -277,7 +308,7 @@ fn place(id: &str) -> Option<Place> {
     let [kind, holder, role, organization]: [String; 4] = serde_json::from_slice(&text).ok()?;
     let holder = match kind.as_str() {
         "u" => Holder::User(UserId::parse(&holder)?),
-        "g" => Holder::Group(holder),
+        "g" if !holder.contains('\0') => Holder::Group(holder),
         _ => return None,
     };
     let clean = |text: &String| !text.contains('\0');

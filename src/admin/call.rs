@@ -1,6 +1,7 @@
 //! One call of the API: who calls, what they send, and what they are answered.
 
 use std::net::IpAddr;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::extract::{FromRequestParts as _, RawPathParams, Request};
 use axum::http::header::{
@@ -24,6 +25,7 @@ use crate::http::limits::{BodyLimit, read};
 use crate::http::rate_limit::{self, Admitted, Policy};
 use crate::http::request_id::RequestId;
 use crate::http::site::Site;
+use crate::service::access_token::AccessToken;
 use crate::service::administration::{
     AdministrationError, Administrator, Answered, Begun, RequestKey, Writing, begin,
 };
@@ -50,6 +52,9 @@ pub(super) struct Call<P, Q, B> {
     /// The entity tag that the caller saw last.
     /// How much the caller may still ask.
     pub(super) admitted: Admitted,
+    token: Arc<AccessToken>,
+    /// What was found to be allowed, to be asked again when it is the caller's turn to write.
+    allowed: Mutex<Vec<(String, Option<String>)>>,
     if_match: Option<String>,
     key: Option<RequestKey>,
 }
@@ -117,7 +122,7 @@ where
         let now = site.services.clock.now();
         let Ok(ClientIp(ip)) = ClientIp::from_request_parts(&mut parts, &()).await;
         let Ok(id) = RequestId::from_request_parts(&mut parts, &()).await;
-        let by = caller(&site, &parts.headers, ip, &id, now).await?;
+        let (by, token) = caller(&site, &parts.headers, ip, &id, now).await?;
         let admitted = rate_limit::check(&site, Policy::Api, &by.name()).await?;
         let limit = parts.extensions.get::<BodyLimit>().copied();
         let bytes = read(body, limit.unwrap_or_default()).await?;
@@ -136,6 +141,8 @@ where
             by,
             now,
             admitted,
+            token,
+            allowed: Mutex::default(),
             if_match,
             key,
         })
@@ -150,6 +157,8 @@ impl<P, Q, B> Call<P, Q, B> {
         organization: Option<&str>,
     ) -> Result<(), Problem> {
         if self.may(action, organization).await? {
+            let mut allowed = self.allowed.lock().unwrap_or_else(PoisonError::into_inner);
+            allowed.push((action.to_owned(), organization.map(str::to_owned)));
             Ok(())
         } else {
             Err(Problem::forbidden(action))
@@ -174,8 +183,31 @@ impl<P, Q, B> Call<P, Q, B> {
         let services = &self.site.services;
         match Box::pin(begin(services, &self.by, self.key.clone(), self.now)).await? {
             Begun::Before(answered) => Ok(Act::Before(Answer::from_answered(answered))),
-            Begun::Now(writing) => Ok(Act::Now(writing)),
+            Begun::Now(writing) => {
+                self.must_still().await?;
+                Ok(Act::Now(writing))
+            }
         }
+    }
+
+    /// Refuses whoever lost the right, or the token, while they waited for their turn.
+    async fn must_still(&self) -> Result<(), Problem> {
+        let services = &self.site.services;
+        let keys = self.token.revocation_keys();
+        if !self.token.stands(&services.revocations.check(&keys).await?) {
+            let detail = "the token was revoked";
+            return Err(Problem::unauthorized("invalid_token", detail));
+        }
+        let allowed = {
+            let allowed = self.allowed.lock().unwrap_or_else(PoisonError::into_inner);
+            allowed.clone()
+        };
+        for (action, organization) in allowed {
+            if !self.may(&action, organization.as_deref()).await? {
+                return Err(Problem::forbidden(&action));
+            }
+        }
+        Ok(())
     }
 
     /// Refuses to change what is not any more what the caller saw (RFC 9110 §13.1.1).
@@ -210,6 +242,21 @@ impl<P, Q, B> Call<P, Q, B> {
     ) -> Result<Answer<T, 201>, Problem> {
         let answer = Answered {
             location: Some(location),
+            ..answered(201, value)
+        };
+        self.finish(writing, answer).await
+    }
+
+    /// Finishes with what holds a secret that is told once: its entity tag would be nobody else's.
+    pub(super) async fn told_once<T: Serialize>(
+        &self,
+        writing: Box<Writing>,
+        value: &T,
+        location: String,
+    ) -> Result<Answer<T, 201>, Problem> {
+        let answer = Answered {
+            location: Some(location),
+            etag: None,
             ..answered(201, value)
         };
         self.finish(writing, answer).await
@@ -252,7 +299,7 @@ async fn caller(
     ip: IpAddr,
     request_id: &RequestId,
     now: Ts,
-) -> Result<Administrator, Problem> {
+) -> Result<(Administrator, Arc<AccessToken>), Problem> {
     let Ok(Some(token)) = bearer(headers) else {
         let detail = "this needs an access token: Authorization: Bearer …";
         return Err(Problem::unauthorized("missing_token", detail).hint(format!(
@@ -278,6 +325,11 @@ async fn caller(
     if !token.scope.contains(Scope::ADMIN) {
         return Err(Problem::insufficient_scope());
     }
+    // A client that lost the scope loses it at once, not when its tokens expire.
+    let registered = site.services.clients.find(&token.client_id).await?;
+    if !registered.is_some_and(|client| client.scope.contains(Scope::ADMIN)) {
+        return Err(Problem::insufficient_scope());
+    }
     let client = token.client_id.clone();
     let actor = token
         .user_id
@@ -285,12 +337,13 @@ async fn caller(
     let origin = Origin::request(ip, request_id.as_str().to_owned())
         .by(actor)
         .through(&client);
-    Ok(Administrator {
+    let by = Administrator {
         user: token.user_id,
         client,
         ip,
         origin,
-    })
+    };
+    Ok((by, token))
 }
 
 fn text(headers: &HeaderMap, name: &HeaderName) -> Result<Option<String>, Problem> {

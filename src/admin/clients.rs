@@ -16,10 +16,11 @@ use crate::config::Secret;
 use crate::crypto::random;
 use crate::domain::client::Client;
 use crate::domain::ids::ClientId;
-use crate::service::administration::{Rights, Writing};
+use crate::service::administration::Writing;
 use crate::service::apply::{Desired, DesiredClient};
 use crate::service::client_secrets;
 use crate::spec::client_metadata::ClientMetadata;
+use crate::spec::grant_type::GrantType;
 use crate::spec::time::Ts;
 
 const READ: &str = "clients.read";
@@ -163,7 +164,7 @@ async fn create(
 ) -> Result<Answer<Registered, 201>, Problem> {
     let mut writing = begun!(call);
     let Json(new) = &call.body;
-    powerful(writing.rights(), &new.metadata)?;
+    powerful(&mut writing, &new.metadata).await?;
     if !new.metadata.attributes.is_empty() {
         call.must(WRITE_ATTRIBUTES, None).await?;
     }
@@ -187,19 +188,26 @@ async fn create(
         client_secret: made.map(|made| made.secret.expose().to_owned()),
     };
     let location = super::location("clients", &client_id);
-    call.created(writing, &registered, location).await
+    call.told_once(writing, &registered, location).await
 }
 
 async fn update(call: Call<ById, Nothing, Patch<Fields>>) -> Result<Answer<Shown>, Problem> {
     let mut writing = begun!(call);
     let was = find(&mut writing, &call.path.client_id).await?;
-    powerful(writing.rights(), &was.metadata)?;
+    powerful(&mut writing, &was.metadata).await?;
     let before = shown(&was, writing.now());
     call.must_match(&before)?;
     let wanted = call.body.onto(&before.fields)?;
-    powerful(writing.rights(), &wanted.metadata)?;
+    powerful(&mut writing, &wanted.metadata).await?;
     if wanted.metadata.attributes != was.metadata.attributes {
         call.must(WRITE_ATTRIBUTES, None).await?;
+    }
+    let (required, now) = (&was.metadata.required_permission, &wanted.metadata);
+    if let Some(permission) = required
+        && now.required_permission.as_ref() != Some(permission)
+    {
+        let rights = writing.rights();
+        rights.may_give_permission(permission, "required_permission")?;
     }
     let desired = Desired {
         clients: vec![DesiredClient {
@@ -223,7 +231,8 @@ async fn update(call: Call<ById, Nothing, Patch<Fields>>) -> Result<Answer<Shown
 async fn delete(call: Call<ById, Nothing, Nothing>) -> Result<Answer<Nothing, 204>, Problem> {
     let mut writing = begun!(call);
     let was = find(&mut writing, &call.path.client_id).await?;
-    powerful(writing.rights(), &was.metadata)?;
+    powerful(&mut writing, &was.metadata).await?;
+    call.must_match(&shown(&was, writing.now()))?;
     writing.delete_client(&was.id).await?;
     call.gone(writing).await
 }
@@ -233,7 +242,7 @@ async fn rotate_secret(
 ) -> Result<Answer<NewSecret, 201>, Problem> {
     let mut writing = begun!(call);
     let was = find(&mut writing, &call.path.client_id).await?;
-    powerful(writing.rights(), &was.metadata)?;
+    powerful(&mut writing, &was.metadata).await?;
     if !was.auth_method.uses_secret() {
         let detail = format!(
             "this client authenticates with {}, which needs no secret",
@@ -250,18 +259,28 @@ async fn rotate_secret(
         secrets: shown(&is, writing.now()).secrets,
     };
     let location = super::location("clients", was.id.as_str());
-    call.created(writing, &new, location).await
+    call.told_once(writing, &new, location).await
 }
 
 /// A client that may administrate, decide or introspect is as strong as whoever may do everything: its secrets and
-/// redirect URIs are keys to that.
-fn powerful(rights: &Rights, metadata: &ClientMetadata) -> Result<(), Problem> {
-    let scope = metadata.scope.as_ref();
-    if scope.is_some_and(|scope| scope.iter().any(|token| token.starts_with("signet:"))) {
-        rights.must_be_full("scope")?;
+/// redirect URIs are keys to that. One that acts for itself has the permissions that its scopes require of people.
+async fn powerful(writing: &mut Writing, metadata: &ClientMetadata) -> Result<(), Problem> {
+    let scope = metadata.scope.clone().unwrap_or_default();
+    if scope.iter().any(|token| token.starts_with("signet:")) {
+        writing.rights().must_be_full("scope")?;
     }
     if metadata.may_introspect {
-        rights.must_be_full("may_introspect")?;
+        writing.rights().must_be_full("may_introspect")?;
+    }
+    let mut types = metadata.grant_types.iter().flatten();
+    if types.any(|kind| *kind == GrantType::ClientCredentials) {
+        for resource in writing.tx().list_resources().await? {
+            for (token, permission) in &resource.scope_permissions {
+                if scope.contains(token) {
+                    writing.rights().may_give_permission(permission, "scope")?;
+                }
+            }
+        }
     }
     Ok(())
 }

@@ -79,12 +79,12 @@ pub(super) fn add(api: &mut Api) {
     let list_groups = about("list_groups", "List groups", READ);
     api.add(Method::GET, "/v1/groups", list_groups, list);
     let create_group = about("create_group", "Create a group", WRITE)
-        .details("What its parents give must be yours.");
+        .details("You must be a member of its parents.");
     api.add(Method::POST, "/v1/groups", create_group, create);
     let get_group = about("get_group", "Read a group", READ);
     api.add(Method::GET, "/v1/groups/{name}", get_group, get);
     let update_group = about("update_group", "Change a group", WRITE)
-        .details("What the parents that you add give must be yours.");
+        .details("You must be a member of the parents that you add.");
     api.add(Method::PATCH, "/v1/groups/{name}", update_group, update);
     let delete_group = about("delete_group", "Delete a group", WRITE);
     api.add(Method::DELETE, "/v1/groups/{name}", delete_group, delete);
@@ -100,7 +100,7 @@ pub(super) fn add(api: &mut Api) {
         "Make a person a member of a group",
         WRITE,
     )
-    .details("Gives them all that the group gives, so all of it must be yours.");
+    .details("Gives them all that the group gives, so you must be a member yourself.");
     let member = "/v1/groups/{name}/members/{user_id}";
     api.add(Method::PUT, member, join, add_member);
     let leave = about(
@@ -136,6 +136,9 @@ async fn create(call: Call<Nothing, Nothing, Json<Shown>>) -> Result<Answer<Show
     if writing.tx().list_groups().await?.contains_key(&new.name) {
         return Err(Problem::exists("group", &new.name).param("name"));
     }
+    if writing.is_in_policies(&new.name).await? {
+        writing.rights().must_be_full("name")?;
+    }
     let none = GroupRecord::default();
     write(&call, &mut writing, &new.name, none, &new.fields).await?;
     let created = show(&mut writing, &new.name).await?;
@@ -159,6 +162,8 @@ async fn delete(call: Call<ByName, Nothing, Nothing>) -> Result<Answer<Nothing, 
     let mut writing = begun!(call);
     let name = &call.path.name;
     let was = show(&mut writing, name).await?;
+    call.must_match(&was)?;
+    lost(&mut writing, name).await?;
     writing.delete_group(name, json!(was)).await?;
     call.gone(writing).await
 }
@@ -174,6 +179,9 @@ async fn write<P, Q, B>(
         call.must(WRITE_ATTRIBUTES, None).await?;
     }
     record.attributes.clone_from(&wanted.attributes);
+    if !record.parents.is_subset(&wanted.parents) {
+        lost(writing, name).await?;
+    }
     for parent in wanted.parents.difference(&record.parents) {
         writing.rights().may_give_group(parent, "parents")?;
     }
@@ -234,6 +242,7 @@ async fn remove_member(
     let mut writing = begun!(call);
     let ByMember { name, user_id } = &call.path;
     find(&mut writing, name).await?;
+    lost(&mut writing, name).await?;
     if !writing.tx().remove_group_member(*user_id, name).await? {
         return Err(Problem::not_found("member", user_id));
     }
@@ -241,6 +250,15 @@ async fn remove_member(
     let event = event.target("group", name).before(json!({ "group": name }));
     writing.record(event).await?;
     call.gone(writing).await
+}
+
+/// What the group gives about administration must be the caller's, and what a policy speaks of may forbid.
+async fn lost(writing: &mut Writing, name: &str) -> Result<(), Problem> {
+    writing.rights().may_take_group(name, "name")?;
+    if writing.is_in_policies(name).await? {
+        writing.rights().must_be_full("name")?;
+    }
+    Ok(())
 }
 
 async fn find(writing: &mut Writing, name: &str) -> Result<GroupRecord, Problem> {

@@ -22,6 +22,11 @@ pub(super) struct Patch<T> {
 }
 
 impl<T: DeserializeOwned + Serialize + JsonSchema> Patch<T> {
+    /// Whether it says anything of that member.
+    pub(super) fn names(&self, member: &str) -> bool {
+        self.members.contains_key(member)
+    }
+
     /// What `now` becomes.
     pub(super) fn onto(&self, now: &T) -> Result<T, Problem> {
         let mut value = serde_json::to_value(now).unwrap_or_default();
@@ -144,9 +149,26 @@ fn object(
     }
     let invalid = |detail: String| Problem::new(StatusCode::BAD_REQUEST, "invalid_body", detail);
     match serde_json::from_slice(bytes) {
-        Ok(Value::Object(members)) => Ok(members),
+        Ok(Value::Object(members)) => match members.iter().find(|(_, value)| has_nul(value)) {
+            Some((name, _)) => Err(Problem::unprocessable(name, NUL)),
+            None => Ok(members),
+        },
         Ok(_) => Err(invalid("the body must be a JSON object".to_owned())),
         Err(error) => Err(invalid(format!("the body is not JSON: {error}"))),
+    }
+}
+
+const NUL: &str = "expected text without the character U+0000";
+
+/// PostgreSQL keeps no NUL in texts, so nobody may send one.
+fn has_nul(value: &Value) -> bool {
+    match value {
+        Value::String(text) => text.contains('\0'),
+        Value::Array(items) => items.iter().any(has_nul),
+        Value::Object(members) => members
+            .iter()
+            .any(|(name, value)| name.contains('\0') || has_nul(value)),
+        Value::Null | Value::Bool(_) | Value::Number(_) => false,
     }
 }
 
@@ -190,6 +212,10 @@ pub(super) fn query<T: DeserializeOwned + JsonSchema>(query: &str) -> Result<T, 
 }
 
 fn from_pairs<T: DeserializeOwned>(pairs: &str) -> Result<T, Problem> {
+    let mut parsed = url::form_urlencoded::parse(pairs.as_bytes());
+    if let Some((name, _)) = parsed.find(|(_, value)| value.contains('\0')) {
+        return Err(Problem::invalid(name.replace('\0', ""), NUL));
+    }
     let parsed = url::form_urlencoded::parse(pairs.as_bytes());
     let deserializer = serde_urlencoded::Deserializer::new(parsed);
     serde_path_to_error::deserialize(deserializer).map_err(|error| {

@@ -162,6 +162,10 @@ async fn update(call: Call<ByName, Nothing, Patch<Fields>>) -> Result<Answer<Sho
 async fn delete(call: Call<ByName, Nothing, Nothing>) -> Result<Answer<Nothing, 204>, Problem> {
     let mut writing = begun!(call);
     let was = find(&mut writing, &call.path.name).await?;
+    call.must_match(&was)?;
+    if writing.is_in_policies(&was.name).await? {
+        writing.rights().must_be_full("name")?;
+    }
     writing.delete_organization(&was.name, json!(was)).await?;
     call.gone(writing).await
 }
@@ -187,6 +191,9 @@ async fn add_member(
     let ByMember { name, user_id } = &call.path;
     find(&mut writing, name).await?;
     super::users::find(&mut writing, *user_id).await?;
+    if writing.rights().is_self(*user_id) {
+        writing.rights().must_be_full("user_id")?;
+    }
     if writing.tx().add_organization_member(*user_id, name).await? {
         let event = writing.event(EventType::MembershipCreated).user(*user_id);
         let event = event.target("organization", name).organization(name);
@@ -204,6 +211,9 @@ async fn remove_member(
     call.must(WRITE_MEMBERS, Some(name)).await?;
     let mut writing = begun!(call);
     find(&mut writing, name).await?;
+    if writing.is_in_policies(name).await? {
+        writing.rights().must_be_full("name")?;
+    }
     let gone = writing.tx().remove_organization_member(*user_id, name);
     if !gone.await? {
         return Err(Problem::not_found("member", user_id));

@@ -80,6 +80,9 @@ impl Range {
             Some(text) => {
                 let parts: Vec<String> =
                     serde_json::from_str(text).map_err(|_| Self::bad_cursor())?;
+                if parts.iter().any(|part| part.contains('\0')) {
+                    return Err(Self::bad_cursor());
+                }
                 let parts = <[String; N]>::try_from(parts).map_err(|_| Self::bad_cursor())?;
                 Ok(Some(parts))
             }
@@ -123,4 +126,15 @@ impl Range {
 fn opened(cursor: &str) -> Option<String> {
     let text = String::from_utf8(b64::decode(cursor)?).ok()?;
     (text.len() <= 1024 && !text.contains('\0')).then_some(text)
+}
+
+/// An organization has a name: an empty one stands for none where it is stored.
+pub(super) fn named(organization: Option<&str>) -> Result<Option<&str>, Problem> {
+    match organization {
+        Some("") => Err(Problem::invalid(
+            "organization",
+            "expected a name; leave it away for none",
+        )),
+        other => Ok(other),
+    }
 }

@@ -106,7 +106,7 @@ pub(super) fn add(api: &mut Api) {
     .details("Nothing is written.");
     api.add(
         Method::POST,
-        "/v1/policies/validate",
+        "/v1/policy_validations",
         validate_policy,
         validate,
     );
@@ -172,6 +172,7 @@ async fn delete(call: Call<ById, Nothing, Nothing>) -> Result<Answer<Nothing, 20
     // Deleting a forbid allows as much as writing a permit.
     writing.rights().must_be_full("id")?;
     let was = find(&mut writing, &call.path.id).await?;
+    call.must_match(&was)?;
     writing.delete_policy(&was.id, json!(was)).await?;
     call.gone(writing).await
 }

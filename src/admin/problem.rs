@@ -276,6 +276,10 @@ impl From<Limited> for Problem {
 
 impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Self {
+        if let StoreError::Conflict { .. } = error {
+            return Self::conflict("conflict", "somebody else made the same in the same moment")
+                .hint("send the request again");
+        }
         if error.is_unavailable() {
             tracing::warn!(%error, "answered 503");
             return Self::new(

@@ -108,6 +108,7 @@ async fn update(
     let was = one(writing.tx().list_resources().await?, identifier)?;
     call.must_match(&was)?;
     let wanted = call.body.onto(&was.fields)?;
+    opened(&writing, &was.fields, &wanted.scope_permissions)?;
     write(&mut writing, identifier, &wanted).await?;
     let is = one(writing.tx().list_resources().await?, identifier)?;
     call.done(writing, &is).await
@@ -119,8 +120,25 @@ async fn delete(
     let mut writing = begun!(call);
     let identifier = &call.path.identifier;
     let was = one(writing.tx().list_resources().await?, identifier)?;
+    call.must_match(&was)?;
+    opened(&writing, &was.fields, &BTreeMap::new())?;
     writing.delete_resource(identifier, json!(was)).await?;
     call.gone(writing).await
+}
+
+/// What a scope required until now must be the caller's, if it is to require it no more.
+fn opened(
+    writing: &Writing,
+    was: &Fields,
+    wanted: &BTreeMap<String, String>,
+) -> Result<(), Problem> {
+    for (scope, permission) in &was.scope_permissions {
+        if wanted.get(scope) != Some(permission) {
+            let rights = writing.rights();
+            rights.may_give_permission(permission, "scope_permissions")?;
+        }
+    }
+    Ok(())
 }
 
 async fn write(writing: &mut Writing, identifier: &str, wanted: &Fields) -> Result<(), Problem> {

@@ -87,6 +87,9 @@ async fn get(call: Call<ByName, Nothing, Nothing>) -> Result<Answer<Shown>, Prob
 async fn create(call: Call<Nothing, Nothing, Json<Shown>>) -> Result<Answer<Shown, 201>, Problem> {
     let mut writing = begun!(call);
     let Json(new) = &call.body;
+    if writing.is_in_policies(&new.name).await? {
+        writing.rights().must_be_full("name")?;
+    }
     write(&mut writing, &new.name, &Fields::none(), &new.fields, true).await?;
     let created = find(&mut writing, &new.name).await?;
     let location = super::location("roles", &new.name);
@@ -98,6 +101,11 @@ async fn update(call: Call<ByName, Nothing, Patch<Fields>>) -> Result<Answer<Sho
     let was = find(&mut writing, &call.path.name).await?;
     call.must_match(&was)?;
     let wanted = call.body.onto(&was.fields)?;
+    let shrinks = !was.fields.permissions.is_subset(&wanted.permissions)
+        || !was.fields.parents.is_subset(&wanted.parents);
+    if shrinks {
+        writing.rights().may_take_role(&was.name, None, "name")?;
+    }
     write(&mut writing, &was.name, &was.fields, &wanted, false).await?;
     let is = find(&mut writing, &was.name).await?;
     call.done(writing, &is).await
@@ -109,6 +117,11 @@ async fn delete(call: Call<ByName, Nothing, Nothing>) -> Result<Answer<Nothing, 
     if was.name == ADMIN_ROLE {
         let detail = "the role \"admin\" is built in and cannot be deleted";
         return Err(Problem::conflict("built_in", detail));
+    }
+    call.must_match(&was)?;
+    writing.rights().may_take_role(&was.name, None, "name")?;
+    if writing.is_in_policies(&was.name).await? {
+        writing.rights().must_be_full("name")?;
     }
     writing.delete_role(&was.name, json!(was)).await?;
     call.gone(writing).await
@@ -135,7 +148,9 @@ async fn write(
                 known.keys(),
             ));
         }
-        writing.rights().may_give_role(parent, None, "parents")?;
+        writing
+            .rights()
+            .may_give_role(parent, None, None, "parents")?;
     }
     let desired = Desired {
         roles: vec![DesiredRole {

@@ -11,6 +11,7 @@ use super::call::{Answer, Call, begun};
 use super::inputs::{Json, Nothing};
 use super::page::{List, Page, Range};
 use super::problem::Problem;
+use crate::domain::signing_key::KeyState;
 use crate::service::keys::{KeyError, KeyReport};
 use crate::spec::alg::SigningAlg;
 
@@ -62,10 +63,27 @@ async fn create(call: Call<Nothing, Nothing, Json<New>>) -> Result<Answer<Shown,
     let services = &call.site.services;
     let Json(New { alg, lead }) = &call.body;
     let lead = lead.map(u64::from).map(Duration::from_secs);
-    let lead = lead.unwrap_or(services.config.key_publish_lead);
+    let (usual, longest) = (
+        services.config.key_publish_lead,
+        services.config.key_rotation_interval,
+    );
+    let lead = lead.unwrap_or(usual);
+    if lead > longest {
+        let detail = format!("expected at most {} seconds", longest.as_secs());
+        return Err(Problem::unprocessable("lead", detail));
+    }
     // RSA takes a good part of a second: before the transaction.
     let key = services.keys.make_next(*alg, lead, call.now).await?;
     let mut writing = begun!(call);
+    let all = services.keys.report(call.now).await?;
+    let next = |key: &KeyReport| key.alg == *alg && key.state == KeyState::Next;
+    if all.iter().any(next) {
+        let detail = "the next key of that algorithm is there already";
+        return Err(Problem::conflict("exists", detail));
+    }
+    if lead < usual {
+        writing.rights().must_be_full("lead")?;
+    }
     if !writing.add_signing_key(&key).await? {
         let detail = "another key was made in the same moment";
         return Err(Problem::conflict("conflict", detail));

@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 use super::api::{About, Api};
 use super::call::{Answer, Call, begun};
 use super::inputs::{Json, Nothing, Patch};
-use super::page::{Page, Range};
+use super::page::{Page, Range, named};
 use super::problem::Problem;
 use crate::config::Secret;
 use crate::domain::audit::EventType;
@@ -34,7 +34,7 @@ pub(super) struct Fields {
     /// Their e-mail address.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     email: Option<String>,
-    /// Whether the address is known to be theirs.
+    /// Whether the address is known to be theirs; saying so needs `signet:attributes.write`. A new address is not.
     #[serde(default)]
     email_verified: bool,
     /// What policies may ask about them; changing it needs `signet:attributes.write`.
@@ -151,7 +151,7 @@ pub(super) fn add(api: &mut Api) {
 
 async fn list(call: Call<Nothing, Query, Nothing>) -> Result<Answer<Page<Shown>>, Problem> {
     let query = &call.query;
-    let organization = query.organization.as_deref();
+    let organization = named(query.organization.as_deref())?;
     if organization.is_none() || !call.may(READ, organization).await? {
         call.must(READ, None).await?;
     }
@@ -201,7 +201,7 @@ async fn create(call: Call<Nothing, Nothing, Json<New>>) -> Result<Answer<Shown,
         (None, None) => None,
     };
     let mut writing = begun!(call);
-    if !new.fields.attributes.is_empty() {
+    if !new.fields.attributes.is_empty() || new.fields.email_verified {
         call.must(WRITE_ATTRIBUTES, None).await?;
     }
     let desired = desired(&new.fields, password);
@@ -219,11 +219,21 @@ async fn update(call: Call<ById, Nothing, Patch<Fields>>) -> Result<Answer<Shown
     call.must_match(&shown(&was))?;
     let before = fields(&was.user);
     let mut wanted = call.body.onto(&before)?;
-    if wanted.attributes != before.attributes {
+    if wanted.email != before.email && !call.body.names("email_verified") {
+        wanted.email_verified = false;
+    }
+    // Policies and applications go by these, so they are not for oneself to choose.
+    let verified =
+        wanted.email_verified && (!before.email_verified || wanted.email != before.email);
+    if wanted.attributes != before.attributes || verified {
         call.must(WRITE_ATTRIBUTES, None).await?;
-        if writing.rights().is_self(id) {
-            writing.rights().must_be_full("attributes")?;
-        }
+    }
+    let known_by = wanted.attributes != before.attributes
+        || wanted.email != before.email
+        || wanted.email_verified != before.email_verified
+        || username_key(&wanted.username) != username_key(&before.username);
+    if known_by && writing.rights().is_self(id) {
+        writing.rights().must_be_full("attributes")?;
     }
     wanted.username = wanted.username.trim().to_owned();
     let key = username_key(&wanted.username).ok_or_else(|| invalid(&UserError::BadName))?;
@@ -252,6 +262,7 @@ async fn delete(call: Call<ById, Nothing, Nothing>) -> Result<Answer<Nothing, 20
     let mut writing = begun!(call);
     let was = find(&mut writing, id).await?;
     controlled(&call, &writing, id).await?;
+    call.must_match(&shown(&was))?;
     writing.delete_user(id, &was.user.username).await?;
     call.gone(writing).await
 }
@@ -282,6 +293,7 @@ async fn revoke_tokens(
     let id = call.path.id;
     let mut writing = begun!(call);
     find(&mut writing, id).await?;
+    controlled(&call, &writing, id).await?;
     writing.revoke_user(id).await?;
     call.gone(writing).await
 }

@@ -218,7 +218,7 @@ async fn create(
         webhook: shown(webhook),
         secret: secret.expose().to_owned(),
     };
-    call.created(writing, &created, location).await
+    call.told_once(writing, &created, location).await
 }
 
 async fn update(call: Call<ById, Nothing, Patch<Fields>>) -> Result<Answer<Shown>, Problem> {
@@ -254,7 +254,7 @@ async fn rotate_secret(
         secret: secret.expose().to_owned(),
     };
     let location = format!("/v1/webhooks/{id}");
-    call.created(writing, &secret, location).await
+    call.told_once(writing, &secret, location).await
 }
 
 async fn list_deliveries(

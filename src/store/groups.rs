@@ -169,6 +169,7 @@ impl Tx {
             DELETE_ORGANIZATION,
             DELETE_ORGANIZATION_ROLES,
             DELETE_ORGANIZATION_GROUP_ROLES,
+            LEAVE_ORGANIZATION,
         ] {
             self.q(delete).bind(name.to_owned()).exec().await?;
         }
@@ -303,6 +304,9 @@ const DELETE_ORGANIZATION: &str = "DELETE FROM organizations WHERE name = $1";
 const DELETE_ORGANIZATION_ROLES: &str = "DELETE FROM role_assignments WHERE organization = $1";
 
 const DELETE_ORGANIZATION_GROUP_ROLES: &str = "DELETE FROM group_roles WHERE organization = $1";
+
+/// Another organization of that name does not inherit its resources.
+const LEAVE_ORGANIZATION: &str = "UPDATE objects SET organization = '' WHERE organization = $1";
 
 const OBJECTS: &str = "SELECT type, id, organization, attributes FROM objects";
 

@@ -4,9 +4,12 @@ use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
 use crate::crypto::digest::sha256;
 use crate::crypto::master_key::MasterKey;
 use crate::crypto::seal::Sealer;
+use crate::store::error::StoreError;
 
 /// How long an answer is kept.
 pub const KEPT_FOR: Duration = Duration::from_hours(24);
@@ -15,7 +18,11 @@ pub const KEPT_FOR: Duration = Duration::from_hours(24);
 pub struct Idempotency {
     pub(super) sealer: Sealer,
     running: Arc<Mutex<HashSet<[u8; 32]>>>,
+    turns: Arc<Semaphore>,
 }
+
+/// How long an act waits for its turn.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// A caller's key, and the request that it came with.
 #[derive(Clone, Debug)]
@@ -60,7 +67,16 @@ impl Idempotency {
         Self {
             sealer: Sealer::new(master, "idempotency"),
             running: Arc::default(),
+            turns: Arc::new(Semaphore::new(1)),
         }
+    }
+
+    /// The right to act; until it is dropped nobody else in this process has it.
+    pub(super) async fn turn(&self) -> Result<OwnedSemaphorePermit, StoreError> {
+        let turn = Arc::clone(&self.turns).acquire_owned();
+        let busy = || StoreError::Unavailable("other administrators are at work".to_owned());
+        let turn = tokio::time::timeout(PATIENCE, turn).await;
+        turn.map_err(|_| busy())?.map_err(|_| busy())
     }
 
     /// Begins to work on a request; `None` while another one with the same key is being worked on here. One that

@@ -25,6 +25,37 @@ pub use writing::{Answered, Begun, Writing, begin};
 /// Signet's own administration, as a resource type of decisions.
 pub const RESOURCE_TYPE: &str = "signet";
 
+/// Every action on it that an operation of the API asks for.
+pub const ACTIONS: [&str; 27] = [
+    "assignments.read",
+    "assignments.write",
+    "attributes.write",
+    "audit.read",
+    "clients.read",
+    "clients.write",
+    "configuration.read",
+    "groups.read",
+    "groups.write",
+    "keys.read",
+    "keys.write",
+    "levels.read",
+    "levels.write",
+    "objects.read",
+    "organizations.members",
+    "organizations.read",
+    "organizations.write",
+    "policies.read",
+    "policies.write",
+    "resources.read",
+    "resources.write",
+    "roles.read",
+    "roles.write",
+    "sessions.read",
+    "sessions.write",
+    "users.read",
+    "users.write",
+];
+
 /// Who administrates.
 #[derive(Clone, Debug)]
 pub struct Administrator {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{AdministrationError, Administrator, RESOURCE_TYPE};
+use super::{ACTIONS, AdministrationError, Administrator, RESOURCE_TYPE};
 use crate::domain::ids::UserId;
 use crate::domain::policy::{
     ADMIN_PERMISSION, Level, Permission, ResourceName, Snapshot, Standing, Subject,
@@ -10,8 +10,9 @@ use crate::domain::policy::{
 use crate::service::Services;
 use crate::spec::time::Ts;
 
-/// What an administrator has as of now. Whoever has `signet:*` has everything.
+/// What an administrator has. Whoever has `signet:*` has everything. What ends gives nothing that lasts longer.
 pub struct Rights {
+    by: Administrator,
     snapshot: Arc<Snapshot>,
     /// None for a client that acts for itself.
     subject: Option<Arc<Subject>>,
@@ -35,21 +36,30 @@ impl Rights {
             });
         }
         Ok(Self {
+            by: by.clone(),
             snapshot,
             subject,
             now,
         })
     }
 
-    fn standing(&self, organization: Option<&str>) -> Option<Standing> {
+    /// What they have in an organization until that time; `None`: for good.
+    fn standing(&self, organization: Option<&str>, until: Option<Ts>) -> Option<Standing> {
         let subject = self.subject.as_ref()?;
-        Some(self.snapshot.standing_in(subject, organization, self.now))
+        // As it will be in the last moment.
+        let then = until.map_or(Ts(i64::MAX), |until| Ts(until.micros() - 1));
+        let then = then.max(self.now);
+        Some(self.snapshot.standing_in(subject, organization, then))
     }
 
-    /// Whether they may do everything.
-    #[must_use]
-    pub fn is_full(&self) -> bool {
-        self.standing(None)
+    /// Whether they may do everything right now.
+    fn is_full(&self) -> bool {
+        self.is_full_until(Some(self.now))
+    }
+
+    /// Whether they may do everything until that time; `None`: for good.
+    fn is_full_until(&self, until: Option<Ts>) -> bool {
+        self.standing(None, until)
             .is_none_or(|standing| standing.permissions.contains(ADMIN_PERMISSION))
     }
 
@@ -61,25 +71,65 @@ impl Rights {
             .is_some_and(|subject| subject.id == user)
     }
 
-    /// What only those may do who may do everything.
+    /// What only those may do who may do everything, for good.
     pub fn must_be_full(&self, param: &str) -> Result<(), AdministrationError> {
-        require(self.is_full(), param, || {
-            format!("the permission {ADMIN_PERMISSION}")
+        require(self.is_full_until(None), param, || {
+            format!("the permission {ADMIN_PERMISSION}, without an end,")
         })
     }
 
-    /// Giving a role, everywhere or for an organization: they must have it there themselves.
+    /// Giving a role, everywhere or for an organization, until a time or for good: they must have it there themselves,
+    /// and no shorter.
     pub fn may_give_role(
+        &self,
+        role: &str,
+        organization: Option<&str>,
+        until: Option<Ts>,
+        param: &str,
+    ) -> Result<(), AdministrationError> {
+        let has = self.is_full_until(until)
+            || self
+                .standing(organization, until)
+                .is_some_and(|standing| standing.roles.contains(role));
+        require(has, param, || {
+            format!("the role {role:?}, as long as that,")
+        })
+    }
+
+    /// Taking a role away, or something from it: what it says about administration must be theirs.
+    pub fn may_take_role(
         &self,
         role: &str,
         organization: Option<&str>,
         param: &str,
     ) -> Result<(), AdministrationError> {
-        let has = self.is_full()
-            || self
-                .standing(organization)
-                .is_some_and(|standing| standing.roles.contains(role));
-        require(has, param, || format!("the role {role:?}"))
+        if self.is_full() {
+            return Ok(());
+        }
+        let own = self
+            .standing(organization, Some(self.now))
+            .unwrap_or_default();
+        match self.beyond(&own, role) {
+            Some(permission) => require(false, param, || format!("the permission {permission}")),
+            None => Ok(()),
+        }
+    }
+
+    /// Taking a group away: what its roles say about administration must be theirs.
+    pub fn may_take_group(&self, group: &str, param: &str) -> Result<(), AdministrationError> {
+        for assignment in self.snapshot.group_assignments(group) {
+            self.may_take_role(&assignment.role, assignment.organization.as_deref(), param)?;
+        }
+        Ok(())
+    }
+
+    /// A permission on Signet's own administration that a role has and `own` does not cover.
+    fn beyond(&self, own: &Standing, role: &str) -> Option<String> {
+        let prefix = format!("{RESOURCE_TYPE}:");
+        let theirs = self.snapshot.role_permissions(role);
+        theirs
+            .into_iter()
+            .find(|permission| permission.starts_with(&prefix) && !covers(own, permission))
     }
 
     /// Giving a permission.
@@ -88,9 +138,9 @@ impl Rights {
         permission: &str,
         param: &str,
     ) -> Result<(), AdministrationError> {
-        let has = self.is_full()
+        let has = self.is_full_until(None)
             || self
-                .standing(None)
+                .standing(None, None)
                 .is_some_and(|standing| covers(&standing, permission));
         require(has, param, || format!("the permission {permission}"))
     }
@@ -103,33 +153,27 @@ impl Rights {
         param: &str,
     ) -> Result<(), AdministrationError> {
         let every = format!("{}:{}", resource.kind, Permission::EVERY_ACTION);
-        let has = self.is_full()
-            || self.subject.as_ref().is_some_and(|subject| {
-                self.snapshot.level_of(subject, resource) >= Some(level)
-                    || self
-                        .snapshot
-                        .standing(subject, self.now)
-                        .permissions
-                        .contains(&every)
-            });
+        let has = self.is_full_until(None)
+            || self
+                .standing(None, None)
+                .is_some_and(|standing| standing.permissions.contains(&every))
+            || self
+                .subject
+                .as_ref()
+                .is_some_and(|subject| self.snapshot.level_of(subject, resource) >= Some(level));
         require(has, param, || {
             format!("the level {} on {resource}", level.as_str())
         })
     }
 
-    /// Making somebody a member of a group gives them all that the group and those above it give.
+    /// Making somebody a member of a group gives them all that the group gives, and all that policies and applications
+    /// make of it: they must be members themselves.
     pub fn may_give_group(&self, group: &str, param: &str) -> Result<(), AdministrationError> {
-        if self.is_full() {
-            return Ok(());
-        }
-        for assignment in self.snapshot.group_assignments(group) {
-            let organization = assignment.organization.as_deref();
-            self.may_give_role(&assignment.role, organization, param)?;
-        }
-        for (resource, level) in self.snapshot.group_levels(group) {
-            self.may_give_level(&resource, level, param)?;
-        }
-        Ok(())
+        let has = self.is_full_until(None)
+            || self
+                .standing(None, None)
+                .is_some_and(|standing| standing.groups.contains(group));
+        require(has, param, || format!("the group {group:?}"))
     }
 
     /// Taking over an account, by its password say: nobody takes over one that may administrate more than they may.
@@ -145,20 +189,29 @@ impl Rights {
         let Some(subject) = subject else {
             return Ok(());
         };
+        let beyond = |permission: &str| AdministrationError::Beyond {
+            what: format!("the permission {permission}, which this person has,"),
+            param: None,
+        };
         for assignment in self.snapshot.assignments_of(&subject, self.now) {
             let organization = assignment.organization.as_deref();
-            let own = self.standing(organization).unwrap_or_default();
-            let theirs = self.snapshot.role_permissions(&assignment.role);
-            let prefix = format!("{RESOURCE_TYPE}:");
-            let beyond = theirs
-                .into_iter()
-                .filter(|permission| permission.starts_with(&prefix))
-                .find(|permission| !covers(&own, permission));
-            if let Some(permission) = beyond {
-                return Err(AdministrationError::Beyond {
-                    what: format!("the permission {permission}, which this person has,"),
-                    param: None,
-                });
+            let own = self
+                .standing(organization, Some(self.now))
+                .unwrap_or_default();
+            if let Some(permission) = self.beyond(&own, &assignment.role) {
+                return Err(beyond(&permission));
+            }
+        }
+        // What policies and levels allow them.
+        let them = Administrator {
+            user: Some(user),
+            ..self.by.clone()
+        };
+        for action in ACTIONS {
+            if them.may(services, action, None, self.now).await?
+                && !self.by.may(services, action, None, self.now).await?
+            {
+                return Err(beyond(&format!("{RESOURCE_TYPE}:{action}")));
             }
         }
         Ok(())

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use tokio::sync::OwnedSemaphorePermit;
 
 use super::idempotency::Running;
 use super::{AdministrationError, Administrator, KEPT_FOR, RequestKey, Rights};
@@ -58,6 +59,8 @@ pub struct Writing {
     key: Option<RequestKey>,
     /// Nobody else works on the same request meanwhile.
     _running: Option<Running>,
+    /// Nobody else acts in this process meanwhile.
+    _turn: OwnedSemaphorePermit,
 }
 
 /// Begins an act. Administrators act one after the other, on every instance.
@@ -77,6 +80,8 @@ pub async fn begin(
         ),
         None => None,
     };
+    // One at a time in this process: whoever waits for another holds no connection meanwhile.
+    let turn = services.idempotency.turn().await?;
     let mut tx = services.store.db().begin().await?;
     bump_changes(&mut tx, apply::APPLIED).await?;
     // Others may have been waited for.
@@ -100,6 +105,7 @@ pub async fn begin(
         caller,
         key,
         _running: running,
+        _turn: turn,
     })))
 }
 
@@ -186,6 +192,15 @@ impl Writing {
     /// Removes a client and ends everything of its.
     pub async fn delete_client(&mut self, id: &ClientId) -> Result<(), AdministrationError> {
         Ok(apply::clients::delete(&mut self.work, id.as_str()).await?)
+    }
+
+    /// Whether an enabled policy may speak of something by this name: then it decides more than one sees.
+    pub async fn is_in_policies(&mut self, name: &str) -> Result<bool, AdministrationError> {
+        let policies = self.work.tx.list_policies().await?;
+        let quoted = Value::from(name).to_string();
+        let mut enabled = policies.values().filter(|policy| policy.enabled);
+        // An escape may stand for anything.
+        Ok(enabled.any(|policy| policy.cedar.contains(&quoted) || policy.cedar.contains("\\u")))
     }
 
     /// Removes a role from everybody and everywhere. `was` is how it was, for the audit trail, as with the others.

@@ -7,7 +7,7 @@ use super::{
     DesiredOrganization, DesiredPolicy, DesiredUser, Kind, Known, Options, Problem,
 };
 use crate::crypto::secret::TokenDigest;
-use crate::domain::client::Client;
+use crate::domain::client::{Client, DEFAULT_SCOPE};
 use crate::domain::policy::{ADMIN_PERMISSION, Declarations, Permission, in_cycles};
 use crate::domain::resource::{self, Resource};
 use crate::domain::user::username_key;
@@ -137,6 +137,13 @@ impl Check<'_, '_> {
                     continue;
                 };
                 self.refuse(Kind::Resource, name, "scope_permissions", problem);
+            }
+            let own = |scope: &&str| {
+                scope.starts_with("signet:") || DEFAULT_SCOPE.split(' ').any(|own| own == *scope)
+            };
+            if let Some(scope) = resource.scopes.iter().find(own) {
+                let problem = format!("{scope:?} is a scope of Signet itself");
+                self.refuse(Kind::Resource, name, "scopes", problem);
             }
             let claims = &resource.access_token_claims;
             self.claims(Kind::Resource, name, "access_token_claims", claims);

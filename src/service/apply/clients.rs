@@ -4,10 +4,10 @@ use std::collections::BTreeSet;
 
 use super::super::audit::views;
 use super::check::{Checked, CheckedClient};
-use super::{ApplyError, Generated, Kind, Outcome, Revoked, Work, differing, object};
+use super::{ApplyError, Generated, Kind, Outcome, Problem, Revoked, Work, differing, object};
 use crate::crypto::secret::TokenDigest;
 use crate::domain::client::Client;
-use crate::domain::ids::ClientId;
+use crate::domain::ids::{ClientId, UserId};
 use crate::service::client_secrets;
 use crate::spec::time::Ts;
 use crate::store::error::StoreError;
@@ -38,6 +38,17 @@ pub(super) async fn apply(work: &mut Work, checked: &Checked<'_>) -> Result<(), 
 
 async fn create(work: &mut Work, desired: &CheckedClient) -> Result<(), ApplyError> {
     let client = &desired.client;
+    // Its tokens carry its name as `sub`, which must not be a person's (RFC 9700 §4.15).
+    if let Some(person) = UserId::parse(client.id.as_str())
+        && work.tx.find_user(person).await?.is_some()
+    {
+        return Err(ApplyError::Invalid(vec![Problem {
+            kind: Kind::Client,
+            name: client.id.as_str().to_owned(),
+            field: "client_id".to_owned(),
+            problem: "this is the sub of a person; choose another name".to_owned(),
+        }]));
+    }
     work.tx.insert_client(client, work.now).await?;
     match desired.secret {
         Some(digest) => {

@@ -80,6 +80,7 @@ pub fn group(group: &GroupRecord) -> Value {
         "parents": group.parents,
         "roles": group.roles.iter().map(assignment).collect::<Vec<_>>(),
         "levels": levels(group.levels.iter()),
+        "attributes": group.attributes,
     })
 }
 
@@ -96,7 +97,7 @@ pub fn assignment(assignment: &Assignment) -> Value {
 /// An organization.
 #[must_use]
 pub fn organization(organization: &OrganizationRecord) -> Value {
-    json!({ "description": organization.description })
+    json!({ "description": organization.description, "attributes": organization.attributes })
 }
 
 /// What is known of a resource.

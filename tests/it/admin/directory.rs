@@ -132,9 +132,9 @@ on_every_engine! {
         let broken = api.patch("/v1/policies/own-department", json!({ "cedar": "permit(principal, action, resource" })).await.problem(422, "invalid_param");
         assert_eq!(broken["errors"][0]["param"], "cedar");
         assert!(broken["detail"].as_str().unwrap().contains("line 1"), "{broken}");
-        let judged = api.post("/v1/policies/validate", json!({ "cedar": "permit(principal, action, resource" })).await.done(200).json();
+        let judged = api.post("/v1/policy_validations", json!({ "cedar": "permit(principal, action, resource" })).await.done(200).json();
         assert_eq!((&judged["valid"], &judged["findings"][0]["line"]), (&json!(false), &json!(1)));
-        assert_eq!(api.post("/v1/policies/validate", json!({ "cedar": text })).await.done(200).json()["valid"], json!(true));
+        assert_eq!(api.post("/v1/policy_validations", json!({ "cedar": text })).await.done(200).json()["valid"], json!(true));
         let listed = api.get("/v1/policies").await.done(200).json();
         assert_eq!(listed["data"][0]["id"], "own-department");
         api.delete("/v1/policies/own-department").await.done(204);

@@ -41,9 +41,9 @@ on_every_engine! {
         beyond(mallory.patch("/v1/roles/role-of-mallory", json!({ "permissions": ["Money:move"] })).await, "Money:move").await;
         beyond(mallory.patch("/v1/roles/role-of-mallory", json!({ "permissions": ["signet:*"] })).await, "signet:*").await;
         beyond(mallory.post("/v1/roles", json!({ "name": "mine", "permissions": ["signet:keys.write"] })).await, "signet:keys.write").await;
-        beyond(mallory.put(&format!("/v1/groups/treasury/members/{own}"), json!({})).await, "treasurer").await;
-        beyond(mallory.put(&format!("/v1/groups/vault/members/{own}"), json!({})).await, "admin on Safe:1").await;
-        beyond(mallory.post("/v1/groups", json!({ "name": "mine", "parents": ["treasury"] })).await, "treasurer").await;
+        beyond(mallory.put(&format!("/v1/groups/treasury/members/{own}"), json!({})).await, "treasury").await;
+        beyond(mallory.put(&format!("/v1/groups/vault/members/{own}"), json!({})).await, "vault").await;
+        beyond(mallory.post("/v1/groups", json!({ "name": "mine", "parents": ["treasury"] })).await, "treasury").await;
         beyond(mallory.put(&format!("/v1/users/{own}/levels/Safe/1"), json!({ "level": "read" })).await, "read on Safe:1").await;
         beyond(mallory.post("/v1/policies", json!({ "id": "mine", "cedar": "permit(principal, action, resource);" })).await, "signet:*").await;
         beyond(mallory.patch(&format!("/v1/users/{own}"), json!({ "attributes": { "department": "treasury" } })).await, "signet:*").await;
@@ -57,6 +57,72 @@ on_every_engine! {
         let novice = id_of(&robot, "novice").await;
         mallory.post("/v1/assignments", json!({ "user_id": novice, "role": "role-of-mallory" })).await.done(201);
         mallory.post("/v1/roles", json!({ "name": "smaller", "permissions": ["signet:users.read"] })).await.done(201);
+    }
+
+    async fn what_ends_gives_nothing_that_lasts(server: Server) {
+        let robot = Api::robot(&server).await;
+        robot.post("/v1/organizations", json!({ "name": "acme" })).await.done(201);
+        robot.post("/v1/roles", json!({ "name": "deputy", "permissions": ["signet:assignments.write", "signet:roles.write", "signet:policies.write"] })).await.done(201);
+        let temp = Api::person(&server, "temp", &["signet:roles.write"]).await;
+        let id = id_of(&robot, "temp").await;
+        let until = json!("2999-01-01T00:00:00Z");
+        robot.post("/v1/assignments", json!({ "user_id": id, "role": "deputy", "until": until })).await.done(201);
+        temp.post("/v1/assignments", json!({ "user_id": id, "role": "deputy" })).await.problem(403, "beyond_your_rights");
+        temp.post("/v1/assignments", json!({ "user_id": id, "role": "deputy", "until": "2999-01-02T00:00:00Z" })).await.problem(403, "beyond_your_rights");
+        temp.patch("/v1/roles/role-of-temp", json!({ "parents": ["deputy"] })).await.problem(403, "beyond_your_rights");
+        temp.patch("/v1/roles/role-of-temp", json!({ "permissions": ["signet:roles.write", "signet:assignments.write"] })).await.problem(403, "beyond_your_rights");
+        temp.post("/v1/assignments", json!({ "user_id": id, "role": "deputy", "organization": "acme", "until": until })).await.done(201);
+        robot.post("/v1/assignments", json!({ "user_id": id, "role": "admin", "until": until })).await.done(201);
+        temp.post("/v1/policies", json!({ "id": "mine", "cedar": "permit(principal, action, resource);" })).await.problem(403, "beyond_your_rights");
+        temp.post("/v1/assignments", json!({ "user_id": id, "role": "admin" })).await.problem(403, "beyond_your_rights");
+    }
+
+    async fn a_client_is_no_way_to_what_one_lacks(server: Server) {
+        let robot = Api::robot(&server).await;
+        server.apply("[[resources]]\nidentifier = \"https://pay.example.test\"\nscopes = [\"pay:out\"]\nscope_permissions = { \"pay:out\" = \"money:pay\" }\n");
+        let mallory = Api::person(&server, "mallory", &["signet:clients.write", "signet:resources.write", "signet:users.read", "signet:users.write"]).await;
+        let own = id_of(&robot, "mallory").await;
+        let job = |id: &str| json!({ "client_id": id, "grant_types": ["client_credentials"], "scope": "pay:out" });
+        mallory.post("/v1/clients", job("mine")).await.problem(403, "beyond_your_rights");
+        robot.post("/v1/clients", job("theirs")).await.done(201);
+        mallory.post("/v1/clients/theirs/secrets", json!({})).await.problem(403, "beyond_your_rights");
+        let resource = "/v1/resources/https%3A%2F%2Fpay.example.test";
+        mallory.patch(resource, json!({ "scope_permissions": null })).await.problem(403, "beyond_your_rights");
+        mallory.delete(resource).await.problem(403, "beyond_your_rights");
+        for scope in ["signet:admin", "openid"] {
+            let body = json!({ "identifier": "https://x.example.test", "scopes": [scope] });
+            mallory.post("/v1/resources", body).await.problem(422, "invalid_param");
+        }
+        robot.patch("/v1/clients/web", json!({ "required_permission": "shop:use" })).await.done(200);
+        mallory.patch("/v1/clients/web", json!({ "required_permission": null })).await.problem(403, "beyond_your_rights");
+        // A client's tokens carry its name as sub.
+        let body = json!({ "client_id": own, "grant_types": ["client_credentials"] });
+        mallory.post("/v1/clients", body).await.problem(422, "invalid_param");
+        // Nor is one's own address what one says it is.
+        let path = format!("/v1/users/{own}");
+        for change in [json!({ "email": "boss@example.test" }), json!({ "username": "boss" }), json!({ "email_verified": true })] {
+            assert_eq!(mallory.patch(&path, change).await.status, 403);
+        }
+    }
+
+    async fn a_forbid_is_not_escaped_by_leaving_or_deleting(server: Server) {
+        let robot = Api::robot(&server).await;
+        robot.post("/v1/groups", json!({ "name": "suspended" })).await.done(201);
+        let mallory = Api::person(&server, "mallory", &["signet:groups.read", "signet:groups.write"]).await;
+        let own = id_of(&robot, "mallory").await;
+        let member = format!("/v1/groups/suspended/members/{own}");
+        robot.put(&member, json!({})).await.done(204);
+        let cedar = "forbid(principal in Group::\"suspended\", action, resource is Money);";
+        robot.post("/v1/policies", json!({ "id": "suspended", "cedar": cedar })).await.done(201);
+        mallory.delete(&member).await.problem(403, "beyond_your_rights");
+        mallory.delete("/v1/groups/suspended").await.problem(403, "beyond_your_rights");
+    }
+
+    async fn a_client_that_lost_the_scope_administrates_no_more(server: Server) {
+        let robot = Api::robot(&server).await;
+        let admin = Api::person(&server, "root", &["signet:*"]).await;
+        admin.patch("/v1/clients/robot", json!({ "scope": "openid" })).await.done(200);
+        robot.get("/v1/users").await.problem(403, "insufficient_scope");
     }
 
     async fn nobody_takes_over_somebody_stronger(server: Server) {

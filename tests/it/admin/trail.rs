@@ -167,6 +167,6 @@ async fn a_caller_who_asks_too_often_is_told_to_wait() {
     assert!(limited.header("ratelimit").contains("r=0"), "{limited:?}");
     limited.problem(429, "rate_limited");
     // Another caller has limits of their own.
-    let root = Api::person(&server, "root", &["signet:*"]).await;
-    root.get("/v1/users").await.done(200);
+    let admin = Api::person(&server, "root", &["signet:*"]).await;
+    admin.get("/v1/users").await.done(200);
 }

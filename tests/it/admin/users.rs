@@ -35,6 +35,10 @@ on_every_engine! {
         let claim = api.patch(&path, json!({ "name": null })).await.done(200).json();
         assert_eq!(claim.get("name"), None);
 
+        api.patch(&path, json!({ "email": "one@example.test", "email_verified": true })).await.done(200);
+        let moved = api.patch(&path, json!({ "email": "two@example.test" })).await.done(200).json();
+        assert_eq!(moved["email_verified"], json!(false), "nobody has proven the new address");
+
         Api::known(&server, "caroline").await;
         api.put(&format!("{path}/password"), json!({ "password": "another pass phrase" })).await.done(204);
         api.delete(&path).await.done(204);
