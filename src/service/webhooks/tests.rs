@@ -1,14 +1,15 @@
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 
-use super::sender::send_due;
 use super::*;
 use crate::config::Config;
 use crate::domain::ids::UserId;
 use crate::service::audit::linker;
+use crate::spec::time::Clock;
 use crate::store::db::tests::{Fresh, both, sqlite_fresh};
 
 /// What a receiver was sent.
@@ -43,16 +44,21 @@ struct Receiver {
     url: String,
     status: Arc<Mutex<u16>>,
     received: Arc<Mutex<Vec<Received>>>,
+    /// Moved on by a minute with each message.
+    clock: Arc<AtomicI64>,
 }
 
 impl Receiver {
     async fn new() -> Self {
+        let clock: Arc<AtomicI64> = Arc::default();
+        let ticks = Arc::clone(&clock);
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}/hook", listener.local_addr().unwrap());
         let (status, received) = (Arc::new(Mutex::new(204)), Arc::default());
         let (answer, seen) = (Arc::clone(&status), Arc::clone(&received));
         tokio::spawn(async move {
             loop {
+                let ticks = Arc::clone(&ticks);
                 let (mut stream, _) = listener.accept().await.unwrap();
                 let (answer, seen): (Arc<Mutex<u16>>, Arc<Mutex<Vec<Received>>>) =
                     (Arc::clone(&answer), Arc::clone(&seen));
@@ -75,6 +81,7 @@ impl Receiver {
                         }
                     };
                     seen.lock().unwrap().push(message);
+                    ticks.fetch_add(60_000_000, Ordering::SeqCst);
                     let status = *answer.lock().unwrap();
                     let answer = format!(
                         "HTTP/1.1 {status} Said\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
@@ -87,6 +94,7 @@ impl Receiver {
             url,
             status,
             received,
+            clock,
         }
     }
 
@@ -145,6 +153,18 @@ async fn happens(services: &Services, kind: EventType, n: u8) {
     tx.record_event(&event).await.unwrap();
     tx.commit().await.unwrap();
     linker::flush(services).await.unwrap();
+}
+
+/// Sends all that is due at a time; how many were tried.
+async fn send_due(services: &Arc<Services>, now: Ts) -> Result<usize, StoreError> {
+    let clock = Clock::fixed(Arc::new(AtomicI64::new(now.micros())));
+    let mut all = 0;
+    loop {
+        match sender::send_due(services, &clock).await? {
+            0 => return Ok(all),
+            tried => all += tried,
+        }
+    }
 }
 
 /// Everything linked before now is due then.
@@ -308,6 +328,43 @@ async fn two_instances_send_each_message_once_and_a_dead_one_is_taken_over() {
             .map(|message| message.header("webhook-id").to_owned())
             .collect();
         assert_eq!((ids.len(), receiver.received().len()), (30, 30));
+    }
+}
+
+/// Each message takes a minute here, so a backlog takes far longer than a lease.
+#[tokio::test]
+async fn a_backlog_that_takes_long_is_leased_signed_and_retried_by_the_time_it_is_then() {
+    let (fresh, directory) = (sqlite_fresh(), tempfile::tempdir().unwrap());
+    let receiver = Receiver::new().await;
+    let services = start(&fresh, &directory).await;
+    let (webhook, _) = created(&services, fields(&receiver.url, &["user.created"])).await;
+    for n in 0..25 {
+        happens(&services, EventType::UserCreated, n).await;
+    }
+    receiver.answers(500);
+    let began = soon(&services);
+    receiver.clock.store(began.micros(), Ordering::SeqCst);
+    let clock = Clock::fixed(Arc::clone(&receiver.clock));
+    for sent in [10, 10] {
+        let now = clock.now();
+        assert_eq!(sender::send_due(&services, &clock).await.unwrap(), sent);
+        // Signed when it was sent, not when the backlog was begun.
+        for message in receiver
+            .received()
+            .split_off(receiver.received().len() - sent)
+        {
+            let signed: i64 = message.header("webhook-timestamp").parse().unwrap();
+            assert!(signed >= now.secs(), "{signed} {now:?}");
+        }
+        let store = &services.store;
+        let all = store.list_deliveries(webhook.id, None, None, 100).await;
+        let next = all
+            .unwrap()
+            .into_iter()
+            .filter(|it| it.last_status.is_some());
+        let next = next.filter_map(|it| it.next_at).max().unwrap();
+        // The last one failed some ten minutes after the first was sent.
+        assert!(next >= now.plus(Duration::from_mins(9)), "{next:?} {now:?}");
     }
 }
 
