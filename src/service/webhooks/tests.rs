@@ -368,6 +368,30 @@ async fn a_backlog_that_takes_long_is_leased_signed_and_retried_by_the_time_it_i
     }
 }
 
+/// With so many webhooks a hundred events of either kind are linked at once.
+#[tokio::test]
+async fn more_events_than_fit_one_transaction_are_all_told() {
+    let (fresh, directory) = (sqlite_fresh(), tempfile::tempdir().unwrap());
+    let services = start(&fresh, &directory).await;
+    let mut webhook = None;
+    for _ in 0..MAX_WEBHOOKS {
+        let wanted = fields("https://example.test/hook", &["user.*", "client.refused"]);
+        webhook = Some(created(&services, wanted).await.0.id);
+    }
+    let of = |kind, n| Event::new(kind, &Origin::system(), NOW).user(UserId::from_random([n; 16]));
+    let mut tx = services.store.db().begin().await.unwrap();
+    for n in 0..150 {
+        services.audit.note(of(EventType::ClientRefused, n));
+        let event = of(EventType::UserCreated, n);
+        tx.record_event(&event).await.unwrap();
+    }
+    tx.commit().await.unwrap();
+    linker::flush(&services).await.unwrap();
+    let store = &services.store;
+    let all = store.list_deliveries(webhook.unwrap(), None, None, 1000);
+    assert_eq!(all.await.unwrap().len(), 300);
+}
+
 #[tokio::test]
 async fn a_rotated_secret_signs_beside_the_old_one_for_a_while() {
     for fresh in both().await {
