@@ -182,6 +182,21 @@ fn a_secret_that_proved_right_is_never_limited_and_an_old_one_counts_once() {
 }
 
 #[test]
+fn a_right_secret_is_let_through_after_a_restart_however_often_its_address_failed() {
+    let limits = limits(&[("SIGNET_REQUEST_FAILURES_PER_ADDRESS", "3")]);
+    let from = ip("192.0.2.1");
+    while limits.failed(from).is_ok() {}
+    assert!(limits.room(from).is_err());
+    let right = PlainToken::new("right").digest();
+    let attempt = limits.client_secret("web", right, from);
+    attempt.unwrap().succeeded();
+    // A wrong one is not told more than before.
+    let wrong = PlainToken::new("wrong").digest();
+    let attempt = limits.client_secret("web", wrong, from).unwrap();
+    assert_eq!(attempt.failed().unwrap_err().standing.policy, "failures");
+}
+
+#[test]
 fn failed_requests_use_up_the_room_of_their_address() {
     let limits = limits(&[("SIGNET_REQUEST_FAILURES_PER_ADDRESS", "3")]);
     let from = ip("192.0.2.1");
