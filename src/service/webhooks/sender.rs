@@ -66,6 +66,10 @@ async fn send(
     let now = clock.now();
     let attempt = outcome(&delivery, answered, now);
     let mut tx = services.store.db().begin().await?;
+    if attempt.state == "failed" {
+        // The webhook before its deliveries, as whoever changes it does: else the two wait for each other.
+        tx.lock_webhook(delivery.webhook).await?;
+    }
     if !tx.finish_attempt(delivery.id, lease, &attempt, now).await? {
         return Ok(());
     }
