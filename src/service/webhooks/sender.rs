@@ -32,6 +32,9 @@ const PURGE_EVERY: Duration = Duration::from_mins(10);
 /// How long it is waited after each attempt that fails, in seconds: about three days in all.
 const PAUSES: [u64; 9] = [5, 300, 1800, 7200, 18_000, 36_000, 50_400, 72_000, 86_400];
 
+/// 410: nobody wants it any more.
+const GONE: u16 = 410;
+
 /// Sends a few of what is due; how many were tried. The clock is read at each step: a message may take as long as a
 /// fetch may, and leases, signatures and pauses count from when they begin.
 pub async fn send_due(services: &Arc<Services>, clock: &Clock) -> Result<usize, StoreError> {
@@ -126,10 +129,9 @@ fn outcome(delivery: &Delivery, answered: Result<u16, String>, now: Ts) -> Attem
         Err(error) => (None, error),
     };
     let tried = usize::try_from(delivery.attempts).unwrap_or(usize::MAX);
-    // 410 Gone: nobody wants it any more.
     let pause = PAUSES
         .get(tried.saturating_sub(1))
-        .filter(|_| status != Some(410));
+        .filter(|_| status != Some(GONE));
     let next_at = pause.map(|seconds| now.plus(jittered(*seconds)));
     Attempt {
         state: if next_at.is_some() {
@@ -150,7 +152,8 @@ fn jittered(seconds: u64) -> Duration {
     Duration::from_millis(millis + millis * u64::from(fraction) / 255 / 5)
 }
 
-/// Tells a webhook no more that could not be reached for so long.
+/// Tells a webhook no more that could not be reached for so long. One that was told something else meanwhile is not
+/// dead: it only does not like this message.
 async fn disable(
     tx: &mut crate::store::db::Tx,
     delivery: &Delivery,
@@ -162,6 +165,10 @@ async fn disable(
         return Ok(());
     };
     if !webhook.enabled {
+        return Ok(());
+    }
+    let gone = attempt.status == Some(GONE);
+    if !gone && tx.was_told_since(id, delivery.created_at).await? {
         return Ok(());
     }
     let reason = attempt.error.clone().unwrap_or_default();

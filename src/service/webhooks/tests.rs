@@ -279,6 +279,48 @@ async fn what_fails_is_tried_again_later_and_later_and_then_the_webhook_is_disab
 }
 
 #[tokio::test]
+async fn one_message_that_is_never_accepted_does_not_disable_a_webhook_that_is_told_others() {
+    for fresh in both().await {
+        let (directory, receiver) = (tempfile::tempdir().unwrap(), Receiver::new().await);
+        let services = start(&fresh, &directory).await;
+        let wanted = fields(&receiver.url, &["user.created"]);
+        let (webhook, _) = created(&services, wanted).await;
+        receiver.answers(422);
+        happens(&services, EventType::UserCreated, 1).await;
+        let mut now = soon(&services);
+        for _ in 0..9 {
+            assert_eq!(send_due(&services, now).await.unwrap(), 1);
+            now = now.plus(Duration::from_hours(30));
+        }
+        // Another one goes through.
+        receiver.answers(204);
+        happens(&services, EventType::UserCreated, 2).await;
+        let lease = services.store.lease_deliveries(soon(&services), now, 1);
+        assert_eq!(lease.await.unwrap().len(), 1);
+        let mut tx = services.store.db().begin().await.unwrap();
+        let list = services.store.list_deliveries(webhook.id, None, None, 2);
+        let newest = list.await.unwrap().remove(0);
+        let attempt = crate::store::deliveries::Attempt {
+            state: "delivered",
+            next_at: None,
+            status: Some(204),
+            error: None,
+        };
+        let done = tx.finish_attempt(newest.id, now, &attempt, soon(&services));
+        assert!(done.await.unwrap());
+        tx.commit().await.unwrap();
+        receiver.answers(422);
+        assert_eq!(send_due(&services, now).await.unwrap(), 1);
+        let failed = services
+            .store
+            .list_deliveries(webhook.id, Some("failed"), None, 9);
+        assert_eq!(failed.await.unwrap().len(), 1);
+        let stored = services.store.find_webhook(webhook.id).await.unwrap();
+        assert!(stored.unwrap().enabled);
+    }
+}
+
+#[tokio::test]
 async fn who_answers_gone_is_not_told_again() {
     let (fresh, directory) = (sqlite_fresh(), tempfile::tempdir().unwrap());
     let receiver = Receiver::new().await;
