@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use super::{WebhookError, event};
+use super::{WebhookError, event, origin_of};
 use crate::crypto::random;
 use crate::domain::audit::{EventType, Origin};
 use crate::service::Services;
@@ -112,7 +112,8 @@ async fn post(
         ("webhook-signature", signatures.join(" ")),
     ];
     let body = delivery.body.clone();
-    Ok(services.fetcher.post_json(&url, &headers, body).await)
+    let answered = services.fetcher.post_json(&url, &headers, body).await;
+    Ok(answered.map_err(|error| error.replace(&url, &origin_of(&url))))
 }
 
 fn outcome(delivery: &Delivery, answered: Result<u16, String>, now: Ts) -> Attempt {

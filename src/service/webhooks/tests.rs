@@ -467,6 +467,32 @@ async fn a_rotated_secret_signs_beside_the_old_one_for_a_while() {
 }
 
 #[tokio::test]
+async fn neither_events_nor_errors_say_more_of_an_address_than_its_origin() {
+    let (fresh, directory) = (sqlite_fresh(), tempfile::tempdir().unwrap());
+    let services = start(&fresh, &directory).await;
+    // Nobody listens there.
+    let address = "http://127.0.0.1:1/services/T0/hunter2?key=hunter2";
+    let (webhook, _) = created(&services, fields(address, &["user.created"])).await;
+    happens(&services, EventType::UserCreated, 1).await;
+    send_due(&services, soon(&services)).await.unwrap();
+    let store = &services.store;
+    let all = store.list_deliveries(webhook.id, None, None, 1).await;
+    let error = all.unwrap().remove(0).last_error.unwrap();
+    assert!(
+        error.contains("http://127.0.0.1:1") && !error.contains("hunter2"),
+        "{error}"
+    );
+    let all = crate::store::audit::EventFilter::default();
+    let events = store.list_events(&all, None, 100).await.unwrap();
+    assert!(
+        events
+            .iter()
+            .any(|event| event.body.contains("http://127.0.0.1:1"))
+    );
+    assert!(events.iter().all(|event| !event.body.contains("hunter2")));
+}
+
+#[tokio::test]
 async fn what_cannot_be_a_webhook_is_refused() {
     let (fresh, directory) = (sqlite_fresh(), tempfile::tempdir().unwrap());
     let services = start(&fresh, &directory).await;
