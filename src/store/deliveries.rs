@@ -116,6 +116,12 @@ impl Tx {
         give_up.exec().await
     }
 
+    /// Whether anything was delivered to a webhook since then.
+    pub async fn was_told_since(&mut self, id: WebhookId, since: Ts) -> Result<bool, StoreError> {
+        let told = self.q(TOLD).bind(id.0).bind(since.micros());
+        Ok(told.opt::<(i64,)>().await?.is_some())
+    }
+
     /// Writes what is to be told, at most a thousand at a time.
     pub async fn insert_deliveries(
         &mut self,
@@ -262,6 +268,9 @@ const LEASE: &str = "UPDATE webhook_deliveries SET next_at = $2, attempts = atte
 
 const FINISH: &str = "UPDATE webhook_deliveries SET state = $3, next_at = $4, last_status = $5, last_error = $6, finished_at = $7 \
     WHERE id = $1 AND next_at = $2";
+
+const TOLD: &str = "SELECT CAST(1 AS BIGINT) FROM webhook_deliveries WHERE webhook_id = $1 AND finished_at >= $2 \
+    AND state = 'delivered' LIMIT 1";
 
 const GIVE_UP: &str = "UPDATE webhook_deliveries SET state = 'failed', next_at = NULL, finished_at = $2 \
     WHERE webhook_id = $1 AND next_at IS NOT NULL";

@@ -108,6 +108,12 @@ impl Tx {
         Ok(row.map(WebhookRow::into_webhook))
     }
 
+    /// Keeps others from changing a webhook until the transaction ends.
+    pub async fn lock_webhook(&mut self, id: WebhookId) -> Result<(), StoreError> {
+        self.q(LOCK_ROW).bind(id.0).exec().await?;
+        Ok(())
+    }
+
     /// The sealed lasting secret.
     pub async fn find_webhook_secret(
         &mut self,
@@ -209,6 +215,9 @@ const LIST: &str = "SELECT id, url, description, event_types, enabled, disabled_
 
 const FIND: &str = "SELECT id, url, description, event_types, enabled, disabled_reason, version, created_at, updated_at \
     FROM webhooks WHERE id = $1";
+
+// A write that changes nothing holds the row on both engines.
+const LOCK_ROW: &str = "UPDATE webhooks SET version = version WHERE id = $1";
 
 const ENABLED: &str = "SELECT id, event_types FROM webhooks WHERE enabled ORDER BY id LIMIT $1";
 

@@ -133,8 +133,8 @@ impl<E: Into<OAuthError>> From<E> for Unproven {
     }
 }
 
-/// Which client it is, if what was presented proves it. What was not proven right before costs work only while there
-/// is room for failures.
+/// Which client it is, if what was presented proves it. A signature that was not proven right before costs work only
+/// while there is room for failures.
 async fn prove(
     site: &Site,
     caller: &Caller,

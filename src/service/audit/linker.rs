@@ -11,6 +11,7 @@ use super::statement::Statement;
 use super::{Audit, retention};
 use crate::crypto::jose::JoseError;
 use crate::domain::audit::{Event, EventType, Link, Origin};
+use crate::domain::ids::WebhookId;
 use crate::service::{Services, webhooks};
 use crate::spec::time::Ts;
 use crate::store::Store;
@@ -22,7 +23,8 @@ use crate::store::error::StoreError;
 /// At most so many events of either kind are linked in one transaction.
 pub(super) const BATCH: usize = 1000;
 
-const LIMIT: i64 = 1000;
+/// At most about so many deliveries are written in one transaction, which holds the head meanwhile.
+const DELIVERIES: usize = 10_000;
 
 /// How often it is looked for work.
 const EVERY: Duration = Duration::from_millis(250);
@@ -40,8 +42,25 @@ const TRIM_EVERY: Duration = Duration::from_mins(10);
 #[derive(Default)]
 pub(super) struct Taken {
     events: Vec<Linked>,
+    /// What was too much for one transaction; comes after `events`.
+    later: Vec<Linked>,
     /// Whether a commit has failed, so that they may be written after all.
     uncertain: bool,
+    /// How often it failed of late; each time half as many are tried.
+    failures: u32,
+    /// Whether the last transaction was full.
+    more: bool,
+}
+
+impl Taken {
+    /// How many of either kind are linked in one transaction while so many webhooks are told.
+    fn most(&self, webhooks: usize) -> usize {
+        let most = match webhooks {
+            0 => BATCH,
+            webhooks => (DELIVERIES / webhooks / 2).clamp(5, BATCH),
+        };
+        most.checked_shr(self.failures).unwrap_or(0).max(1)
+    }
 }
 
 #[cfg(test)]
@@ -51,6 +70,7 @@ impl Taken {
         Self {
             events,
             uncertain: true,
+            ..Self::default()
         }
     }
 }
@@ -71,15 +91,24 @@ impl Audit {
     pub async fn link(&self, store: &Store, now: Ts) -> Result<usize, LinkError> {
         let mut taken = self.linking.lock().await;
         if taken.events.is_empty() {
+            taken.events = std::mem::take(&mut taken.later);
+        }
+        if taken.events.is_empty() {
             let events = self.take(BATCH, now);
             taken.events = events
                 .iter()
                 .map(|(id, event)| Linked::new(*id, event))
                 .collect();
         }
-        let linked = self.link_taken(store, &mut taken, now).await?;
-        taken.events.clear();
-        Ok(linked)
+        let linked = self.link_taken(store, &mut taken, now).await;
+        taken.failures = match linked {
+            Ok(_) => taken.failures.saturating_sub(1),
+            Err(_) => taken.failures.saturating_add(1).min(BATCH.ilog2()),
+        };
+        if linked.is_ok() {
+            taken.events.clear();
+        }
+        linked
     }
 
     async fn link_taken(
@@ -103,14 +132,23 @@ impl Audit {
             }
             taken.uncertain = false;
         }
-        let waiting = tx.list_unlinked(LIMIT).await?;
+        let webhooks = tx.list_enabled_webhooks().await?;
+        let most = taken.most(webhooks.len());
+        if taken.events.len() > most {
+            let mut later = taken.events.split_off(most);
+            later.append(&mut taken.later);
+            taken.later = later;
+        }
+        let limit = i64::try_from(most).unwrap_or(i64::MAX);
+        let waiting = tx.list_unlinked(limit).await?;
+        taken.more = waiting.len() >= most || taken.events.len() >= most;
         let links = link_all(&mut head.link, &waiting, &mut taken.events);
         let linked = waiting.len() + taken.events.len();
         tx.link_events(&links).await?;
         tx.insert_linked(&taken.events).await?;
-        tell_webhooks(&mut tx, &waiting, &taken.events, now).await?;
+        tell_webhooks(&mut tx, &webhooks, &waiting, &taken.events, now).await?;
         // Only when nothing older can still be waiting: the check counts on it.
-        let checkpoint = if waiting.len() < BATCH && checkpoint_is_due(&head, now) {
+        let checkpoint = if waiting.len() < most && checkpoint_is_due(&head, now) {
             let checkpoint = self.next_checkpoint(&head, now)?;
             tx.insert_checkpoint(&checkpoint).await?;
             head.checkpoint = checkpoint.number;
@@ -149,14 +187,11 @@ impl Audit {
 /// Puts what was linked into the outbox of everyone who wants to be told.
 async fn tell_webhooks(
     tx: &mut Tx,
+    webhooks: &[(WebhookId, Vec<String>)],
     waiting: &[Unlinked],
     taken: &[Linked],
     now: Ts,
 ) -> Result<(), StoreError> {
-    if waiting.is_empty() && taken.is_empty() {
-        return Ok(());
-    }
-    let webhooks = tx.list_enabled_webhooks().await?;
     if webhooks.is_empty() {
         return Ok(());
     }
@@ -167,7 +202,7 @@ async fn tell_webhooks(
         let kind = event.columns.kind.as_str();
         (event.id.0, kind, event.body.as_str())
     });
-    let deliveries = webhooks::deliveries(&webhooks, waiting.chain(taken), now);
+    let deliveries = webhooks::deliveries(webhooks, waiting.chain(taken), now);
     for some in deliveries.chunks(1000) {
         tx.insert_deliveries(some, now).await?;
     }
@@ -213,7 +248,8 @@ fn checkpoint_is_due(head: &Head, now: Ts) -> bool {
 pub async fn flush(services: &Services) -> Result<(), LinkError> {
     loop {
         let linked = services.audit.link(&services.store, services.clock.now());
-        if linked.await? < BATCH {
+        linked.await?;
+        if !services.audit.linking.lock().await.more {
             return Ok(());
         }
     }
@@ -260,6 +296,26 @@ async fn work(services: &Services, now: Ts) -> Result<(), LinkError> {
 impl Audit {
     /// Whether something was taken that is not known to be written.
     async fn is_unfinished(&self) -> bool {
-        !self.linking.lock().await.events.is_empty()
+        let taken = self.linking.lock().await;
+        !taken.events.is_empty() || !taken.later.is_empty()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn many_webhooks_and_failures_make_a_transaction_smaller() {
+        let most = |webhooks, failures| {
+            let taken = Taken {
+                failures,
+                ..Taken::default()
+            };
+            taken.most(webhooks)
+        };
+        assert_eq!((most(0, 0), most(1, 0), most(50, 0)), (BATCH, BATCH, 100));
+        assert_eq!((most(5000, 0), most(50, 1), most(50, 3)), (5, 50, 12));
+        assert_eq!((most(0, 9), most(0, 10), most(0, u32::MAX)), (1, 1, 1));
     }
 }

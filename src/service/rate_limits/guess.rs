@@ -34,7 +34,7 @@ impl Guess {
         }
     }
 
-    /// How many guesses at one account from all strangers together before each waits the longest wait. Six digits
+    /// How many guesses at one account from all strangers together before they have to wait. Six digits
     /// are weaker than the passwords of those who have a second factor.
     const fn at_once(self) -> u32 {
         match self {
@@ -42,8 +42,20 @@ impl Guess {
             Self::SecondFactor | Self::UserCode | Self::SetupLink => 20,
         }
     }
+
+    /// In what time they get one more, at most. Codes are short, and whoever gets as far as guessing them knows the
+    /// password: they wait the longest wait.
+    const fn refill(self) -> Duration {
+        match self {
+            Self::Password => REFILL,
+            Self::SecondFactor | Self::UserCode | Self::SetupLink => Duration::MAX,
+        }
+    }
 }
 
+/// How soon strangers together get one more password to try at an account: so soon that an owner at a new browser is
+/// not kept out while an attack lasts, and still only some 5760 guesses a day.
+const REFILL: Duration = Duration::from_secs(15);
 /// How long an attempt that comes too soon is held before it is refused: others that are being judged right now may
 /// turn out right and make room, and a person whose wait is a second need not read about it.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -116,7 +128,7 @@ impl Limits {
                 key: self.key("account", &[kind, account]),
                 rule: Rule::Rate {
                     burst: guess.at_once(),
-                    every: self.settings.longest,
+                    every: guess.refill().min(self.settings.longest),
                 },
             });
             names.extend(["attempts", "account"]);

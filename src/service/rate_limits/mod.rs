@@ -3,7 +3,7 @@
 //! | what | counted per | allowed | where |
 //! |---|---|---|---|
 //! | wrong passwords and codes ([`Limits::guess`]) | account and address | 5, then waits of 1 s, 2 s, 4 s … `login_delay_max` | all instances |
-//! | | account | 50, then one per `login_delay_max` | all instances |
+//! | | account | 50 passwords, then one per 15 s; 20 codes, then one per `login_delay_max` | all instances |
 //! | | address | `login_failures_per_address` in ten minutes | all instances |
 //! | | browser that has signed in to the account before, instead of the three above | 10, then waits | all instances |
 //! | wrong client secrets | client and address | 20, then one per 30 s | each instance |
@@ -17,8 +17,9 @@
 //!
 //! **Nobody is locked out by an attacker.** Waits end, a refused attempt does not lengthen them, and the strict count
 //! is per account *and* address, so whoever guesses from elsewhere does not make the owner wait. Only many addresses
-//! together use up an account's own count, and even then a browser that has signed in before goes on with its own
-//! ([`browsers`]; "device cookies" in the words of OWASP).
+//! together use up an account's own count. Even then a browser that has signed in before goes on with its own
+//! ([`browsers`]; "device cookies" in the words of OWASP), and at any other the owner competes with them for a guess
+//! every 15 s.
 //!
 //! An address is an IPv4 address or an IPv6 /64: whoever has one of those has all of it.
 

@@ -308,9 +308,14 @@ fn event(kind: EventType, id: WebhookId, origin: &Origin, now: Ts) -> Event {
     Event::new(kind, origin, now).target("webhook", &id)
 }
 
+/// Scheme, host and port of an address. The rest may be what gives access to it and is told nobody else.
+fn origin_of(url: &str) -> String {
+    url::Url::parse(url).map_or_else(|_| "…".to_owned(), |url| url.origin().ascii_serialization())
+}
+
 fn view(webhook: &Webhook) -> Value {
     json!({
-        "url": webhook.url,
+        "url": origin_of(&webhook.url),
         "description": webhook.description,
         "event_types": webhook.event_types,
         "enabled": webhook.enabled,

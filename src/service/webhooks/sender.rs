@@ -6,11 +6,11 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use super::{WebhookError, event};
+use super::{WebhookError, event, origin_of};
 use crate::crypto::random;
 use crate::domain::audit::{EventType, Origin};
 use crate::service::Services;
-use crate::spec::time::Ts;
+use crate::spec::time::{Clock, Ts};
 use crate::store::deliveries::{Attempt, Delivery};
 use crate::store::error::StoreError;
 
@@ -32,30 +32,30 @@ const PURGE_EVERY: Duration = Duration::from_mins(10);
 /// How long it is waited after each attempt that fails, in seconds: about three days in all.
 const PAUSES: [u64; 9] = [5, 300, 1800, 7200, 18_000, 36_000, 50_400, 72_000, 86_400];
 
-/// Sends everything that is due; how many were tried.
-pub async fn send_due(services: &Arc<Services>, now: Ts) -> Result<usize, StoreError> {
-    let mut tried = 0;
-    loop {
-        let until = now.plus(LEASE);
-        let due = services.store.lease_deliveries(now, until, AT_ONCE).await?;
-        if due.is_empty() {
-            return Ok(tried);
-        }
-        tried += due.len();
-        let mut sending = JoinSet::new();
-        for delivery in due {
-            let services = Arc::clone(services);
-            sending.spawn(async move { send(&services, delivery, until, now).await });
-        }
-        while let Some(sent) = sending.join_next().await {
-            // What could not be noted is sent again when its lease ends.
-            match sent {
-                Ok(Ok(())) => {}
-                Ok(Err(error)) => tracing::warn!(%error, "what came of a webhook cannot be noted"),
-                Err(error) => tracing::error!(%error, "sending a webhook broke off"),
-            }
+/// 410: nobody wants it any more.
+const GONE: u16 = 410;
+
+/// Sends a few of what is due; how many were tried. The clock is read at each step: a message may take as long as a
+/// fetch may, and leases, signatures and pauses count from when they begin.
+pub async fn send_due(services: &Arc<Services>, clock: &Clock) -> Result<usize, StoreError> {
+    let now = clock.now();
+    let until = now.plus(LEASE);
+    let due = services.store.lease_deliveries(now, until, AT_ONCE).await?;
+    let tried = due.len();
+    let mut sending = JoinSet::new();
+    for delivery in due {
+        let (services, clock) = (Arc::clone(services), clock.clone());
+        sending.spawn(async move { send(&services, delivery, until, &clock).await });
+    }
+    while let Some(sent) = sending.join_next().await {
+        // What could not be noted is sent again when its lease ends.
+        match sent {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::warn!(%error, "what came of a webhook cannot be noted"),
+            Err(error) => tracing::error!(%error, "sending a webhook broke off"),
         }
     }
+    Ok(tried)
 }
 
 /// Sends one and notes what came of it.
@@ -63,11 +63,16 @@ async fn send(
     services: &Services,
     delivery: Delivery,
     lease: Ts,
-    now: Ts,
+    clock: &Clock,
 ) -> Result<(), WebhookError> {
-    let answered = post(services, &delivery, now).await?;
+    let answered = post(services, &delivery, clock).await?;
+    let now = clock.now();
     let attempt = outcome(&delivery, answered, now);
     let mut tx = services.store.db().begin().await?;
+    if attempt.state == "failed" {
+        // The webhook before its deliveries, as whoever changes it does: else the two wait for each other.
+        tx.lock_webhook(delivery.webhook).await?;
+    }
     if !tx.finish_attempt(delivery.id, lease, &attempt, now).await? {
         return Ok(());
     }
@@ -82,7 +87,7 @@ async fn send(
 async fn post(
     services: &Services,
     delivery: &Delivery,
-    now: Ts,
+    clock: &Clock,
 ) -> Result<Result<u16, String>, WebhookError> {
     let id = delivery.webhook;
     let Some((url, sealed)) = services.store.find_webhook_secrets(id).await? else {
@@ -92,6 +97,7 @@ async fn post(
     let Some(current) = open(&sealed.current) else {
         return Ok(Err(WebhookError::Sealed(id).to_string()));
     };
+    let now = clock.now();
     let previous = sealed.previous.filter(|(_, until)| now < *until);
     let previous = previous.and_then(|(sealed, _)| open(&sealed));
     let message = delivery.event.to_string();
@@ -106,7 +112,8 @@ async fn post(
         ("webhook-signature", signatures.join(" ")),
     ];
     let body = delivery.body.clone();
-    Ok(services.fetcher.post_json(&url, &headers, body).await)
+    let answered = services.fetcher.post_json(&url, &headers, body).await;
+    Ok(answered.map_err(|error| error.replace(&url, &origin_of(&url))))
 }
 
 fn outcome(delivery: &Delivery, answered: Result<u16, String>, now: Ts) -> Attempt {
@@ -123,10 +130,9 @@ fn outcome(delivery: &Delivery, answered: Result<u16, String>, now: Ts) -> Attem
         Err(error) => (None, error),
     };
     let tried = usize::try_from(delivery.attempts).unwrap_or(usize::MAX);
-    // 410 Gone: nobody wants it any more.
     let pause = PAUSES
         .get(tried.saturating_sub(1))
-        .filter(|_| status != Some(410));
+        .filter(|_| status != Some(GONE));
     let next_at = pause.map(|seconds| now.plus(jittered(*seconds)));
     Attempt {
         state: if next_at.is_some() {
@@ -147,7 +153,8 @@ fn jittered(seconds: u64) -> Duration {
     Duration::from_millis(millis + millis * u64::from(fraction) / 255 / 5)
 }
 
-/// Tells a webhook no more that could not be reached for so long.
+/// Tells a webhook no more that could not be reached for so long. One that was told something else meanwhile is not
+/// dead: it only does not like this message.
 async fn disable(
     tx: &mut crate::store::db::Tx,
     delivery: &Delivery,
@@ -159,6 +166,10 @@ async fn disable(
         return Ok(());
     };
     if !webhook.enabled {
+        return Ok(());
+    }
+    let gone = attempt.status == Some(GONE);
+    if !gone && tx.was_told_since(id, delivery.created_at).await? {
         return Ok(());
     }
     let reason = attempt.error.clone().unwrap_or_default();
@@ -177,15 +188,19 @@ async fn disable(
 pub(in crate::service) async fn keep_sending(services: Arc<Services>, stop: CancellationToken) {
     let mut failing = false;
     let mut purged: Option<Ts> = None;
+    let mut tried = 0;
     loop {
+        // What may be left of a backlog is gone on with at once.
+        let pause = if tried == 0 { EVERY } else { Duration::ZERO };
         tokio::select! {
             () = stop.cancelled() => return,
-            () = tokio::time::sleep(EVERY) => {}
+            () = tokio::time::sleep(pause) => {}
         }
+        tried = 0;
         let now = services.clock.now();
         let worked = async {
             if services.store.has_due_deliveries(now).await? {
-                Box::pin(send_due(&services, now)).await?;
+                tried = Box::pin(send_due(&services, &services.clock)).await?;
             }
             if purged.is_none_or(|at| now.since(at) >= PURGE_EVERY) {
                 purged = Some(now);

@@ -17,10 +17,17 @@ pub(super) struct Table {
     began: Instant,
 }
 
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 struct Entry {
     mark: Mark,
     rests_at: Ts,
+}
+
+/// What was remembered of a key before an attempt and after it.
+pub(super) struct Change {
+    asked: Asked,
+    before: Option<Entry>,
+    after: Entry,
 }
 
 impl Table {
@@ -39,22 +46,54 @@ impl Table {
     }
 
     pub(super) fn take(&self, asked: &[Asked], now: Ts) -> Taken {
+        self.take_for_now(asked, now).0
+    }
+
+    /// [`Table::take`], and what [`Table::restore`] needs.
+    pub(super) fn take_for_now(&self, asked: &[Asked], now: Ts) -> (Taken, Vec<Change>) {
         let mut entries = self.lock();
         let marks = match judge(asked, &marks(&entries, asked), now) {
             Ok(marks) => marks,
-            Err(refused) => return refused,
+            Err(refused) => return (refused, Vec::new()),
         };
+        let mut changes = Vec::with_capacity(asked.len());
         for (asked, mark) in asked.iter().zip(&marks) {
             let entry = Entry {
                 mark: *mark,
                 rests_at: asked.rule.rests_at(*mark),
             };
-            if entries.insert(asked.key, entry).is_none() && entries.len() > self.capacity {
+            let before = entries.insert(asked.key, entry);
+            changes.push(Change {
+                asked: *asked,
+                before,
+                after: entry,
+            });
+            if before.is_none() && entries.len() > self.capacity {
                 make_room(&mut entries, self.capacity, now);
             }
         }
         self.number.store(entries.len(), Ordering::Relaxed);
-        admitted(asked, &marks, now)
+        (admitted(asked, &marks, now), changes)
+    }
+
+    /// Makes an attempt undone that somebody else refused: it leaves no trace, so that it does not lengthen a wait.
+    /// Where others came in between, only its count is given back.
+    pub(super) fn restore(&self, changes: &[Change], now: Ts) {
+        let mut entries = self.lock();
+        let mut others = Vec::new();
+        for change in changes {
+            let key = change.asked.key;
+            if entries.get(&key) != Some(&change.after) {
+                others.push(Undo::GiveBack(change.asked));
+            } else if let Some(before) = change.before {
+                entries.insert(key, before);
+            } else {
+                entries.remove(&key);
+            }
+        }
+        self.number.store(entries.len(), Ordering::Relaxed);
+        drop(entries);
+        self.undo(&others, now);
     }
 
     pub(super) fn look(&self, asked: &[Asked], now: Ts) -> Taken {

@@ -89,20 +89,14 @@ impl Limiter {
 
     /// Counts one attempt under every key, or under none: in this process and, if there is one, in Redis.
     pub async fn take(&self, asked: &[Asked]) -> Taken {
-        let here = self.take_here(asked);
+        let (here, changes) = self.own.take_for_now(asked, self.own.now());
         let (Some(shared), Taken::Admitted(_)) = (&self.shared, &here) else {
             return here;
         };
         match shared.take(asked).await {
             None => here,
             Some(refused @ Taken::Refused { .. }) => {
-                self.undo_here(
-                    &asked
-                        .iter()
-                        .copied()
-                        .map(Undo::GiveBack)
-                        .collect::<Vec<_>>(),
-                );
+                self.own.restore(&changes, self.own.now());
                 refused
             }
             Some(admitted) => admitted,

@@ -60,6 +60,36 @@ fn all_keys_are_counted_or_none() {
 }
 
 #[test]
+fn what_somebody_else_refused_does_not_lengthen_the_wait() {
+    let table = Table::new(100);
+    let key = [asked(1, LADDER)];
+    for _ in 0..3 {
+        assert!(is_admitted(&table.take(&key, Ts(0))));
+    }
+    // Three of three: the next may come after a second. Redis refuses it there.
+    let second = Ts::from_secs(1);
+    for _ in 0..5 {
+        let (taken, changes) = table.take_for_now(&key, second);
+        assert!(is_admitted(&taken));
+        table.restore(&changes, second);
+        assert!(is_admitted(&table.look(&key, second)));
+    }
+    // Another that came in between keeps its own.
+    let (_, changes) = table.take_for_now(&key, second);
+    assert!(is_admitted(&table.take(&key, Ts::from_secs(3))));
+    table.restore(&changes, Ts::from_secs(3));
+    let Taken::Refused { wait, .. } = table.look(&key, Ts::from_secs(3)) else {
+        panic!("admitted")
+    };
+    assert_eq!(wait, Duration::from_secs(2));
+    // What was never there is gone again.
+    let fresh = [asked(2, LADDER)];
+    let (_, changes) = table.take_for_now(&fresh, second);
+    table.restore(&changes, second);
+    assert_eq!(table.number.load(std::sync::atomic::Ordering::Relaxed), 1);
+}
+
+#[test]
 fn a_flood_of_keys_stays_within_the_capacity_and_spares_what_was_worked_on() {
     let table = Table::new(1000);
     let victim = asked(u64::MAX, LADDER);

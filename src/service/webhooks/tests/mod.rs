@@ -1,103 +1,16 @@
-use std::sync::{Arc, Mutex};
+mod receiver;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpListener;
-
-use super::sender::send_due;
 use super::*;
 use crate::config::Config;
 use crate::domain::ids::UserId;
 use crate::service::audit::linker;
+use crate::spec::time::Clock;
 use crate::store::db::tests::{Fresh, both, sqlite_fresh};
-
-/// What a receiver was sent.
-#[derive(Clone, Debug)]
-struct Received {
-    head: String,
-    body: String,
-}
-
-impl Received {
-    fn header(&self, name: &str) -> &str {
-        let lines = self.head.lines();
-        let mut fields = lines.filter_map(|line| line.split_once(": "));
-        let field = fields.find(|(field, _)| field.eq_ignore_ascii_case(name));
-        field.map_or("", |(_, value)| value)
-    }
-
-    /// Whether one of the signatures was made with this secret.
-    fn is_signed_with(&self, secret: &PlainToken) -> bool {
-        let bytes = secret.expose().strip_prefix("whsec_").unwrap();
-        let bytes = base64::Engine::decode(&base64::prelude::BASE64_STANDARD, bytes).unwrap();
-        let secret = WebhookSecret::from_bytes(bytes);
-        let timestamp = self.header("webhook-timestamp").parse().unwrap();
-        let expected = secret.sign(self.header("webhook-id"), timestamp, &self.body);
-        let mut signatures = self.header("webhook-signature").split(' ');
-        signatures.any(|signature| signature == expected)
-    }
-}
-
-/// Somebody who listens on this machine and answers with a status.
-struct Receiver {
-    url: String,
-    status: Arc<Mutex<u16>>,
-    received: Arc<Mutex<Vec<Received>>>,
-}
-
-impl Receiver {
-    async fn new() -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let url = format!("http://{}/hook", listener.local_addr().unwrap());
-        let (status, received) = (Arc::new(Mutex::new(204)), Arc::default());
-        let (answer, seen) = (Arc::clone(&status), Arc::clone(&received));
-        tokio::spawn(async move {
-            loop {
-                let (mut stream, _) = listener.accept().await.unwrap();
-                let (answer, seen): (Arc<Mutex<u16>>, Arc<Mutex<Vec<Received>>>) =
-                    (Arc::clone(&answer), Arc::clone(&seen));
-                tokio::spawn(async move {
-                    let mut text = Vec::new();
-                    let message = loop {
-                        let mut some = [0; 4096];
-                        let n = stream.read(&mut some).await.unwrap();
-                        if n == 0 {
-                            return;
-                        }
-                        text.extend_from_slice(&some[..n]);
-                        let text = String::from_utf8_lossy(&text).into_owned();
-                        if let Some((head, body)) = text.split_once("\r\n\r\n") {
-                            let (head, body) = (head.to_owned(), body.to_owned());
-                            let message = Received { head, body };
-                            if message.header("content-length") == message.body.len().to_string() {
-                                break message;
-                            }
-                        }
-                    };
-                    seen.lock().unwrap().push(message);
-                    let status = *answer.lock().unwrap();
-                    let answer = format!(
-                        "HTTP/1.1 {status} Said\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
-                    );
-                    stream.write_all(answer.as_bytes()).await.unwrap();
-                });
-            }
-        });
-        Self {
-            url,
-            status,
-            received,
-        }
-    }
-
-    fn answers(&self, status: u16) {
-        *self.status.lock().unwrap() = status;
-    }
-
-    fn received(&self) -> Vec<Received> {
-        self.received.lock().unwrap().clone()
-    }
-}
+use receiver::Receiver;
 
 async fn start(fresh: &Fresh, directory: &tempfile::TempDir) -> Arc<Services> {
     let keys = directory.path().join("keys").display().to_string();
@@ -145,6 +58,18 @@ async fn happens(services: &Services, kind: EventType, n: u8) {
     tx.record_event(&event).await.unwrap();
     tx.commit().await.unwrap();
     linker::flush(services).await.unwrap();
+}
+
+/// Sends all that is due at a time; how many were tried.
+async fn send_due(services: &Arc<Services>, now: Ts) -> Result<usize, StoreError> {
+    let clock = Clock::fixed(Arc::new(AtomicI64::new(now.micros())));
+    let mut all = 0;
+    loop {
+        match sender::send_due(services, &clock).await? {
+            0 => return Ok(all),
+            tried => all += tried,
+        }
+    }
 }
 
 /// Everything linked before now is due then.
@@ -259,6 +184,48 @@ async fn what_fails_is_tried_again_later_and_later_and_then_the_webhook_is_disab
 }
 
 #[tokio::test]
+async fn one_message_that_is_never_accepted_does_not_disable_a_webhook_that_is_told_others() {
+    for fresh in both().await {
+        let (directory, receiver) = (tempfile::tempdir().unwrap(), Receiver::new().await);
+        let services = start(&fresh, &directory).await;
+        let wanted = fields(&receiver.url, &["user.created"]);
+        let (webhook, _) = created(&services, wanted).await;
+        receiver.answers(422);
+        happens(&services, EventType::UserCreated, 1).await;
+        let mut now = soon(&services);
+        for _ in 0..9 {
+            assert_eq!(send_due(&services, now).await.unwrap(), 1);
+            now = now.plus(Duration::from_hours(30));
+        }
+        // Another one goes through.
+        receiver.answers(204);
+        happens(&services, EventType::UserCreated, 2).await;
+        let lease = services.store.lease_deliveries(soon(&services), now, 1);
+        assert_eq!(lease.await.unwrap().len(), 1);
+        let mut tx = services.store.db().begin().await.unwrap();
+        let list = services.store.list_deliveries(webhook.id, None, None, 2);
+        let newest = list.await.unwrap().remove(0);
+        let attempt = crate::store::deliveries::Attempt {
+            state: "delivered",
+            next_at: None,
+            status: Some(204),
+            error: None,
+        };
+        let done = tx.finish_attempt(newest.id, now, &attempt, soon(&services));
+        assert!(done.await.unwrap());
+        tx.commit().await.unwrap();
+        receiver.answers(422);
+        assert_eq!(send_due(&services, now).await.unwrap(), 1);
+        let failed = services
+            .store
+            .list_deliveries(webhook.id, Some("failed"), None, 9);
+        assert_eq!(failed.await.unwrap().len(), 1);
+        let stored = services.store.find_webhook(webhook.id).await.unwrap();
+        assert!(stored.unwrap().enabled);
+    }
+}
+
+#[tokio::test]
 async fn who_answers_gone_is_not_told_again() {
     let (fresh, directory) = (sqlite_fresh(), tempfile::tempdir().unwrap());
     let receiver = Receiver::new().await;
@@ -311,6 +278,67 @@ async fn two_instances_send_each_message_once_and_a_dead_one_is_taken_over() {
     }
 }
 
+/// Each message takes a minute here, so a backlog takes far longer than a lease.
+#[tokio::test]
+async fn a_backlog_that_takes_long_is_leased_signed_and_retried_by_the_time_it_is_then() {
+    let (fresh, directory) = (sqlite_fresh(), tempfile::tempdir().unwrap());
+    let receiver = Receiver::new().await;
+    let services = start(&fresh, &directory).await;
+    let (webhook, _) = created(&services, fields(&receiver.url, &["user.created"])).await;
+    for n in 0..25 {
+        happens(&services, EventType::UserCreated, n).await;
+    }
+    receiver.answers(500);
+    let began = soon(&services);
+    receiver.clock.store(began.micros(), Ordering::SeqCst);
+    let clock = Clock::fixed(Arc::clone(&receiver.clock));
+    for sent in [10, 10] {
+        let now = clock.now();
+        assert_eq!(sender::send_due(&services, &clock).await.unwrap(), sent);
+        // Signed when it was sent, not when the backlog was begun.
+        for message in receiver
+            .received()
+            .split_off(receiver.received().len() - sent)
+        {
+            let signed: i64 = message.header("webhook-timestamp").parse().unwrap();
+            assert!(signed >= now.secs(), "{signed} {now:?}");
+        }
+        let store = &services.store;
+        let all = store.list_deliveries(webhook.id, None, None, 100).await;
+        let next = all
+            .unwrap()
+            .into_iter()
+            .filter(|it| it.last_status.is_some());
+        let next = next.filter_map(|it| it.next_at).max().unwrap();
+        // The last one failed some ten minutes after the first was sent.
+        assert!(next >= now.plus(Duration::from_mins(9)), "{next:?} {now:?}");
+    }
+}
+
+/// With so many webhooks a hundred events of either kind are linked at once.
+#[tokio::test]
+async fn more_events_than_fit_one_transaction_are_all_told() {
+    let (fresh, directory) = (sqlite_fresh(), tempfile::tempdir().unwrap());
+    let services = start(&fresh, &directory).await;
+    let mut webhook = None;
+    for _ in 0..MAX_WEBHOOKS {
+        let wanted = fields("https://example.test/hook", &["user.*", "client.refused"]);
+        webhook = Some(created(&services, wanted).await.0.id);
+    }
+    let of = |kind, n| Event::new(kind, &Origin::system(), NOW).user(UserId::from_random([n; 16]));
+    let mut tx = services.store.db().begin().await.unwrap();
+    for n in 0..150 {
+        services.audit.note(of(EventType::ClientRefused, n));
+        let event = of(EventType::UserCreated, n);
+        tx.record_event(&event).await.unwrap();
+    }
+    tx.commit().await.unwrap();
+    linker::flush(&services).await.unwrap();
+    let store = &services.store;
+    let all = store.list_deliveries(webhook.unwrap(), None, None, 1000);
+    assert_eq!(all.await.unwrap().len(), 300);
+}
+
 #[tokio::test]
 async fn a_rotated_secret_signs_beside_the_old_one_for_a_while() {
     for fresh in both().await {
@@ -341,6 +369,32 @@ async fn a_rotated_secret_signs_beside_the_old_one_for_a_while() {
             assert!(!event.body.contains("whsec_"), "{}", event.body);
         }
     }
+}
+
+#[tokio::test]
+async fn neither_events_nor_errors_say_more_of_an_address_than_its_origin() {
+    let (fresh, directory) = (sqlite_fresh(), tempfile::tempdir().unwrap());
+    let services = start(&fresh, &directory).await;
+    // Nobody listens there.
+    let address = "http://127.0.0.1:1/services/T0/hunter2?key=hunter2";
+    let (webhook, _) = created(&services, fields(address, &["user.created"])).await;
+    happens(&services, EventType::UserCreated, 1).await;
+    send_due(&services, soon(&services)).await.unwrap();
+    let store = &services.store;
+    let all = store.list_deliveries(webhook.id, None, None, 1).await;
+    let error = all.unwrap().remove(0).last_error.unwrap();
+    assert!(
+        error.contains("http://127.0.0.1:1") && !error.contains("hunter2"),
+        "{error}"
+    );
+    let all = crate::store::audit::EventFilter::default();
+    let events = store.list_events(&all, None, 100).await.unwrap();
+    assert!(
+        events
+            .iter()
+            .any(|event| event.body.contains("http://127.0.0.1:1"))
+    );
+    assert!(events.iter().all(|event| !event.body.contains("hunter2")));
 }
 
 #[tokio::test]
