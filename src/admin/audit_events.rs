@@ -59,6 +59,7 @@ pub(super) struct Query {
     /// `next_cursor` of the page before.
     cursor: Option<String>,
     /// How many, 1 to 100; 20 if it is left away.
+    #[schemars(range(min = 1, max = 100))]
     limit: Option<u32>,
 }
 

@@ -131,7 +131,7 @@ where
             .await
             .map_err(|error| Problem::invalid("path", error.body_text()))?;
         let query = uri.query().unwrap_or_default();
-        let if_match = text(&parts.headers, &IF_MATCH)?.filter(|tag| tag != "*");
+        let if_match = if_match(&parts.headers)?;
         let key = request_key(&parts.method, &uri, &parts.headers, &bytes)?;
         Ok(Self {
             path: inputs::path(&params)?,
@@ -357,6 +357,38 @@ fn text(headers: &HeaderMap, name: &HeaderName) -> Result<Option<String>, Proble
             .map_err(|_| unreadable()),
         (Some(_), Some(_)) => Err(unreadable()),
     }
+}
+
+/// What `If-Match` may be (RFC 9110 §13.1.1), as a pattern.
+pub(super) const ENTITY_TAGS: &str =
+    r#"^(\*|(W/)?"[!#-+\--~]*"([ \t]*,[ \t]*(W/)?"[!#-+\--~]*")*)$"#;
+
+/// The entity tags of which one must be current; none if any is.
+fn if_match(headers: &HeaderMap) -> Result<Option<String>, Problem> {
+    let Some(tags) = text(headers, &IF_MATCH)? else {
+        return Ok(None);
+    };
+    if tags == "*" {
+        return Ok(None);
+    }
+    if !tags.split(',').all(|tag| is_entity_tag(tag.trim())) {
+        let problem = Problem::invalid("If-Match", "expected an entity tag in its quotes, or *");
+        return Err(problem.hint("send the ETag of what you read, as it was answered"));
+    }
+    Ok(Some(tags))
+}
+
+/// RFC 9110 §8.8.3; none of ours has a comma or anything beyond visible ASCII.
+fn is_entity_tag(tag: &str) -> bool {
+    let opaque = tag.strip_prefix("W/").unwrap_or(tag);
+    let opaque = opaque
+        .strip_prefix('"')
+        .and_then(|rest| rest.strip_suffix('"'));
+    opaque.is_some_and(|opaque| {
+        opaque
+            .bytes()
+            .all(|byte| byte.is_ascii_graphic() && byte != b'"')
+    })
 }
 
 /// Longest `Idempotency-Key`, in bytes.

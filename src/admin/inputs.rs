@@ -6,7 +6,7 @@ use axum::http::header::{CONTENT_TYPE, HeaderMap};
 use schemars::{JsonSchema, Schema, SchemaGenerator, generate::SchemaSettings};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use super::problem::Problem;
 
@@ -94,13 +94,19 @@ impl<T: DeserializeOwned + JsonSchema> Body for Patch<T> {
     }
 
     fn describe(generator: &mut SchemaGenerator) -> Option<(&'static str, Schema)> {
-        let mut schema = T::json_schema(generator);
+        let mut schema = closed::<T>(generator);
         if let Some(object) = schema.as_object_mut() {
-            object.remove("required");
+            let required = object.remove("required").unwrap_or_default();
+            object.remove("title");
             if let Some(Value::Object(properties)) = object.get_mut("properties") {
-                for property in properties.values_mut() {
-                    let nothing = serde_json::json!({ "type": "null" });
-                    *property = serde_json::json!({ "anyOf": [property.take(), nothing] });
+                for (name, property) in properties {
+                    // What must be there cannot be taken away.
+                    let stays = required
+                        .as_array()
+                        .is_some_and(|it| it.contains(&json!(name)));
+                    if !stays && !may_be_null(property) {
+                        *property = or_null(property.take());
+                    }
                 }
             }
         }
@@ -120,8 +126,37 @@ impl<T: DeserializeOwned + JsonSchema> Body for Json<T> {
     }
 
     fn describe(generator: &mut SchemaGenerator) -> Option<(&'static str, Schema)> {
-        Some((JSON, generator.subschema_for::<T>()))
+        Some((JSON, closed::<T>(generator)))
     }
+}
+
+/// The schema of a body, whose members are all known. It stands where it is used: what is answered is described by the
+/// same type, and may have further members some day.
+fn closed<T: JsonSchema>(generator: &mut SchemaGenerator) -> Schema {
+    let mut schema = T::json_schema(generator);
+    if let Some(object) = schema.as_object_mut() {
+        object.insert("title".to_owned(), json!(T::schema_name()));
+        object.insert("additionalProperties".to_owned(), json!(false));
+    }
+    schema
+}
+
+fn may_be_null(schema: &Value) -> bool {
+    let any = schema["anyOf"].as_array().into_iter().flatten();
+    let types = schema["type"].as_array().into_iter().flatten();
+    types.into_iter().any(|kind| kind == "null") || any.into_iter().any(|one| one["type"] == "null")
+}
+
+/// The schema or null, which takes the member away; what is said of the member stays beside the two.
+fn or_null(mut schema: Value) -> Value {
+    let description = schema
+        .as_object_mut()
+        .and_then(|it| it.remove("description"));
+    let mut either = json!({ "anyOf": [schema, { "type": "null" }] });
+    if let (Some(description), Some(object)) = (description, either.as_object_mut()) {
+        object.insert("description".to_owned(), description);
+    }
+    either
 }
 
 const JSON: &str = "application/json";

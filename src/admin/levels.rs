@@ -22,7 +22,7 @@ const WRITE: &str = "levels.write";
 
 /// A level on one resource.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
-#[schemars(rename = "Level")]
+#[schemars(rename = "ResourceLevel")]
 pub(super) struct Shown {
     /// The resource's type.
     resource_type: String,

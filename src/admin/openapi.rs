@@ -1,9 +1,11 @@
 //! The description of the API ([OpenAPI 3.1](https://spec.openapis.org/oas/v3.1.1.html)), made from its operations.
 
+use axum::http::Method;
 use schemars::Schema;
 use serde_json::{Map, Value, json};
 
 use super::api::{Operation, Shape};
+use super::call::ENTITY_TAGS;
 use super::inputs::generator;
 use super::problem::ProblemBody;
 use crate::spec::scope::Scope;
@@ -63,7 +65,13 @@ pub(super) fn document(issuer: &str, operations: &[Operation]) -> Value {
                     "name": "If-Match",
                     "in": "header",
                     "description": "The ETag of what you read; answered with 412 if it was changed since.",
-                    "schema": { "type": "string", "pattern": "^[!-~]+$" },
+                    "schema": { "type": "string", "pattern": ENTITY_TAGS },
+                },
+                "IfNoneMatch": {
+                    "name": "If-None-Match",
+                    "in": "header",
+                    "description": "The ETag of what you have; answered with 304 if it is still right.",
+                    "schema": { "type": "string" },
                 },
             },
             "securitySchemes": {
@@ -82,11 +90,14 @@ fn describe(operation: &Operation, shape: Shape) -> Value {
     let about = &operation.about;
     let mut parameters = parameters(&shape.path, "path");
     parameters.extend(parameters_of_query(&shape));
-    let writes = operation.method.as_str() != "GET";
-    if writes {
-        parameters.push(json!({ "$ref": "#/components/parameters/IdempotencyKey" }));
-    }
-    if operation.method.as_str() == "PATCH" {
+    let writes = operation.method != Method::GET;
+    let header = if writes {
+        "IdempotencyKey"
+    } else {
+        "IfNoneMatch"
+    };
+    parameters.push(json!({ "$ref": format!("#/components/parameters/{header}") }));
+    if operation.method == Method::PATCH {
         parameters.push(json!({ "$ref": "#/components/parameters/IfMatch" }));
     }
     let permission = if about.by_organization {
@@ -167,24 +178,63 @@ fn responses(operation: &Operation, answer: &Schema) -> Value {
         })
     };
     responses.insert(operation.status.to_string(), success);
-    let refused = [
-        ("400", true),
-        ("401", true),
-        ("403", true),
-        ("404", operation.path.contains('{')),
-        ("409", operation.method.as_str() != "GET"),
-        ("412", operation.method.as_str() == "PATCH"),
-        ("413", operation.method.as_str() != "GET"),
-        ("415", operation.method.as_str() != "GET"),
-        ("422", operation.method.as_str() != "GET"),
-        ("429", true),
-        ("503", true),
-    ];
-    for (status, possible) in refused {
-        if possible {
-            let problem = json!({ "$ref": "#/components/responses/Problem" });
+    if operation.method == Method::GET {
+        let unchanged =
+            json!({ "description": "What the caller has, by `If-None-Match`, is still right." });
+        responses.insert("304".to_owned(), unchanged);
+    }
+    for (status, meaning) in REFUSALS {
+        if may_refuse(operation, status) {
+            let problem =
+                json!({ "$ref": "#/components/responses/Problem", "description": meaning });
             responses.insert(status.to_owned(), problem);
         }
     }
     Value::Object(responses)
+}
+
+/// What each status of a refusal means.
+const REFUSALS: [(&str, &str); 11] = [
+    (
+        "400",
+        "The request cannot be read: a parameter, a header or the body is malformed or unknown.",
+    ),
+    ("401", "The access token is missing, or not good any more."),
+    (
+        "403",
+        "The caller may not do this, or the token does not have the scope.",
+    ),
+    ("404", "There is no such thing."),
+    (
+        "409",
+        "It collides with what is there, or a request with this `Idempotency-Key` is still running.",
+    ),
+    (
+        "412",
+        "It was changed since the caller read it (`If-Match`).",
+    ),
+    ("413", "The body is too large."),
+    ("415", "The body is of another media type."),
+    (
+        "422",
+        "A member has a value that is not accepted, or refers to something that is not there; or the \
+             `Idempotency-Key` was used for another request.",
+    ),
+    (
+        "429",
+        "Too many requests: `Retry-After` says when to go on.",
+    ),
+    (
+        "503",
+        "The server cannot do this right now. Send the same request again in a moment.",
+    ),
+];
+
+fn may_refuse(operation: &Operation, status: &str) -> bool {
+    match status {
+        "404" => operation.path.contains('{'),
+        "412" => operation.method == Method::PATCH,
+        "409" | "413" | "415" | "422" => operation.method != Method::GET,
+        _ => true,
+    }
 }

@@ -13,6 +13,7 @@ const MOST: u32 = 100;
 
 /// One page of a list.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
+#[schemars(rename = "{T}Page")]
 pub(super) struct Page<T> {
     /// The items.
     data: Vec<T>,
@@ -28,6 +29,7 @@ pub(super) struct List {
     /// `next_cursor` of the page before.
     cursor: Option<String>,
     /// How many, 1 to 100; 20 if it is left away.
+    #[schemars(range(min = 1, max = 100))]
     limit: Option<u32>,
 }
 

@@ -58,7 +58,7 @@ pub(super) struct ProblemBody {
     #[serde(skip_serializing_if = "Option::is_none")]
     hint: Option<String>,
     /// Every mistake, where there may be several.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     errors: Vec<Mistake>,
     /// The name of this request in the server's log.
     request_id: String,

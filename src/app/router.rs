@@ -12,7 +12,7 @@ use crate::http::error::OAuthError;
 use crate::http::site::Site;
 use crate::protocol::{authorize, authzen, discovery, introspect, jwks, revoke, token, userinfo};
 use crate::web::playground::{self, PlaygroundOptions};
-use crate::web::{account, consent, drawn, login, logout, setup, static_files};
+use crate::web::{account, consent, drawn, login, logout, reference, setup, static_files};
 
 /// What is served beside the contract.
 #[derive(Clone, Debug, Default)]
@@ -55,6 +55,7 @@ pub fn routes(site: Site, options: Options) -> Router {
     let playground = options
         .playground
         .map_or_else(Router::new, playground::routes);
+    let (api, description) = admin::routes(&site);
     let pages = Router::new()
         .route("/authorize", get(authorize::get).post(authorize::post))
         .route("/login", get(login::get).post(login::post))
@@ -64,9 +65,9 @@ pub fn routes(site: Site, options: Options) -> Router {
         .route("/setup", get(setup::get).post(setup::post))
         .route("/", get(home))
         .merge(playground)
+        .merge(reference::routes(&site, &description))
         .fallback(drawn::not_found)
         .layer(from_fn_with_state(site.clone(), drawn::draw));
-    let (api, _) = admin::routes(&site);
     Router::new()
         .merge(api)
         .merge(shared)

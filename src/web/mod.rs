@@ -9,6 +9,7 @@ pub mod login;
 pub mod logout;
 pub mod pages;
 pub mod playground;
+pub mod reference;
 pub mod setup;
 pub mod static_files;
 pub mod visit;

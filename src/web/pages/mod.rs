@@ -13,6 +13,7 @@ pub(crate) mod highlight;
 mod login;
 mod logout;
 mod playground;
+mod reference;
 mod setup;
 #[cfg(test)]
 mod tests;
@@ -25,6 +26,7 @@ pub use form_post::FormPostPage;
 pub use login::{LoginPage, SelectAccountPage};
 pub use logout::{LogoutPage, SignedOutPage};
 pub use playground::{Check, Decoded, Exchange, PlaygroundPage, Reply, Step, meaning_of_claim};
+pub use reference::{Body, Group, Member, Operation, Piece, Prose, ReferencePage, Schema};
 pub use setup::SetupPage;
 use url::Url;
 
