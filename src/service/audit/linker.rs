@@ -66,7 +66,7 @@ impl Taken {
 #[cfg(test)]
 impl Taken {
     /// What was written by a commit whose answer was lost.
-    pub(super) const fn lost(events: Vec<Linked>) -> Self {
+    pub(super) fn lost(events: Vec<Linked>) -> Self {
         Self {
             events,
             uncertain: true,
