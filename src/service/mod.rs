@@ -159,6 +159,8 @@ impl Services {
             // About a second of work: one hash takes some 20 ms.
             queue: config.password_hash_threads.saturating_mul(50),
         })?;
+        let audit = audit::Audit::new(&master, &config)?;
+        Box::pin(audit.begin(&store)).await?;
         let fetcher = fetch::Fetcher::new(&config).map_err(StartError::Fetch)?;
         let clients = clients::Clients::new(store.clone(), revocations.clone());
         Ok(Arc::new(Self {
@@ -167,7 +169,7 @@ impl Services {
             clients: clients.clone(),
             resources: resources::Resources::new(store.clone()),
             decisions: decisions::Decisions::new(store.clone(), clients),
-            audit: audit::Audit::new(&master, &config)?,
+            audit,
             webhooks: webhooks::Webhooks::new(&master),
             keys: keys::KeyRing::new(store.clone(), &master, &config),
             credentials: CredentialKeys::new(&master),

@@ -7,8 +7,9 @@ use thiserror::Error;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
+use super::Audit;
+use super::retention::{self, Trimmed};
 use super::statement::Statement;
-use super::{Audit, retention};
 use crate::crypto::jose::JoseError;
 use crate::domain::audit::{Event, EventType, Link, Origin};
 use crate::domain::ids::WebhookId;
@@ -258,7 +259,7 @@ pub async fn flush(services: &Services) -> Result<(), LinkError> {
 /// Links until `stop`, and looks after retention.
 pub(in crate::service) async fn keep_linking(services: Arc<Services>, stop: CancellationToken) {
     let mut failing = false;
-    let mut trimmed: Option<Ts> = None;
+    let mut trimming = Trimming::default();
     loop {
         tokio::select! {
             () = stop.cancelled() => return,
@@ -267,9 +268,8 @@ pub(in crate::service) async fn keep_linking(services: Arc<Services>, stop: Canc
         }
         let now = services.clock.now();
         let mut worked = work(&services, now).await;
-        if worked.is_ok() && trimmed.is_none_or(|at| now.since(at) >= TRIM_EVERY) {
-            trimmed = Some(now);
-            worked = Box::pin(retention::trim(&services, now)).await;
+        if worked.is_ok() {
+            worked = Box::pin(trimming.turn(&services, now)).await;
         }
         match worked {
             Ok(()) => failing = false,
@@ -281,6 +281,39 @@ pub(in crate::service) async fn keep_linking(services: Arc<Services>, stop: Canc
                 failing = true;
             }
         }
+    }
+}
+
+/// Retention beside the linking: a bounded piece per turn, so that nothing waits for it.
+#[derive(Default)]
+struct Trimming {
+    last: Option<Ts>,
+    unfinished: bool,
+    /// What was said already.
+    refused: bool,
+}
+
+impl Trimming {
+    async fn turn(&mut self, services: &Services, now: Ts) -> Result<(), LinkError> {
+        if !self.unfinished && self.last.is_some_and(|at| now.since(at) < TRIM_EVERY) {
+            return Ok(());
+        }
+        self.last = Some(now);
+        self.unfinished = false;
+        match retention::trim(services, now).await? {
+            Trimmed::More => self.unfinished = true,
+            Trimmed::Done => self.refused = false,
+            Trimmed::Refused(broken) => {
+                if !self.refused {
+                    tracing::error!(
+                        "no audit events are removed, although audit_retention says so, because the trail was \
+                         changed: {broken}"
+                    );
+                }
+                self.refused = true;
+            }
+        }
+        Ok(())
     }
 }
 

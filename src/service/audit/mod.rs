@@ -25,10 +25,12 @@ use crate::crypto::jose::JoseError;
 use crate::crypto::master_key::MasterKey;
 use crate::crypto::random;
 use crate::crypto::seal::Mac;
-use crate::domain::audit::{Event, EventId, EventType, Origin};
+use crate::domain::audit::{Event, EventId, EventType, Link, Origin};
 use crate::domain::rate::{Mark, Rule};
 use crate::spec::time::Ts;
+use crate::store::Store;
 use crate::store::audit::chain::Head;
+use crate::store::error::StoreError;
 use crate::telemetry::metrics;
 
 use statement::Statements;
@@ -99,6 +101,26 @@ impl Audit {
             filled: Notify::new(),
             linking: tokio::sync::Mutex::default(),
         })
+    }
+
+    /// Seals where the chain stands before the first event, so that no seal is never right from then on. Whoever
+    /// starts calls it before anything can happen.
+    ///
+    /// It is not done when a signing key was made since there is an audit trail: each was stored with its event, so
+    /// somebody has removed both. Keys of a version that had no trail are older than its migration.
+    pub(super) async fn begin(&self, store: &Store) -> Result<(), StoreError> {
+        if store.audit_head().await?.seal.is_some() {
+            return Ok(());
+        }
+        let mut tx = store.db().begin().await?;
+        let mut head = tx.lock_audit_head().await?;
+        let untouched = head.link == Link::START && head.checkpoint == 0 && head.base == 0;
+        if head.seal.is_some() || !untouched || tx.has_audited_key().await? {
+            return Ok(());
+        }
+        head.seal = Some(self.sealed(&head));
+        tx.save_audit_head(&head).await?;
+        tx.commit().await
     }
 
     /// Notes what happens too often for a transaction of its own. Never waits: when too much waits already, the event
@@ -179,9 +201,7 @@ impl Audit {
 
     /// Whether nobody but Signet moved the head.
     fn is_sealed(&self, head: &Head) -> bool {
-        match &head.seal {
-            Some(seal) => crate::crypto::digest::same(seal, &self.sealed(head)),
-            None => head.link.position == 0 && head.checkpoint == 0 && head.base == 0,
-        }
+        let seal = head.seal.as_ref();
+        seal.is_some_and(|seal| crate::crypto::digest::same(seal, &self.sealed(head)))
     }
 }

@@ -2,54 +2,46 @@
 
 use super::linker::LinkError;
 use super::statement::Statement;
+use super::verify::{Broken, check_event, read_base};
 use crate::domain::audit::{Event, EventType, Link, Origin};
 use crate::service::Services;
 use crate::spec::time::Ts;
-use crate::store::error::StoreError;
+use crate::store::audit::chain::Head;
+use crate::store::db::Tx;
 
 /// At most so many events are removed in one transaction.
 const TRIM: i64 = 1000;
 
-/// Removes what is older than the configuration says.
-pub(super) async fn trim(services: &Services, now: Ts) -> Result<(), LinkError> {
-    let keep = services.config.audit_retention;
-    if keep.is_zero() {
-        return Ok(());
-    }
-    let cutoff = now.minus(keep);
-    while trim_some(services, cutoff, now).await? {}
-    Ok(())
+/// How far retention came.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Trimmed {
+    /// There may be more to remove.
+    More,
+    /// There is nothing more to remove.
+    Done,
+    /// Nothing was removed, because the trail is not as Signet wrote it.
+    Refused(Broken),
 }
 
-/// Removes a beginning of the chain that is older than `cutoff`, at most [`TRIM`] events; leaves a signed base and an
-/// event in the same transaction. Returns whether there may be more.
-async fn trim_some(services: &Services, cutoff: Ts, now: Ts) -> Result<bool, LinkError> {
+/// Removes a beginning of the chain that is older than the configuration says, at most [`TRIM`] events; leaves a
+/// signed base and an event in the same transaction.
+pub(super) async fn trim(services: &Services, now: Ts) -> Result<Trimmed, LinkError> {
+    let keep = services.config.audit_retention;
+    if keep.is_zero() {
+        return Ok(Trimmed::Done);
+    }
+    let cutoff = now.minus(keep);
     let audit = &services.audit;
     let mut tx = services.store.db().begin().await?;
     let mut head = tx.lock_audit_head().await?;
-    // Nothing is removed from a chain that somebody else has touched.
+    // The linker finds that and says so.
     if !audit.is_sealed(&head) {
-        return Ok(false);
+        return Ok(Trimmed::Done);
     }
-    let links = tx.list_links(head.base, TRIM).await?;
-    let old: Vec<_> = links
-        .iter()
-        .take_while(|(_, at, _)| *at < cutoff.micros())
-        .collect();
-    let Some((position, at, hash)) = old.last() else {
-        return Ok(false);
-    };
-    let hash = hash
-        .as_slice()
-        .try_into()
-        .map_err(|_| StoreError::Inconsistent {
-            table: "audit_events",
-            column: "hash",
-            id: format!("position {position}"),
-        })?;
-    let last = Link {
-        position: *position,
-        hash,
+    let (last, at) = match find_old(services, &mut tx, &head, cutoff).await? {
+        Ok(Some(found)) => found,
+        Ok(None) => return Ok(Trimmed::Done),
+        Err(broken) => return Ok(Trimmed::Refused(broken)),
     };
     let first = tx.first_checkpoint_after(last.position).await?;
     let first = first.unwrap_or(head.checkpoint.saturating_add(1));
@@ -60,7 +52,7 @@ async fn trim_some(services: &Services, cutoff: Ts, now: Ts) -> Result<bool, Lin
     let event = Event::new(EventType::AuditTrimmed, &Origin::system(), now)
         .target("audit_events", &last.position)
         .detail("removed", removed)
-        .detail("until", Ts(*at).rfc3339_micros());
+        .detail("until", at.rfc3339_micros());
     tx.record_event(&event).await?;
     head.base = last.position;
     head.seal = Some(audit.sealed(&head));
@@ -68,7 +60,67 @@ async fn trim_some(services: &Services, cutoff: Ts, now: Ts) -> Result<bool, Lin
     tx.commit().await?;
     tracing::info!(
         "removed {removed} audit events until {}: audit_retention",
-        Ts(*at).rfc3339()
+        at.rfc3339()
     );
-    Ok(removed == TRIM)
+    Ok(if removed == TRIM {
+        Trimmed::More
+    } else {
+        Trimmed::Done
+    })
+}
+
+/// The last of the first events that are older than `cutoff`, and its time. Every event up to there is checked first:
+/// no column is believed that the chain does not vouch for, or whoever sets `at` back has Signet remove events.
+async fn find_old(
+    services: &Services,
+    tx: &mut Tx,
+    head: &Head,
+    cutoff: Ts,
+) -> Result<Result<Option<(Link, Ts)>, Broken>, LinkError> {
+    let bound = match find_bound(services, tx, head).await? {
+        Ok(bound) => bound,
+        Err(broken) => return Ok(Err(broken)),
+    };
+    let base = tx.audit_base().await?;
+    let mut last = match read_base(&services.audit, base, head) {
+        Ok((link, _)) => link,
+        Err(broken) => return Ok(Err(broken)),
+    };
+    let mut old = None;
+    for event in tx.list_chain(head.base, TRIM).await? {
+        last = last.next(&event.body);
+        // After this the column says the same as the text, which the hash covers.
+        if let Err(broken) = check_event(&event, last) {
+            return Ok(Err(broken));
+        }
+        if last.position > bound || event.columns.at >= cutoff {
+            break;
+        }
+        old = Some((last, event.columns.at));
+    }
+    Ok(Ok(old))
+}
+
+/// The place of the last checkpoint but one: what follows is never removed, whatever the clock says.
+async fn find_bound(
+    services: &Services,
+    tx: &mut Tx,
+    head: &Head,
+) -> Result<Result<i64, Broken>, LinkError> {
+    let number = head.checkpoint - 1;
+    if number < 1 {
+        return Ok(Ok(0));
+    }
+    let stored = tx.find_checkpoint(number).await?;
+    let statements = &services.audit.statements;
+    let signed = stored.and_then(|checkpoint| statements.read_checkpoint(&checkpoint.jws));
+    Ok(match signed {
+        Some(signed) if signed.number == number => Ok(signed.position),
+        // Retention may have removed it with the events before it, so that nothing more can be removed.
+        None if head.base > 0 => Ok(head.base),
+        _ => Err(Broken::at(
+            head.base,
+            format!("checkpoint {number} is missing or not signed by this server"),
+        )),
+    })
 }

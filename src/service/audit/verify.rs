@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use super::Audit;
 use super::statement::Statement;
 use crate::domain::audit::{EventId, EventType, Link};
 use crate::service::Services;
@@ -53,7 +54,7 @@ pub struct Broken {
 }
 
 impl Broken {
-    fn at(position: i64, what: impl Into<String>) -> Self {
+    pub(super) fn at(position: i64, what: impl Into<String>) -> Self {
         Self {
             position: Some(position),
             id: None,
@@ -177,21 +178,10 @@ async fn begin(
     head: &Head,
     outside: Option<Statement>,
 ) -> Result<Result<Walk, Broken>, StoreError> {
-    let (last, next) = match (services.store.audit_base().await?, head.base) {
-        (None, 0) => (Link::START, 1),
-        (jws, base) => {
-            let statement = jws.and_then(|jws| services.audit.statements.read_base(&jws));
-            let link = statement.as_ref().and_then(Statement::link);
-            match (statement, link) {
-                (Some(statement), Some(link)) if link.position == base => (link, statement.number),
-                _ => {
-                    return Ok(Err(Broken::at(
-                        base,
-                        "where the chain begins is not signed by this server (table audit_base)",
-                    )));
-                }
-            }
-        }
+    let base = services.store.audit_base().await?;
+    let (last, next) = match read_base(&services.audit, base, head) {
+        Ok(read) => read,
+        Err(broken) => return Ok(Err(broken)),
     };
     let walk = Walk {
         last,
@@ -205,6 +195,26 @@ async fn begin(
         Ok(()) => Ok(walk),
         Err(broken) => Err(broken),
     })
+}
+
+/// Where the chain begins, and the number of the first checkpoint after it.
+pub(super) fn read_base(
+    audit: &Audit,
+    jws: Option<String>,
+    head: &Head,
+) -> Result<(Link, i64), Broken> {
+    if jws.is_none() && head.base == 0 {
+        return Ok((Link::START, 1));
+    }
+    let statement = jws.and_then(|jws| audit.statements.read_base(&jws));
+    let link = statement.as_ref().and_then(Statement::link);
+    match (statement, link) {
+        (Some(statement), Some(link)) if link.position == head.base => Ok((link, statement.number)),
+        _ => Err(Broken::at(
+            head.base,
+            "where the chain begins is not signed by this server (table audit_base)",
+        )),
+    }
 }
 
 impl Walk {
@@ -301,7 +311,8 @@ impl Walk {
     }
 }
 
-fn check_event(event: &StoredEvent, expected: Link) -> Result<(), Broken> {
+/// Holds an event against the place that follows from the one before it.
+pub(super) fn check_event(event: &StoredEvent, expected: Link) -> Result<(), Broken> {
     let position = event.position.unwrap_or_default();
     if position != expected.position {
         return Err(Broken::at(

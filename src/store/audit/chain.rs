@@ -24,7 +24,7 @@ pub struct Head {
     pub checkpoint_at: Ts,
     /// The last event that retention removed.
     pub base: i64,
-    /// The message tag of all this; none before the first event.
+    /// The message tag of all this; none before the first instance started.
     pub seal: Option<Vec<u8>>,
 }
 
@@ -81,13 +81,32 @@ impl Tx {
         Ok(())
     }
 
-    /// The first links after a place: position, time and hash.
-    pub async fn list_links(
+    /// [`Store::list_chain`] in this transaction.
+    pub async fn list_chain(
         &mut self,
         after: i64,
         limit: i64,
-    ) -> Result<Vec<(i64, i64, Vec<u8>)>, StoreError> {
-        self.q(LINKS).bind(after).bind(limit).all().await
+    ) -> Result<Vec<StoredEvent>, StoreError> {
+        let rows = self.q(CHAIN).bind(after).bind(limit);
+        let rows = rows.all::<EventRow>().await?;
+        Ok(rows.into_iter().map(EventRow::into_event).collect())
+    }
+
+    /// [`Store::audit_base`] in this transaction.
+    pub async fn audit_base(&mut self) -> Result<Option<String>, StoreError> {
+        let row = self.q(BASE).opt::<(String,)>().await?;
+        Ok(row.map(|(jws,)| jws))
+    }
+
+    /// One checkpoint.
+    pub async fn find_checkpoint(&mut self, number: i64) -> Result<Option<Checkpoint>, StoreError> {
+        self.q(CHECKPOINT).bind(number).opt().await
+    }
+
+    /// Whether a signing key was made since there is an audit trail.
+    pub async fn has_audited_key(&mut self) -> Result<bool, StoreError> {
+        let row = self.q(AUDITED_KEY).opt::<(i64,)>().await?;
+        Ok(row.is_some())
     }
 
     /// Forgets every event up to a place, the checkpoints of those places, and says so in a signed base.
@@ -222,8 +241,11 @@ const BASE: &str = "SELECT jws FROM audit_base WHERE id = 1";
 
 const SAVE_BASE: &str = "INSERT INTO audit_base (id, jws) VALUES (1, $1) ON CONFLICT (id) DO UPDATE SET jws = excluded.jws";
 
-const LINKS: &str =
-    "SELECT position, at, hash FROM audit_events WHERE position > $1 ORDER BY position LIMIT $2";
+const CHECKPOINT: &str = "SELECT number, position, jws FROM audit_checkpoints WHERE number = $1";
+
+/// `0004_audit.sql` made the tables of the audit trail.
+const AUDITED_KEY: &str = "SELECT CAST(1 AS BIGINT) FROM signing_keys \
+    WHERE created_at >= COALESCE((SELECT applied_at FROM schema_migrations WHERE number = 4), 0) LIMIT 1";
 
 const LAST_LINK: &str = "SELECT position, hash FROM audit_events WHERE position IS NOT NULL AND hash IS NOT NULL ORDER BY position DESC LIMIT 1";
 

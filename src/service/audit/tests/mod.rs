@@ -10,6 +10,7 @@ use crate::service::Services;
 use crate::store::audit::EventFilter;
 use crate::store::audit::linking::Linked;
 use crate::store::db::tests::{Fresh, both, sqlite_fresh};
+use retention::Trimmed;
 use verify::{Broken, Holds, Verdict, verify};
 
 struct Site {
@@ -61,6 +62,13 @@ impl Site {
     async fn link(&self, now: Ts) -> usize {
         let services = &self.services;
         services.audit.link(&services.store, now).await.unwrap()
+    }
+
+    async fn trim(&self, now: Ts) {
+        assert_eq!(
+            retention::trim(&self.services, now).await.unwrap(),
+            Trimmed::Done
+        );
     }
 
     async fn verify(&self) -> Verdict {
@@ -185,7 +193,7 @@ async fn any_order_of_writing_linking_dropping_and_trimming_holds() {
                             .collect();
                         tx.link_events(&links).await.unwrap();
                     }
-                    6 => retention::trim(&site.services, at).await.unwrap(),
+                    6 => site.trim(at).await,
                     _ => {
                         site.link(at).await;
                     }
@@ -254,11 +262,11 @@ async fn retention_leaves_a_signed_beginning_and_nothing_else_passes_for_one() {
             site.record(minutes(n)).await;
             site.link(minutes(n)).await;
         }
-        retention::trim(&site.services, minutes(20)).await.unwrap();
+        site.trim(minutes(20)).await;
         let holds = site.holds().await;
         assert_eq!((holds.base, holds.events, holds.waiting), (10, 10, 1));
         // Again: there is nothing to do.
-        retention::trim(&site.services, minutes(20)).await.unwrap();
+        site.trim(minutes(20)).await;
         assert_eq!(site.holds().await.waiting, 1);
         site.link(minutes(20)).await;
         let filter = EventFilter {

@@ -80,6 +80,15 @@ const TAMPERINGS: &[(&[&str], i64, &str)] = &[
         "where the chain ends or begins",
     ),
     (
+        &[
+            "DELETE FROM audit_events",
+            "DELETE FROM audit_checkpoints",
+            "UPDATE audit_head SET position = 0, hash = NULL, checkpoint = 0, checkpoint_position = 0, checkpoint_at = 0, seal = NULL",
+        ],
+        0,
+        "where the chain ends or begins",
+    ),
+    (
         &["DELETE FROM audit_checkpoints WHERE number = 1"],
         1,
         "checkpoint 1 is missing",
@@ -128,6 +137,105 @@ async fn every_tampering_is_found_and_named() {
             assert!(broken.what.contains(words), "{number}: {broken}");
             assert_eq!(broken.position, Some(*position), "{number}: {broken}");
         }
+    }
+}
+
+#[tokio::test]
+async fn retention_removes_nothing_that_was_made_to_look_old() {
+    for (act, words) in [
+        (
+            "UPDATE audit_events SET at = 0 WHERE position <= 4",
+            "column at was changed",
+        ),
+        (
+            "UPDATE audit_events SET at = 0, body = REPLACE(body, '\"time\":\"20', '\"time\":\"10') WHERE position <= 4",
+            "text or its hash was changed",
+        ),
+        (
+            "DELETE FROM audit_checkpoints WHERE number = 1",
+            "checkpoint 1 is missing",
+        ),
+    ] {
+        for fresh in both().await {
+            let site = Site::filled(&fresh).await;
+            site.run(act).await;
+            let trimmed = retention::trim(&site.services, minutes(5)).await.unwrap();
+            let Trimmed::Refused(broken) = trimmed else {
+                panic!("{act}: {trimmed:?}");
+            };
+            assert!(broken.what.contains(words), "{broken}");
+            let store = &site.services.store;
+            assert_eq!(store.list_chain(0, 100).await.unwrap().len(), 15);
+            assert_eq!(store.audit_base().await.unwrap(), None);
+        }
+    }
+}
+
+#[tokio::test]
+async fn retention_leaves_the_last_two_checkpoints_whatever_the_clock_says() {
+    for fresh in both().await {
+        let site = Site::filled(&fresh).await;
+        site.trim(minutes(2_000_000)).await;
+        let holds = site.holds().await;
+        assert_eq!((holds.base, holds.events, holds.checkpoint), (6, 9, 2));
+        // Again, when the last checkpoint but one is gone with its events.
+        site.trim(minutes(2_000_000)).await;
+        assert_eq!(site.holds().await.base, 6);
+    }
+}
+
+/// A key that was made at that time.
+async fn store_key(site: &Site, created_at: Ts) {
+    let mut tx = site.services.store.db().begin().await.unwrap();
+    let key = crate::store::signing_keys::StoredKey {
+        dates: crate::domain::signing_key::KeyDates {
+            alg: crate::spec::alg::SigningAlg::Es256,
+            number: 1,
+            activates_at: created_at,
+        },
+        kid: "k".to_owned(),
+        sealed: vec![0],
+        created_at,
+    };
+    assert!(tx.insert_signing_key(&key).await.unwrap());
+    tx.commit().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_trail_that_was_wiped_is_found_by_whoever_starts_next() {
+    for fresh in both().await {
+        let site = Site::filled(&fresh).await;
+        store_key(&site, crate::spec::time::Clock::system().now()).await;
+        site.run("DELETE FROM audit_events").await;
+        site.run("DELETE FROM audit_checkpoints").await;
+        site.run("UPDATE audit_head SET position = 0, hash = NULL, checkpoint = 0, checkpoint_position = 0, checkpoint_at = 0, seal = NULL")
+            .await;
+        let next = site.another(&fresh).await;
+        let broken = next.broken().await;
+        assert!(
+            broken.what.contains("where the chain ends or begins"),
+            "{broken}"
+        );
+        assert_eq!(next.link(minutes(4)).await, 1);
+        let broken = next.broken().await;
+        assert!(
+            broken.what.contains("had changed where the chain ends"),
+            "{broken}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_database_that_had_keys_before_it_had_a_trail_was_not_touched() {
+    for fresh in both().await {
+        let site = Site::new(&fresh, &[]).await;
+        let before = crate::spec::time::Clock::system().now();
+        store_key(&site, before.minus(Duration::from_hours(1))).await;
+        // As the migration leaves it.
+        site.run("UPDATE audit_head SET seal = NULL").await;
+        let next = site.another(&fresh).await;
+        assert_eq!(next.link(minutes(0)).await, 0);
+        assert_eq!(next.holds().await.events, 0);
     }
 }
 
@@ -201,9 +309,9 @@ async fn a_checkpoint_kept_outside_finds_what_went_at_the_end() {
         let audit = &site.services.audit;
         let mut tx = store.db().begin().await.unwrap();
         let mut head = tx.lock_audit_head().await.unwrap();
-        let links = tx.list_links(5, 1).await.unwrap();
+        let events = tx.list_chain(5, 1).await.unwrap();
         head.link.position = 6;
-        head.link.hash = links[0].2.clone().try_into().unwrap();
+        head.link.hash = events[0].whole_hash().unwrap();
         (head.checkpoint, head.checkpoint_position) = (1, 6);
         head.seal = Some(audit.sealed(&head));
         tx.save_audit_head(&head).await.unwrap();
