@@ -12,10 +12,13 @@ for package in tests/relying_parties/js tests/browser; do
     fi
 done
 
-environment=target/relying-party-python
-requirements=tests/relying_parties/python/requirements.txt
-if ! cmp -s "$requirements" "$environment/requirements.txt"; then
-    python3 -m venv "$environment"
-    "$environment/bin/pip" install --quiet --disable-pip-version-check --no-deps -r "$requirements"
-    cp "$requirements" "$environment/requirements.txt"
-fi
+python() {
+    local environment=$1 requirements=$2
+    if ! cmp -s "$requirements" "$environment/requirements.txt"; then
+        python3 -m venv "$environment"
+        "$environment/bin/pip" install --quiet --disable-pip-version-check --no-deps -r "$requirements"
+        cp "$requirements" "$environment/requirements.txt"
+    fi
+}
+python target/relying-party-python tests/relying_parties/python/requirements.txt
+python target/schemathesis-python tests/schemathesis/requirements.txt

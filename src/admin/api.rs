@@ -29,6 +29,8 @@ pub(super) struct About {
     pub(super) action: &'static str,
     /// Whether a role for an organization suffices for what belongs to it; the operation checks that itself.
     pub(super) by_organization: bool,
+    /// Whether it can answer 404 for what the body names, not the path.
+    pub(super) named_in_body: bool,
 }
 
 impl About {
@@ -46,12 +48,19 @@ impl About {
             details: "",
             action,
             by_organization: false,
+            named_in_body: false,
         }
     }
 
     /// Says more.
     pub(super) const fn details(mut self, details: &'static str) -> Self {
         self.details = details;
+        self
+    }
+
+    /// The body names what it is about.
+    pub(super) const fn named_in_body(mut self) -> Self {
+        self.named_in_body = true;
         self
     }
 

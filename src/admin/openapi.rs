@@ -232,7 +232,7 @@ const REFUSALS: [(&str, &str); 11] = [
 
 fn may_refuse(operation: &Operation, status: &str) -> bool {
     match status {
-        "404" => operation.path.contains('{'),
+        "404" => operation.path.contains('{') || operation.about.named_in_body,
         "412" => operation.method == Method::PATCH,
         "409" | "413" | "415" | "422" => operation.method != Method::GET,
         _ => true,

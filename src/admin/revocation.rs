@@ -50,7 +50,8 @@ pub(super) fn add(api: &mut Api) {
         "End every session, grant and token of whoever that is",
         "users.write",
     )
-    .details("The request of the OAuth Global Token Revocation draft. When this is answered it holds everywhere.");
+    .details("The request of the OAuth Global Token Revocation draft. When this is answered it holds everywhere.")
+    .named_in_body();
     api.add(Method::POST, "/v1/global_token_revocation", about, revoke);
 }
 

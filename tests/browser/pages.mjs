@@ -178,6 +178,28 @@ await walk(browser, 'a hint that is markup stays text', {}, async (page) => {
   await accessible(page);
 });
 
+await walk(browser, 'the reference of the administration API, without JavaScript', { javaScriptEnabled: false }, async (page) => {
+  const response = await page.goto(`${issuer}/v1`);
+  assert.match(response.headers().link, /openapi\.json/);
+  const links = await page.$$eval('nav a', (found) => found.length);
+  assert.ok(links > 60, `${links} links`);
+  await page.click('a[href="#create_user"] >> nth=0');
+  assert.ok(await page.isVisible('#create_user:target'), 'the operation is shown');
+  const slash = await page.goto(`${issuer}/v1/`);
+  assert.equal(new URL(slash.url()).pathname, '/v1');
+});
+
+await walk(browser, 'the reference of the administration API looks right', {}, async (page) => {
+  await page.goto(`${issuer}/v1`);
+  const ids = await page.$$eval('[id]', (found) => found.map(({ id }) => id));
+  assert.equal(new Set(ids).size, ids.length, 'ids are unique');
+  const dangling = await page.$$eval('a[href^="#"]', (found) => found
+    .map((link) => link.getAttribute('href').slice(1))
+    .filter((id) => !document.getElementById(id)));
+  assert.deepEqual(dangling, [], 'every link leads somewhere');
+  await looks(page, `${engine}-reference`);
+});
+
 await walk(browser, 'cannot be framed', {}, async (page) => {
   const response = await page.goto(authorizationUrl());
   assert.match(response.headers()['content-security-policy'], /frame-ancestors 'none'/);

@@ -10,6 +10,7 @@ use crate::web::assets::{Asset, asset_url};
 
 mod filled;
 mod gallery;
+mod reference;
 
 use filled::{pages_of, setup};
 
@@ -78,7 +79,8 @@ fn audit(page: &str, html: &str) {
             );
             assert_ne!(attribute, "style", "{page}: <{name}>");
             if matches!(attribute, "href" | "src" | "formaction") {
-                let at_home = value.starts_with('/') && !value.starts_with("//");
+                let here = value.starts_with('#');
+                let at_home = here || value.starts_with('/') && !value.starts_with("//");
                 let abroad = value.starts_with("https://") || value.starts_with("http://");
                 let image = name == "img" && value.starts_with("data:image/");
                 assert!(at_home || abroad || image, "{page}: {attribute}={value}");

@@ -4,7 +4,14 @@ use super::*;
 
 /// Every page under its name.
 pub(super) fn pages_of(text: &str) -> Vec<(&'static str, String)> {
-    [flow_pages(text), other_pages(text), playground_pages(text)].concat()
+    let reference = vec![("reference", reference::drawn(layout(text), text))];
+    [
+        flow_pages(text),
+        other_pages(text),
+        playground_pages(text),
+        reference,
+    ]
+    .concat()
 }
 
 fn layout(text: &str) -> Layout {

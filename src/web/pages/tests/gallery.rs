@@ -42,7 +42,12 @@ pub(super) fn login(error: Option<&str>, cancel: bool) -> String {
 
 /// Every page under the name of its file.
 pub(super) fn pages() -> Vec<(&'static str, String)> {
-    [pages_of_a_sign_in(), more_pages()].concat()
+    let about = "What it `is`, see [RFC 9457](https://www.rfc-editor.org/rfc/rfc9457).";
+    let reference = vec![
+        ("reference", reference::drawn(layout("API"), about)),
+        ("reference-long", reference::drawn(layout("API"), LONG)),
+    ];
+    [pages_of_a_sign_in(), more_pages(), reference].concat()
 }
 
 fn pages_of_a_sign_in() -> Vec<(&'static str, String)> {
