@@ -31,14 +31,19 @@ pub(super) struct Shown {
     hash: Option<String>,
 }
 
+/// The kinds of those who act.
+const ACTOR_KINDS: [&str; 5] = ["person", "client", "operator", "anonymous", "system"];
+
 /// Which events; all that is said must hold.
 #[derive(Debug, Deserialize, JsonSchema)]
 pub(super) struct Query {
     /// What happened, such as `user.created`.
+    #[schemars(extend("enum" = event_types()))]
     r#type: Option<String>,
     /// Who acted: a person's `sub`, a `client_id`, or the name of an account at the command line.
     actor: Option<String>,
     /// Who acted: `person`, `client`, `operator`, `anonymous` or `system`.
+    #[schemars(extend("enum" = ACTOR_KINDS))]
     actor_kind: Option<String>,
     /// The person it concerns: `sub`.
     subject: Option<UserId>,
@@ -53,8 +58,10 @@ pub(super) struct Query {
     /// The request in which it happened.
     request_id: Option<String>,
     /// At this time or later, RFC 3339.
+    #[schemars(extend("format" = "date-time"))]
     since: Option<String>,
     /// Before this time, RFC 3339.
+    #[schemars(extend("format" = "date-time"))]
     until: Option<String>,
     /// `next_cursor` of the page before.
     cursor: Option<String>,
@@ -80,10 +87,20 @@ pub(super) fn add(api: &mut Api) {
     api.add(Method::GET, "/v1/audit_events/{id}", get_event, get);
 }
 
+fn event_types() -> Vec<&'static str> {
+    EventType::ALL.iter().map(|it| it.as_str()).collect()
+}
+
 async fn list(call: Call<Nothing, Query, Nothing>) -> Result<Answer<Page<Shown>>, Problem> {
     let query = &call.query;
     call.must(READ, query.organization.as_deref()).await?;
     let range = Range::new(query.cursor.as_deref(), query.limit)?;
+    if let Some(kind) = query.actor_kind.as_deref()
+        && !ACTOR_KINDS.contains(&kind)
+    {
+        let detail = format!("expected one of {}", ACTOR_KINDS.join(", "));
+        return Err(Problem::invalid("actor_kind", detail));
+    }
     let filter = EventFilter {
         actor_id: query.actor.clone(),
         actor_kind: query.actor_kind.clone(),

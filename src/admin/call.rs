@@ -359,10 +359,6 @@ fn text(headers: &HeaderMap, name: &HeaderName) -> Result<Option<String>, Proble
     }
 }
 
-/// What `If-Match` may be (RFC 9110 §13.1.1), as a pattern.
-pub(super) const ENTITY_TAGS: &str =
-    r#"^(\*|(W/)?"[!#-+\--~]*"([ \t]*,[ \t]*(W/)?"[!#-+\--~]*")*)$"#;
-
 /// The entity tags of which one must be current; none if any is.
 fn if_match(headers: &HeaderMap) -> Result<Option<String>, Problem> {
     let Some(tags) = text(headers, &IF_MATCH)? else {
@@ -411,8 +407,10 @@ fn request_key(
         .strip_prefix('"')
         .and_then(|rest| rest.strip_suffix('"'))
         .unwrap_or(&given);
-    if !(1..=MAX_KEY).contains(&key.len()) {
-        let problem = Problem::invalid("Idempotency-Key", "expected 1 to 255 bytes");
+    let visible = given.bytes().all(|byte| byte.is_ascii_graphic());
+    if !(1..=MAX_KEY).contains(&key.len()) || !visible {
+        let detail = "expected 1 to 255 bytes of visible ASCII without spaces";
+        let problem = Problem::invalid("Idempotency-Key", detail);
         return Err(problem.hint("a random UUID is a good one"));
     }
     let target = uri.path_and_query().map_or("", |target| target.as_str());

@@ -5,7 +5,6 @@ use schemars::Schema;
 use serde_json::{Map, Value, json};
 
 use super::api::{Operation, Shape};
-use super::call::ENTITY_TAGS;
 use super::inputs::generator;
 use super::problem::ProblemBody;
 use crate::spec::scope::Scope;
@@ -65,7 +64,7 @@ pub(super) fn document(issuer: &str, operations: &[Operation]) -> Value {
                     "name": "If-Match",
                     "in": "header",
                     "description": "The ETag of what you read; answered with 412 if it was changed since.",
-                    "schema": { "type": "string", "pattern": ENTITY_TAGS },
+                    "schema": { "type": "string", "pattern": "^(\\*|(W/)?\"[!#-~]*\"(, *(W/)?\"[!#-~]*\")*)$" },
                 },
                 "IfNoneMatch": {
                     "name": "If-None-Match",

@@ -134,10 +134,12 @@ pub(super) struct ByDelivery {
 #[derive(Debug, Deserialize, JsonSchema)]
 pub(super) struct Query {
     /// Only those that are `pending`, `delivered` or `failed`.
+    #[schemars(extend("enum" = ["pending", "delivered", "failed"]))]
     state: Option<String>,
     /// `next_cursor` of the page before.
     cursor: Option<String>,
     /// How many, 1 to 100; 20 if it is left away.
+    #[schemars(range(min = 1, max = 100))]
     limit: Option<u32>,
 }
 

@@ -29,7 +29,10 @@ async fn keeps_to_its_document(engine: Engine) {
     let output = Command::new(program())
         .args(["--config-file", &path("schemathesis.toml")])
         .args(["run", &server.url("/v1/openapi.json")])
-        .args(["--header", &format!("Authorization: Bearer {}", api.token())])
+        .args([
+            "--header",
+            &format!("Authorization: Bearer {}", api.token()),
+        ])
         .args(["--report-json-path", report.to_str().unwrap()])
         .current_dir(server.directory())
         .env("SCHEMATHESIS_HOOKS", "hooks")
@@ -52,10 +55,19 @@ async fn furnish(api: &Api<'_>) {
     let person = json!({ "username": "carol", "email": "carol@example.test" });
     let person = api.post("/v1/users", person).await.done(201).text("id");
     let made: [(&str, Value); 4] = [
-        ("roles", json!({ "name": "reader", "permissions": ["document:read"] })),
-        ("groups", json!({ "name": "staff", "attributes": { "floor": 3 } })),
+        (
+            "roles",
+            json!({ "name": "reader", "permissions": ["document:read"] }),
+        ),
+        (
+            "groups",
+            json!({ "name": "staff", "attributes": { "floor": 3 } }),
+        ),
         ("organizations", json!({ "name": "acme" })),
-        ("policies", json!({ "id": "all", "cedar": "permit(principal, action, resource);", "enabled": false })),
+        (
+            "policies",
+            json!({ "id": "all", "cedar": "permit(principal, action, resource);", "enabled": false }),
+        ),
     ];
     for (collection, body) in made {
         api.post(&format!("/v1/{collection}"), body).await.done(201);
@@ -73,7 +85,11 @@ async fn furnish(api: &Api<'_>) {
 fn program() -> PathBuf {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let program = root.join("target/schemathesis-python/bin/schemathesis");
-    assert!(program.exists(), "{} is missing: run `make test-packages`", program.display());
+    assert!(
+        program.exists(),
+        "{} is missing: run `make test-packages`",
+        program.display()
+    );
     program
 }
 

@@ -98,7 +98,8 @@ fn every_link_of_the_reference_leads_somewhere() {
 #[test]
 fn an_example_cannot_leave_its_quotes() {
     let mut document = document("text");
-    let label = &mut document["paths"]["/v1/things/{name}"]["put"]["requestBody"]["content"]["application/json"]["schema"]["properties"]["label"];
+    let label = &mut document["paths"]["/v1/things/{name}"]["put"]["requestBody"]["content"]["application/json"]
+        ["schema"]["properties"]["label"];
     label["examples"] = json!(["it's; rm -rf"]);
     let html = html(&page(Layout::new("Signet", "API"), &document));
     let operation = words(&Html::parse_document(&html), "#put_thing");
