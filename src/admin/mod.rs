@@ -10,6 +10,7 @@ mod attributes;
 mod audit_events;
 mod call;
 mod clients;
+mod conditions;
 mod configuration;
 mod grants;
 mod groups;

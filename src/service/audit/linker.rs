@@ -93,13 +93,10 @@ impl Audit {
         let mut taken = self.linking.lock().await;
         if taken.events.is_empty() {
             taken.events = std::mem::take(&mut taken.later);
-        }
-        if taken.events.is_empty() {
-            let events = self.take(BATCH, now);
-            taken.events = events
-                .iter()
-                .map(|(id, event)| Linked::new(*id, event))
-                .collect();
+            let room = BATCH.saturating_sub(taken.events.len());
+            let events = self.take(room, now);
+            let events = events.iter().map(|(id, event)| Linked::new(*id, event));
+            taken.events.extend(events);
         }
         let linked = self.link_taken(store, &mut taken, now).await;
         taken.failures = match linked {

@@ -173,7 +173,7 @@ impl Audit {
                 .detail("last", dropped.last.rfc3339_micros());
             taken.push((EventId::new(now, random::bytes()), event));
         }
-        let room = limit.min(queue.events.len());
+        let room = limit.saturating_sub(taken.len()).min(queue.events.len());
         taken.extend(queue.events.drain(..room));
         taken
     }

@@ -1,0 +1,89 @@
+//! Headers that guard a request: the version that the caller saw, and the key under which it may be repeated.
+
+use axum::http::header::{HeaderMap, IF_MATCH};
+use axum::http::{HeaderName, Method};
+
+use super::problem::Problem;
+use crate::service::administration::RequestKey;
+
+/// The header of requests that may be repeated.
+const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
+
+fn text(headers: &HeaderMap, name: &HeaderName) -> Result<Option<String>, Problem> {
+    let mut values = headers.get_all(name).iter();
+    let unreadable = || Problem::invalid(name.as_str(), "expected one value of visible ASCII");
+    match (values.next(), values.next()) {
+        (None, _) => Ok(None),
+        (Some(value), None) => value
+            .to_str()
+            .map(|value| Some(value.to_owned()))
+            .map_err(|_| unreadable()),
+        (Some(_), Some(_)) => Err(unreadable()),
+    }
+}
+
+/// The entity tags of which one must be current; none if any is.
+pub(super) fn if_match(headers: &HeaderMap) -> Result<Option<String>, Problem> {
+    let Some(tags) = text(headers, &IF_MATCH)? else {
+        return Ok(None);
+    };
+    if tags == "*" {
+        return Ok(None);
+    }
+    if !tags.split(',').all(|tag| is_entity_tag(tag.trim())) {
+        let problem = Problem::invalid("If-Match", "expected an entity tag in its quotes, or *");
+        return Err(problem.hint("send the ETag of what you read, as it was answered"));
+    }
+    Ok(Some(tags))
+}
+
+/// RFC 9110 §8.8.3; none of ours has a comma or anything beyond visible ASCII.
+fn is_entity_tag(tag: &str) -> bool {
+    let opaque = tag.strip_prefix("W/").unwrap_or(tag);
+    let opaque = opaque
+        .strip_prefix('"')
+        .and_then(|rest| rest.strip_suffix('"'));
+    opaque.is_some_and(|opaque| {
+        opaque
+            .bytes()
+            .all(|byte| byte.is_ascii_graphic() && byte != b'"')
+    })
+}
+
+/// Longest `Idempotency-Key`, in bytes.
+const MAX_KEY: usize = 255;
+
+/// The key of a request that may be repeated, with what else is in that request.
+pub(super) fn request_key(
+    method: &Method,
+    uri: &axum::http::Uri,
+    headers: &HeaderMap,
+    body: &[u8],
+) -> Result<Option<RequestKey>, Problem> {
+    let Some(given) = text(headers, &IDEMPOTENCY_KEY)? else {
+        return Ok(None);
+    };
+    if matches!(*method, Method::GET | Method::HEAD) {
+        return Ok(None);
+    }
+    // The draft writes it as a structured string, most clients as it is.
+    let key = given
+        .strip_prefix('"')
+        .and_then(|rest| rest.strip_suffix('"'))
+        .unwrap_or(&given);
+    let visible = given.bytes().all(|byte| byte.is_ascii_graphic());
+    if !(1..=MAX_KEY).contains(&key.len()) || !visible {
+        let detail = "expected 1 to 255 bytes of visible ASCII without spaces";
+        let problem = Problem::invalid("Idempotency-Key", detail);
+        return Err(problem.hint("a random UUID is a good one"));
+    }
+    let target = uri.path_and_query().map_or("", |target| target.as_str());
+    let if_match = text(headers, &IF_MATCH)?.unwrap_or_default();
+    let parts = [
+        method.as_str().as_bytes(),
+        target.as_bytes(),
+        if_match.as_bytes(),
+        body,
+    ];
+    Ok(Some(RequestKey::new(key, &parts)))
+}
