@@ -57,8 +57,8 @@ impl Guess {
 /// not kept out while an attack lasts, and still only some 5760 guesses a day.
 const REFILL: Duration = Duration::from_secs(15);
 /// How long an attempt that comes too soon is held before it is refused: others that are being judged right now may
-/// turn out right and make room, and a person whose wait is a second need not read about it.
-const PATIENCE: Duration = Duration::from_secs(2);
+/// turn out right and make room, and a person whose wait is a second or two need not read about it.
+const PATIENCE: Duration = Duration::from_millis(2500);
 /// How often one that is held looks whether another instance has made room.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 /// How many are held at once; more are refused at once.
