@@ -30,15 +30,13 @@ fn pieces(mut rest: &str) -> Prose {
     let mut pieces = Vec::new();
     while let Some(at) = rest.find(['`', '[']) {
         let (before, marked) = rest.split_at(at);
-        let (piece, after) = match code_at(marked).or_else(|| link_at(marked)) {
-            Some(found) => found,
+        let found = code_at(marked).or_else(|| link_at(marked));
+        let (piece, after) = found.unwrap_or_else(|| {
             // A bracket that is only a bracket.
-            None => {
-                let end = marked.chars().next().map_or(0, char::len_utf8);
-                let (bracket, after) = marked.split_at(end);
-                (plain(bracket), after)
-            }
-        };
+            let end = marked.chars().next().map_or(0, char::len_utf8);
+            let (bracket, after) = marked.split_at(end);
+            (plain(bracket), after)
+        });
         pieces.push(plain(before));
         pieces.push(piece);
         rest = after;
