@@ -45,6 +45,7 @@ pub(super) struct Fields {
     role: String,
     /// Only for what belongs to this organization.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1))]
     organization: Option<String>,
     /// Until then, RFC 3339; without it, for good.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -61,6 +62,7 @@ pub(super) struct Query {
     /// Of this role.
     role: Option<String>,
     /// For this organization.
+    #[schemars(length(min = 1))]
     organization: Option<String>,
     /// `next_cursor` of the page before.
     cursor: Option<String>,

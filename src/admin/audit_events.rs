@@ -48,6 +48,7 @@ pub(super) struct Query {
     /// The person it concerns: `sub`.
     subject: Option<UserId>,
     /// The application it concerns.
+    #[schemars(extend("pattern" = "^[!-~]{1,255}$"))]
     client_id: Option<String>,
     /// What kind of thing it was done to, such as `role`.
     target_type: Option<String>,

@@ -51,7 +51,7 @@ pub(super) struct Call<P, Q, B> {
     token: Arc<AccessToken>,
     /// What was found to be allowed, to be asked again when it is the caller's turn to write.
     allowed: Mutex<Vec<(String, Option<String>)>>,
-    if_match: Option<String>,
+    if_match: Option<Vec<String>>,
     key: Option<RequestKey>,
 }
 
@@ -212,8 +212,7 @@ impl<P, Q, B> Call<P, Q, B> {
             return Ok(());
         };
         let current = etag(&serde_json::to_string(shown).unwrap_or_default());
-        let listed = expected.split(',').any(|tag| tag.trim() == current);
-        if listed {
+        if expected.contains(&current) {
             Ok(())
         } else {
             Err(AdministrationError::Changed.into())

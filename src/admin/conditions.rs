@@ -23,31 +23,38 @@ fn text(headers: &HeaderMap, name: &HeaderName) -> Result<Option<String>, Proble
 }
 
 /// The entity tags of which one must be current; none if any is.
-pub(super) fn if_match(headers: &HeaderMap) -> Result<Option<String>, Problem> {
-    let Some(tags) = text(headers, &IF_MATCH)? else {
+pub(super) fn if_match(headers: &HeaderMap) -> Result<Option<Vec<String>>, Problem> {
+    let Some(given) = text(headers, &IF_MATCH)? else {
         return Ok(None);
     };
-    if tags == "*" {
+    if given == "*" {
         return Ok(None);
     }
-    if !tags.split(',').all(|tag| is_entity_tag(tag.trim())) {
+    let tags = entity_tags(&given).ok_or_else(|| {
         let problem = Problem::invalid("If-Match", "expected an entity tag in its quotes, or *");
-        return Err(problem.hint("send the ETag of what you read, as it was answered"));
-    }
+        problem.hint("send the ETag of what you read, as it was answered")
+    })?;
     Ok(Some(tags))
 }
 
-/// RFC 9110 §8.8.3; none of ours has a comma or anything beyond visible ASCII.
-fn is_entity_tag(tag: &str) -> bool {
-    let opaque = tag.strip_prefix("W/").unwrap_or(tag);
-    let opaque = opaque
-        .strip_prefix('"')
-        .and_then(|rest| rest.strip_suffix('"'));
-    opaque.is_some_and(|opaque| {
-        opaque
-            .bytes()
-            .all(|byte| byte.is_ascii_graphic() && byte != b'"')
-    })
+/// One entity tag or more (RFC 9110 §8.8.3), which may have commas in their quotes.
+fn entity_tags(mut rest: &str) -> Option<Vec<String>> {
+    let mut tags = Vec::new();
+    loop {
+        rest = rest.trim_start();
+        let opaque = rest.strip_prefix("W/").unwrap_or(rest).strip_prefix('"')?;
+        let (opaque, after) = opaque.split_once('"')?;
+        if !opaque.bytes().all(|byte| byte.is_ascii_graphic()) {
+            return None;
+        }
+        let (tag, _) = rest.split_at_checked(rest.len() - after.len())?;
+        tags.push(tag.to_owned());
+        let after = after.trim_start();
+        if after.is_empty() {
+            return Some(tags);
+        }
+        rest = after.strip_prefix(',')?;
+    }
 }
 
 /// Longest `Idempotency-Key`, in bytes.
@@ -86,4 +93,34 @@ pub(super) fn request_key(
         body,
     ];
     Ok(Some(RequestKey::new(key, &parts)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn entity_tags_are_read_with_their_quotes_rfc9110_8_8_3() {
+        let read = |text| entity_tags(text);
+        let tags = |tags: &[&str]| Some(tags.iter().map(|&tag| tag.to_owned()).collect());
+        assert_eq!(read(r#""a""#), tags(&[r#""a""#]));
+        assert_eq!(
+            read(r#""a,b" ,  W/"c", """#),
+            tags(&[r#""a,b""#, r#"W/"c""#, r#""""#])
+        );
+        for malformed in [
+            "",
+            "a",
+            "0",
+            r#"""#,
+            r#""a"#,
+            r#""a","#,
+            r#""a" "b""#,
+            r#""a b""#,
+            r#"w/"a""#,
+            "*, *",
+        ] {
+            assert_eq!(read(malformed), None, "{malformed}");
+        }
+    }
 }

@@ -92,6 +92,7 @@ pub(super) struct Query {
     /// Those whose user name or e-mail address begins like this.
     q: Option<String>,
     /// Members of this organization.
+    #[schemars(length(min = 1))]
     organization: Option<String>,
     /// Members of this group itself.
     group: Option<String>,
@@ -195,7 +196,7 @@ async fn create(call: Call<Nothing, Nothing, Json<New>>) -> Result<Answer<Shown,
     let password = match (&new.password, &new.password_hash) {
         (Some(_), Some(_)) => {
             let detail = "a password and a password_hash were sent; expected one of them";
-            return Err(Problem::invalid("password_hash", detail));
+            return Err(Problem::unprocessable("password_hash", detail));
         }
         (Some(password), None) => Some(hashed(&call, password.clone()).await?),
         (None, Some(phc)) => Some(DesiredPassword::Hash(Secret::new(phc.clone()))),
