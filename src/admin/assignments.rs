@@ -270,9 +270,7 @@ async fn taken<P, Q, B>(
         }
         Holder::Group(_) => writing.rights().may_take_role(role, organization, "role")?,
     }
-    if writing.is_in_policies(role).await? {
-        writing.rights().must_be_full("role")?;
-    }
+    writing.must_be_full_if_in_policies(role, "role").await?;
     Ok(())
 }
 

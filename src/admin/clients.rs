@@ -19,6 +19,7 @@ use crate::domain::ids::ClientId;
 use crate::service::administration::Writing;
 use crate::service::apply::{Desired, DesiredClient};
 use crate::service::client_secrets;
+use crate::service::revoke::ClientStanding;
 use crate::spec::client_metadata::ClientMetadata;
 use crate::spec::grant_type::GrantType;
 use crate::spec::time::Ts;
@@ -219,9 +220,12 @@ async fn update(call: Call<ById, Nothing, Patch<Fields>>) -> Result<Answer<Shown
     };
     writing.apply(&desired, false).await?;
     if wanted.disabled != was.disabled_at.is_some() {
-        writing
-            .set_client_disabled(&was.id, wanted.disabled)
-            .await?;
+        let standing = if wanted.disabled {
+            ClientStanding::Disabled
+        } else {
+            ClientStanding::Enabled
+        };
+        writing.set_client_standing(&was.id, standing).await?;
     }
     let is = find(&mut writing, was.id.as_str()).await?;
     let is = shown(&is, writing.now());

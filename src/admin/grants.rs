@@ -10,8 +10,7 @@ use super::inputs::Nothing;
 use super::page::{List, Page, Range};
 use super::problem::Problem;
 use super::users::ById;
-use crate::domain::audit::EventType;
-use crate::domain::ids::{ClientId, GrantId, SessionId, UserId};
+use crate::domain::ids::{GrantId, SessionId, UserId};
 use crate::spec::time::Ts;
 use crate::store::living::{GrantPage, SessionPage};
 
@@ -137,8 +136,6 @@ async fn end_session(
     let mut writing = begun!(call);
     let session = living_session(&call).await?;
     writing.end_session(session.id).await?;
-    let event = writing.event(EventType::SessionEnded).user(session.user_id);
-    writing.record(event.target("session", &session.id)).await?;
     call.gone(writing).await
 }
 
@@ -166,12 +163,6 @@ async fn revoke_grant(
     let mut writing = begun!(call);
     let grant = living_grant(&call).await?;
     writing.revoke_grant(grant.id).await?;
-    let event = writing.event(EventType::GrantRevoked).user(grant.user_id);
-    let event = match ClientId::parse(&grant.client_id) {
-        Some(client) => event.client(&client),
-        None => event,
-    };
-    writing.record(event.target("grant", &grant.id)).await?;
     call.gone(writing).await
 }
 

@@ -136,9 +136,9 @@ async fn create(call: Call<Nothing, Nothing, Json<Shown>>) -> Result<Answer<Show
     if writing.tx().list_groups().await?.contains_key(&new.name) {
         return Err(Problem::exists("group", &new.name).param("name"));
     }
-    if writing.is_in_policies(&new.name).await? {
-        writing.rights().must_be_full("name")?;
-    }
+    writing
+        .must_be_full_if_in_policies(&new.name, "name")
+        .await?;
     let none = GroupRecord::default();
     write(&call, &mut writing, &new.name, none, &new.fields).await?;
     let created = show(&mut writing, &new.name).await?;
@@ -255,9 +255,7 @@ async fn remove_member(
 /// What the group gives about administration must be the caller's, and what a policy speaks of may forbid.
 async fn lost(writing: &mut Writing, name: &str) -> Result<(), Problem> {
     writing.rights().may_take_group(name, "name")?;
-    if writing.is_in_policies(name).await? {
-        writing.rights().must_be_full("name")?;
-    }
+    writing.must_be_full_if_in_policies(name, "name").await?;
     Ok(())
 }
 

@@ -163,9 +163,9 @@ async fn delete(call: Call<ByName, Nothing, Nothing>) -> Result<Answer<Nothing, 
     let mut writing = begun!(call);
     let was = find(&mut writing, &call.path.name).await?;
     call.must_match(&was)?;
-    if writing.is_in_policies(&was.name).await? {
-        writing.rights().must_be_full("name")?;
-    }
+    writing
+        .must_be_full_if_in_policies(&was.name, "name")
+        .await?;
     writing.delete_organization(&was.name, json!(was)).await?;
     call.gone(writing).await
 }
@@ -211,9 +211,7 @@ async fn remove_member(
     call.must(WRITE_MEMBERS, Some(name)).await?;
     let mut writing = begun!(call);
     find(&mut writing, name).await?;
-    if writing.is_in_policies(name).await? {
-        writing.rights().must_be_full("name")?;
-    }
+    writing.must_be_full_if_in_policies(name, "name").await?;
     let gone = writing.tx().remove_organization_member(*user_id, name);
     if !gone.await? {
         return Err(Problem::not_found("member", user_id));

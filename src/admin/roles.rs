@@ -87,9 +87,9 @@ async fn get(call: Call<ByName, Nothing, Nothing>) -> Result<Answer<Shown>, Prob
 async fn create(call: Call<Nothing, Nothing, Json<Shown>>) -> Result<Answer<Shown, 201>, Problem> {
     let mut writing = begun!(call);
     let Json(new) = &call.body;
-    if writing.is_in_policies(&new.name).await? {
-        writing.rights().must_be_full("name")?;
-    }
+    writing
+        .must_be_full_if_in_policies(&new.name, "name")
+        .await?;
     write(&mut writing, &new.name, &Fields::none(), &new.fields, true).await?;
     let created = find(&mut writing, &new.name).await?;
     let location = super::location("roles", &new.name);
@@ -120,9 +120,9 @@ async fn delete(call: Call<ByName, Nothing, Nothing>) -> Result<Answer<Nothing, 
     }
     call.must_match(&was)?;
     writing.rights().may_take_role(&was.name, None, "name")?;
-    if writing.is_in_policies(&was.name).await? {
-        writing.rights().must_be_full("name")?;
-    }
+    writing
+        .must_be_full_if_in_policies(&was.name, "name")
+        .await?;
     writing.delete_role(&was.name, json!(was)).await?;
     call.gone(writing).await
 }

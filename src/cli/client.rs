@@ -17,7 +17,8 @@ use crate::config::parse::{duration, show_duration};
 use crate::domain::client::Client;
 use crate::domain::ids::ClientId;
 use crate::service::apply::{Desired, DesiredClient, Options, apply};
-use crate::service::{Services, client_secrets, revoke};
+use crate::service::revoke::{self, ClientStanding};
+use crate::service::{Services, client_secrets};
 use crate::spec::auth_method::AuthMethod;
 use crate::spec::client_metadata::{ApplicationType, ClientMetadata};
 use crate::spec::grant_type::GrantType;
@@ -142,12 +143,14 @@ pub async fn run(services: &Arc<Services>, command: ClientCommand) -> Result<Ans
         }
         ClientCommand::Disable { client_id } => {
             let id = parse(&client_id)?;
-            let known = revoke::disable_client(services, &id, &operator(), now).await?;
+            let known =
+                revoke::client(services, &id, ClientStanding::Disabled, &operator(), now).await?;
             done(&id, known, "disabled")
         }
         ClientCommand::Enable { client_id } => {
             let id = parse(&client_id)?;
-            let known = revoke::enable_client(services, &id, &operator(), now).await?;
+            let known =
+                revoke::client(services, &id, ClientStanding::Enabled, &operator(), now).await?;
             done(&id, known, "enabled")
         }
     }

@@ -62,17 +62,29 @@ async fn end_grant(
     origin: &Origin,
     now: Ts,
 ) -> Result<(), StoreError> {
-    let until = now.plus(MAX_ACCESS_TOKEN_LIFETIME);
-    let key = Key::Grant(id.bytes());
-    if let Some((user, client)) = tx.revoke_grant(id, now).await? {
-        record(&mut tx, &key, 1, until).await?;
-        let event = Event::new(EventType::GrantRevoked, origin, now).target("grant", &id);
-        tx.record_event(&event.user(user).client(&client)).await?;
-    }
+    grant_in(&mut tx, id, origin, now).await?;
     tx.commit().await?;
     metrics::revoked("grant");
     // Also when it was revoked before: that may not have reached every instance yet.
+    let until = now.plus(MAX_ACCESS_TOKEN_LIFETIME);
+    let key = Key::Grant(id.bytes());
     services.revocations.publish(&[(key, 1, until)]).await
+}
+
+/// Revokes a grant inside somebody's transaction; whoever commits it publishes it.
+pub(super) async fn grant_in(
+    tx: &mut Tx,
+    id: GrantId,
+    origin: &Origin,
+    now: Ts,
+) -> Result<(), StoreError> {
+    let until = now.plus(MAX_ACCESS_TOKEN_LIFETIME);
+    if let Some((user, client)) = tx.revoke_grant(id, now).await? {
+        record(tx, &Key::Grant(id.bytes()), 1, until).await?;
+        let event = Event::new(EventType::GrantRevoked, origin, now).target("grant", &id);
+        tx.record_event(&event.user(user).client(&client)).await?;
+    }
+    Ok(())
 }
 
 /// Revokes everything a person allowed a client, and forgets that they did.
@@ -112,17 +124,28 @@ pub async fn session(
     origin: &Origin,
     now: Ts,
 ) -> Result<(), StoreError> {
+    let mut tx = services.store.db().begin().await?;
+    session_in(&mut tx, id, origin, now).await?;
+    tx.commit().await?;
+    metrics::revoked("session");
     let until = now.plus(MAX_ACCESS_TOKEN_LIFETIME);
     let key = Key::Session(id.bytes());
-    let mut tx = services.store.db().begin().await?;
+    services.revocations.publish(&[(key, 1, until)]).await
+}
+
+/// Ends a session inside somebody's transaction; whoever commits it publishes it.
+pub(super) async fn session_in(
+    tx: &mut Tx,
+    id: SessionId,
+    origin: &Origin,
+    now: Ts,
+) -> Result<(), StoreError> {
     if let Some(user) = tx.end_session(id, now).await? {
         let event = Event::new(EventType::SessionEnded, origin, now).target("session", &id);
         tx.record_event(&event.user(user)).await?;
     }
-    record(&mut tx, &key, 1, until).await?;
-    tx.commit().await?;
-    metrics::revoked("session");
-    services.revocations.publish(&[(key, 1, until)]).await
+    let until = now.plus(MAX_ACCESS_TOKEN_LIFETIME);
+    record(tx, &Key::Session(id.bytes()), 1, until).await
 }
 
 /// What happens to a person's account along with their tokens.
@@ -195,58 +218,64 @@ pub async fn publish_version(
         .await
 }
 
-/// Disables a client and ends everything of its. `false` when there is no such client.
-pub async fn disable_client(
+/// Whether a client may be used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ClientStanding {
+    /// By nobody, and everything of its has ended.
+    Disabled,
+    /// Again. What was issued before stays dead, so tokens count from the next full second on.
+    Enabled,
+}
+
+/// Disables a client and ends everything of its, or enables it again. `false` when there is no such client.
+pub async fn client(
     services: &Services,
     id: &ClientId,
+    standing: ClientStanding,
     origin: &Origin,
     now: Ts,
 ) -> Result<bool, StoreError> {
-    let event = Event::new(EventType::ClientDisabled, origin, now);
-    set_client_standing(services, id, Some(now), i64::MAX, event).await
-}
-
-/// Enables a client again. What was issued before stays dead, so tokens count from the next full second on.
-pub async fn enable_client(
-    services: &Services,
-    id: &ClientId,
-    origin: &Origin,
-    now: Ts,
-) -> Result<bool, StoreError> {
-    let not_before = Ts::from_secs(now.secs() + 1);
-    let event = Event::new(EventType::ClientEnabled, origin, now);
-    set_client_standing(services, id, None, not_before.micros(), event).await
-}
-
-async fn set_client_standing(
-    services: &Services,
-    id: &ClientId,
-    disabled_at: Option<Ts>,
-    version: i64,
-    event: Event,
-) -> Result<bool, StoreError> {
-    let now = event.at();
-    let until = now.plus(MAX_ACCESS_TOKEN_LIFETIME);
-    let key = Key::Client(id.as_str());
     let mut tx = services.store.db().begin().await?;
-    let not_before = Ts(if disabled_at.is_some() {
-        now.micros()
-    } else {
-        version
-    });
-    if !tx.set_client_disabled(id, disabled_at, not_before).await? {
+    let Some(version) = client_in(&mut tx, id, standing, origin, now).await? else {
         return Ok(false);
-    }
-    record(&mut tx, &key, version, until).await?;
+    };
     bump_changes(&mut tx, TOPIC).await?;
-    tx.record_event(&event.target("client", id).client(id))
-        .await?;
     tx.commit().await?;
     metrics::revoked("client");
+    let until = now.plus(MAX_ACCESS_TOKEN_LIFETIME);
+    let key = Key::Client(id.as_str());
     services
         .revocations
         .publish(&[(key, version, until)])
         .await?;
     services.revocations.publish_change(TOPIC).await?;
     Ok(true)
+}
+
+/// Disables or enables a client inside somebody's transaction; whoever commits it bumps [`TOPIC`] and publishes the
+/// version, which is none when there is no such client.
+pub(super) async fn client_in(
+    tx: &mut Tx,
+    id: &ClientId,
+    standing: ClientStanding,
+    origin: &Origin,
+    now: Ts,
+) -> Result<Option<i64>, StoreError> {
+    let (kind, disabled_at, not_before, version) = match standing {
+        ClientStanding::Disabled => (EventType::ClientDisabled, Some(now), now, i64::MAX),
+        ClientStanding::Enabled => {
+            let from = Ts::from_secs(now.secs() + 1);
+            (EventType::ClientEnabled, None, from, from.micros())
+        }
+    };
+    if !tx.set_client_disabled(id, disabled_at, not_before).await? {
+        return Ok(None);
+    }
+    let until = now.plus(MAX_ACCESS_TOKEN_LIFETIME);
+    record(tx, &Key::Client(id.as_str()), version, until).await?;
+    let event = Event::new(kind, origin, now)
+        .target("client", id)
+        .client(id);
+    tx.record_event(&event).await?;
+    Ok(Some(version))
 }

@@ -13,13 +13,14 @@ use crate::domain::audit::{Event, EventType};
 use crate::domain::ids::{ClientId, GrantId, SessionId, UserId};
 use crate::domain::policy::{ADMIN_ROLE, ResourceName};
 use crate::service::Services;
-use crate::service::apply::{self, Desired, Options, Report, Revoked, Work};
-use crate::service::{client_secrets, keys, revoke};
+use crate::service::apply::{self, Desired, Kind, Options, Report, Revoked, Work};
+use crate::service::revoke::{self, ClientStanding};
+use crate::service::{client_secrets, keys};
 use crate::spec::time::Ts;
 use crate::store::db::Tx;
 use crate::store::error::StoreError;
 use crate::store::idempotency::StoredAnswer;
-use crate::store::revocations::{Key, bump_changes, record};
+use crate::store::revocations::bump_changes;
 use crate::store::signing_keys::StoredKey;
 
 /// What was answered to an act.
@@ -194,20 +195,27 @@ impl Writing {
         Ok(apply::clients::delete(&mut self.work, id.as_str()).await?)
     }
 
-    /// Whether an enabled policy may speak of something by this name: then it decides more than one sees.
-    pub async fn is_in_policies(&mut self, name: &str) -> Result<bool, AdministrationError> {
+    /// Refuses whoever may not do everything, if an enabled policy may speak of something by this name: then it
+    /// decides more than one sees.
+    pub async fn must_be_full_if_in_policies(
+        &mut self,
+        name: &str,
+        param: &str,
+    ) -> Result<(), AdministrationError> {
         let policies = self.work.tx.list_policies().await?;
         let quoted = Value::from(name).to_string();
         let mut enabled = policies.values().filter(|policy| policy.enabled);
         // An escape may stand for anything.
-        Ok(enabled.any(|policy| policy.cedar.contains(&quoted) || policy.cedar.contains("\\u")))
+        if enabled.any(|policy| policy.cedar.contains(&quoted) || policy.cedar.contains("\\u")) {
+            self.rights.must_be_full(param)?;
+        }
+        Ok(())
     }
 
     /// Removes a role from everybody and everywhere. `was` is how it was, for the audit trail, as with the others.
     pub async fn delete_role(&mut self, name: &str, was: Value) -> Result<(), AdministrationError> {
         self.work.tx.delete_role(name).await?;
-        self.deleted(EventType::RoleDeleted, "role", name, was)
-            .await
+        Ok(self.work.note(Kind::Role, name, Some(was), None).await?)
     }
 
     /// Removes a group.
@@ -217,8 +225,7 @@ impl Writing {
         was: Value,
     ) -> Result<(), AdministrationError> {
         self.work.tx.delete_group(name).await?;
-        self.deleted(EventType::GroupDeleted, "group", name, was)
-            .await
+        Ok(self.work.note(Kind::Group, name, Some(was), None).await?)
     }
 
     /// Removes an organization, and what was given for it.
@@ -228,15 +235,16 @@ impl Writing {
         was: Value,
     ) -> Result<(), AdministrationError> {
         self.work.tx.delete_organization(name).await?;
-        let kind = EventType::OrganizationDeleted;
-        self.deleted(kind, "organization", name, was).await
+        Ok(self
+            .work
+            .note(Kind::Organization, name, Some(was), None)
+            .await?)
     }
 
     /// Removes a policy.
     pub async fn delete_policy(&mut self, id: &str, was: Value) -> Result<(), AdministrationError> {
         self.work.tx.delete_policy(id).await?;
-        self.deleted(EventType::PolicyDeleted, "policy", id, was)
-            .await
+        Ok(self.work.note(Kind::Policy, id, Some(was), None).await?)
     }
 
     /// Removes a resource server.
@@ -246,8 +254,10 @@ impl Writing {
         was: Value,
     ) -> Result<(), AdministrationError> {
         self.work.tx.delete_resource(identifier).await?;
-        let kind = EventType::ResourceDeleted;
-        self.deleted(kind, "resource", identifier, was).await
+        Ok(self
+            .work
+            .note(Kind::Resource, identifier, Some(was), None)
+            .await?)
     }
 
     /// Forgets what is known of a resource; whether anything was.
@@ -260,20 +270,8 @@ impl Writing {
             return Ok(false);
         }
         let name = name.to_string();
-        self.deleted(EventType::ObjectDeleted, "object", &name, was)
-            .await?;
+        self.work.note(Kind::Object, &name, Some(was), None).await?;
         Ok(true)
-    }
-
-    async fn deleted(
-        &mut self,
-        kind: EventType,
-        what: &'static str,
-        name: &str,
-        was: Value,
-    ) -> Result<(), AdministrationError> {
-        let event = self.event(kind).target(what, name).before(was);
-        self.record(event).await
     }
 
     /// Stores a new signing key; `false` when another one was stored in its place first.
@@ -297,48 +295,38 @@ impl Writing {
 
     /// Ends a browser session with every token that lives in it.
     pub async fn end_session(&mut self, id: SessionId) -> Result<(), AdministrationError> {
-        let (now, until) = (self.work.now, self.work.until());
-        self.work.tx.end_session(id, now).await?;
-        record(&mut self.work.tx, &Key::Session(id.bytes()), 1, until).await?;
+        let Work {
+            tx, origin, now, ..
+        } = &mut self.work;
+        revoke::session_in(tx, id, origin, *now).await?;
         self.work.revoked.push(Revoked::Session(id));
         Ok(())
     }
 
     /// Revokes a grant with every token made from it.
     pub async fn revoke_grant(&mut self, id: GrantId) -> Result<(), AdministrationError> {
-        let (now, until) = (self.work.now, self.work.until());
-        self.work.tx.revoke_grant(id, now).await?;
-        record(&mut self.work.tx, &Key::Grant(id.bytes()), 1, until).await?;
+        let Work {
+            tx, origin, now, ..
+        } = &mut self.work;
+        revoke::grant_in(tx, id, origin, *now).await?;
         self.work.revoked.push(Revoked::Grant(id));
         Ok(())
     }
 
     /// Lets nobody use a client any more and ends everything of its, or lets it be used again.
-    pub async fn set_client_disabled(
+    pub async fn set_client_standing(
         &mut self,
         id: &ClientId,
-        disabled: bool,
+        standing: ClientStanding,
     ) -> Result<(), AdministrationError> {
-        let (now, until) = (self.work.now, self.work.until());
-        let (disabled_at, not_before, version) = if disabled {
-            (Some(now), now, i64::MAX)
-        } else {
-            // What was issued before stays dead, so tokens count from the next full second on.
-            let from = Ts::from_secs(now.secs() + 1);
-            (None, from, from.micros())
-        };
-        let tx = &mut self.work.tx;
-        tx.set_client_disabled(id, disabled_at, not_before).await?;
-        record(tx, &Key::Client(id.as_str()), version, until).await?;
-        self.work.revoked.push(Revoked::Client(id.clone(), version));
-        self.work.clients_changed = true;
-        let kind = if disabled {
-            EventType::ClientDisabled
-        } else {
-            EventType::ClientEnabled
-        };
-        let event = self.event(kind).target("client", id.as_str()).client(id);
-        self.record(event).await
+        let Work {
+            tx, origin, now, ..
+        } = &mut self.work;
+        if let Some(version) = revoke::client_in(tx, id, standing, origin, *now).await? {
+            self.work.revoked.push(Revoked::Client(id.clone(), version));
+            self.work.clients_changed = true;
+        }
+        Ok(())
     }
 
     /// Gives a client a new secret; every other one of its ends after `keep`.

@@ -10,7 +10,7 @@ use crate::store::error::StoreError;
 
 impl Work {
     /// Writes down that something was created (there is no `before`), changed, or deleted (there is no `after`).
-    pub(super) async fn note(
+    pub(in crate::service) async fn note(
         &mut self,
         kind: Kind,
         name: &str,

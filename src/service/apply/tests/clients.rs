@@ -87,9 +87,15 @@ async fn a_disabled_client_stays_disabled() {
     let id = ClientId::parse("web").unwrap();
     let now = at.services.clock.now();
     assert!(
-        revoke::disable_client(&at.services, &id, &Origin::system(), now)
-            .await
-            .unwrap()
+        revoke::client(
+            &at.services,
+            &id,
+            ClientStanding::Disabled,
+            &Origin::system(),
+            now
+        )
+        .await
+        .unwrap()
     );
     assert!(at.make(&site()).await.is_unchanged());
     assert!(at.client("web").await.unwrap().disabled_at.is_some());
