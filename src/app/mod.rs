@@ -48,6 +48,8 @@ pub async fn run(
     let management = listen(config.management_listen, "management_listen").await?;
     let limits = ServerLimits::from(config);
     services.spawn_background(&stop);
+    let linking_stop = CancellationToken::new();
+    let linking = services.spawn_linking(&linking_stop);
     tokio::spawn(make_keys(Arc::clone(&services), stop.clone()));
     tokio::spawn(upkeep(Arc::clone(&services), stop.clone()));
 
@@ -69,6 +71,8 @@ pub async fn run(
     serve(public, routes, limits, stop, config.shutdown_timeout).await;
     management_stop.cancel();
     let _ = operations.await;
+    linking_stop.cancel();
+    let _ = linking.await;
     if let Err(error) = crate::service::audit::linker::flush(&services).await {
         tracing::warn!(%error, "the last audit events could not be written");
     }

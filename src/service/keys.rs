@@ -332,8 +332,11 @@ impl KeyRing {
         for row in stored {
             if state(&row.dates, &all, now, self.longest_token) == KeyState::Gone {
                 let mut tx = self.store.db().begin().await?;
-                tx.delete_signing_key(row.dates.alg, row.dates.number)
-                    .await?;
+                let (alg, number) = (row.dates.alg, row.dates.number);
+                if !tx.delete_signing_key(alg, number).await? {
+                    // Another instance did, and said so.
+                    continue;
+                }
                 let event = Event::new(EventType::KeyDeleted, &Origin::system(), now);
                 tx.record_event(&event.target("signing_key", &row.kid))
                     .await?;

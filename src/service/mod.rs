@@ -33,6 +33,7 @@ pub mod webhooks;
 use std::sync::Arc;
 
 use thiserror::Error;
+use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::Config;
@@ -188,18 +189,23 @@ impl Services {
         }))
     }
 
-    /// Starts what runs beside the requests, until `stop`: revocation copies, key rotation, policies, the
-    /// audit trail, clean-up.
+    /// Starts what runs beside the requests, until `stop`: revocation copies, key rotation, policies, webhooks,
+    /// clean-up.
     pub fn spawn_background(self: &Arc<Self>, stop: &CancellationToken) {
         self.revocations.spawn_background(stop.clone());
         tokio::spawn(keys::keep_rotating(Arc::clone(self), stop.clone()));
         tokio::spawn(decisions::keep_fresh(Arc::clone(self), stop.clone()));
-        tokio::spawn(audit::linker::keep_linking(Arc::clone(self), stop.clone()));
         tokio::spawn(webhooks::sender::keep_sending(
             Arc::clone(self),
             stop.clone(),
         ));
         tokio::spawn(sweep(Arc::clone(self), stop.clone()));
+    }
+
+    /// Starts the linking of audit events. Whoever serves stops it after the last request: every request may leave
+    /// events, and only so many wait in memory.
+    pub fn spawn_linking(self: &Arc<Self>, stop: &CancellationToken) -> JoinHandle<()> {
+        tokio::spawn(audit::linker::keep_linking(Arc::clone(self), stop.clone()))
     }
 
     /// How long things around a grant last.

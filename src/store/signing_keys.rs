@@ -69,18 +69,19 @@ impl Tx {
         Ok(rows == 1)
     }
 
-    /// Removes a key that is published no more.
+    /// Removes a key that is published no more; `false` when another instance removed it first.
     pub async fn delete_signing_key(
         &mut self,
         alg: SigningAlg,
         number: i64,
-    ) -> Result<(), StoreError> {
-        self.q(DELETE)
+    ) -> Result<bool, StoreError> {
+        let rows = self
+            .q(DELETE)
             .bind(alg.as_str().to_owned())
             .bind(number)
             .exec()
             .await?;
-        Ok(())
+        Ok(rows == 1)
     }
 }
 

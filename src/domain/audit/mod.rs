@@ -409,5 +409,7 @@ impl std::fmt::Display for EventId {
 }
 
 fn millis(at: Ts) -> u64 {
-    u64::try_from(at.micros().div_euclid(1000)).unwrap_or(0)
+    let millis = u64::try_from(at.micros().div_euclid(1000)).unwrap_or(0);
+    // The field has 48 bits.
+    millis.min((1 << 48) - 1)
 }

@@ -118,8 +118,9 @@ impl Audit {
         let mut tx = store.db().begin().await?;
         let before = tx.lock_audit_head().await?;
         let mut head = before.clone();
+        let mut waiting = Vec::new();
         if !self.is_sealed(&before) {
-            note_tampering(&mut tx, &mut head, now).await?;
+            waiting.push(note_tampering(&mut tx, &mut head, now).await?);
         }
         if taken.uncertain {
             // All of them went in, or none.
@@ -137,16 +138,20 @@ impl Audit {
             later.append(&mut taken.later);
             taken.later = later;
         }
+        // That one comes first, however many wait: before this commits it is in the chain.
+        let noted = waiting.first().map(|noted: &Unlinked| noted.id);
         let limit = i64::try_from(most).unwrap_or(i64::MAX);
-        let waiting = tx.list_unlinked(limit).await?;
-        taken.more = waiting.len() >= most || taken.events.len() >= most;
+        let others = tx.list_unlinked(limit).await?;
+        let all = others.len() < most;
+        taken.more = !all || taken.events.len() >= most;
+        waiting.extend(others.into_iter().filter(|other| Some(other.id) != noted));
         let links = link_all(&mut head.link, &waiting, &mut taken.events);
         let linked = waiting.len() + taken.events.len();
         tx.link_events(&links).await?;
         tx.insert_linked(&taken.events).await?;
         tell_webhooks(&mut tx, &webhooks, &waiting, &taken.events, now).await?;
         // Only when nothing older can still be waiting: the check counts on it.
-        let checkpoint = if waiting.len() < most && checkpoint_is_due(&head, now) {
+        let checkpoint = if all && checkpoint_is_due(&head, now) {
             let checkpoint = self.next_checkpoint(&head, now)?;
             tx.insert_checkpoint(&checkpoint).await?;
             head.checkpoint = checkpoint.number;
@@ -208,19 +213,23 @@ async fn tell_webhooks(
 }
 
 /// Somebody else moved the head: an event says so, for good, and the chain goes on behind the last event there is.
-async fn note_tampering(tx: &mut Tx, head: &mut Head, now: Ts) -> Result<(), StoreError> {
+async fn note_tampering(tx: &mut Tx, head: &mut Head, now: Ts) -> Result<Unlinked, StoreError> {
     tracing::error!(
         "somebody else than Signet changed where the audit chain stands (table audit_head)"
     );
     let event = Event::new(EventType::AuditTampered, &Origin::system(), now)
         .target("audit_head", &head.link.position);
-    tx.record_event(&event).await?;
+    let id = tx.record_event(&event).await?;
     let (last, checkpoint) = tx.audit_ends().await?;
     if let Some(last) = last.filter(|last| last.position > head.link.position) {
         head.link = last;
     }
     head.checkpoint = head.checkpoint.max(checkpoint);
-    Ok(())
+    Ok(Unlinked {
+        id: id.0,
+        kind: event.kind().as_str().to_owned(),
+        body: event.body(id),
+    })
 }
 
 /// Gives every event its place behind `last`: first what waits in the table, then what waited in memory.
@@ -239,7 +248,9 @@ fn link_all(last: &mut Link, waiting: &[Unlinked], taken: &mut [Linked]) -> Vec<
 
 fn checkpoint_is_due(head: &Head, now: Ts) -> bool {
     let since = head.link.position - head.checkpoint_position;
-    since > 0 && (since >= CHECKPOINT_EVENTS || now.since(head.checkpoint_at) >= CHECKPOINT_EVERY)
+    // Whoever signed the last one in the future had a wrong clock, which must not keep the next one away.
+    let old = head.checkpoint_at > now || now.since(head.checkpoint_at) >= CHECKPOINT_EVERY;
+    since > 0 && (old || since >= CHECKPOINT_EVENTS)
 }
 
 /// Links everything that waits; what is noted meanwhile may stay for the next time.

@@ -107,7 +107,8 @@ impl Audit {
     /// starts calls it before anything can happen.
     ///
     /// It is not done when a signing key was made since there is an audit trail: each was stored with its event, so
-    /// somebody has removed both. Keys of a version that had no trail are older than its migration.
+    /// somebody has emptied the trail. Keys of a version that had no trail are older than its migration. Whoever also
+    /// sets back the dates of the keys is found with a checkpoint kept elsewhere.
     pub(super) async fn begin(&self, store: &Store) -> Result<(), StoreError> {
         if store.audit_head().await?.seal.is_some() {
             return Ok(());

@@ -3,12 +3,14 @@
 //! Whoever links holds the row of `audit_head` locked, so one instance links at a time; the others wait and then see
 //! what it did.
 
+use uuid::Uuid;
+
 use super::super::Store;
 use super::super::db::Tx;
 use super::super::dialect;
 use super::super::error::StoreError;
 use super::{EventRow, StoredEvent};
-use crate::domain::audit::{Hash, Link};
+use crate::domain::audit::{EventId, Hash, Link};
 use crate::spec::time::Ts;
 
 /// Where the chain stands.
@@ -176,11 +178,16 @@ impl Store {
         self.db.q(EXTENT).one().await
     }
 
-    /// How many events wait to be linked, counted up to `limit`, and since when.
-    pub async fn count_unlinked(&self, limit: i64) -> Result<(i64, Option<Ts>), StoreError> {
+    /// How many events wait to be linked, counted up to `limit`.
+    pub async fn count_unlinked(&self, limit: i64) -> Result<i64, StoreError> {
         let row = self.db.q(COUNT_UNLINKED).bind(limit);
-        let (count, oldest) = row.one::<(i64, Option<i64>)>().await?;
-        Ok((count, oldest.map(Ts)))
+        Ok(row.one::<(i64,)>().await?.0)
+    }
+
+    /// The event that is linked next, if one waits.
+    pub async fn next_unlinked(&self) -> Result<Option<EventId>, StoreError> {
+        let row = self.db.q(NEXT_UNLINKED).opt::<(Uuid,)>().await?;
+        Ok(row.map(|(id,)| EventId(id)))
     }
 }
 
@@ -228,7 +235,10 @@ const SAVE_HEAD: &str = "UPDATE audit_head SET position = $1, hash = $2, checkpo
 
 const WAITING: &str = "SELECT CAST(1 AS BIGINT) FROM audit_events WHERE position IS NULL LIMIT 1";
 
-const COUNT_UNLINKED: &str = "SELECT CAST(COUNT(*) AS BIGINT), MIN(at) FROM (SELECT at FROM audit_events WHERE position IS NULL ORDER BY id LIMIT $1) AS waiting";
+const COUNT_UNLINKED: &str = "SELECT CAST(COUNT(*) AS BIGINT) FROM (SELECT id FROM audit_events WHERE position IS NULL ORDER BY id LIMIT $1) AS waiting";
+
+const NEXT_UNLINKED: &str =
+    "SELECT id FROM audit_events WHERE position IS NULL ORDER BY id LIMIT 1";
 
 const INSERT_CHECKPOINT: &str =
     "INSERT INTO audit_checkpoints (number, position, jws) VALUES ($1, $2, $3)";

@@ -7,6 +7,8 @@ pub mod linking;
 #[cfg(test)]
 mod tests;
 
+use std::time::Duration;
+
 use serde_json::Value;
 use uuid::Uuid;
 
@@ -97,10 +99,16 @@ impl Store {
         limit: i64,
     ) -> Result<Vec<StoredEvent>, StoreError> {
         let floor = EventId::first_at(filter.since.unwrap_or(Ts(0)));
+        // Names are exact to the millisecond: those of the last one are looked through.
+        let until = filter
+            .until
+            .map(|until| until.plus(Duration::from_millis(1)));
+        let ceiling = until.map_or(EventId::last(), EventId::first_at);
+        let before = before.map_or(ceiling, |before| before.min(ceiling));
         let rows = self
             .db
             .q(filter.text())
-            .bind(before.unwrap_or(EventId::last()).0)
+            .bind(before.0)
             .bind(floor.0)
             .bind(filter.since.unwrap_or(Ts(0)).micros())
             .bind(filter.until.unwrap_or(Ts(i64::MAX)).micros())

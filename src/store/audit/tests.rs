@@ -1,5 +1,3 @@
-use std::time::Duration;
-
 use super::super::db::tests::{Fresh, both};
 use super::*;
 use crate::domain::audit::{Actor, Origin};
@@ -77,11 +75,24 @@ async fn every_filter_finds_its_own_and_nothing_else() {
             set(|f| f.organization = Some("acme".to_owned())),
             set(|f| f.request_id = Some("request-1".to_owned())),
             set(|f| (f.since, f.until) = (Some(later(5)), Some(later(6)))),
+            set(|f| (f.since, f.until) = (Some(later(5)), Some(Ts(later(5).micros() + 1)))),
+            set(|f| {
+                f.target_id = Some("c1".to_owned());
+                f.until = Some(Ts(i64::MAX));
+            }),
         ] {
             let found = store.list_events(&filter, None, 10).await.unwrap();
             let found: Vec<_> = found.iter().map(|event| event.id).collect();
             assert_eq!(found, [id], "{filter:?}");
         }
+        let until = set(|f| (f.kind, f.until) = (Some(EventType::ConsentGiven), Some(later(5))));
+        assert!(
+            store
+                .list_events(&until, None, 10)
+                .await
+                .unwrap()
+                .is_empty()
+        );
         let both = set(|f| (f.user, f.kind) = (Some(user(1)), Some(EventType::UserUpdated)));
         assert!(store.list_events(&both, None, 10).await.unwrap().is_empty());
     }

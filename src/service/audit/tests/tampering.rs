@@ -262,16 +262,82 @@ async fn a_forged_event_is_found_wherever_it_is_put() {
 }
 
 #[tokio::test]
-async fn an_old_event_that_no_linker_took_is_found() {
+async fn an_event_that_no_linker_takes_is_found() {
     for fresh in both().await {
         let site = Site::filled(&fresh).await;
         site.record(minutes(0).minus(Duration::from_hours(1))).await;
-        let broken = site.broken().await;
+        // While nobody links, it only waits, however old it is.
+        assert_eq!(site.holds().await.waiting, 1);
+        let passing_by = async {
+            for _ in 0..3 {
+                tokio::time::sleep(Duration::from_millis(400)).await;
+                link_only_a_new_one(&site).await;
+            }
+        };
+        let (verdict, ()) = tokio::join!(site.verify(), passing_by);
+        let broken = verdict.unwrap_err();
         assert!(
             broken.what.contains("is not in the chain although"),
             "{broken}"
         );
     }
+}
+
+/// Links an event and none of those that wait.
+async fn link_only_a_new_one(site: &Site) {
+    let at = minutes(3);
+    let mut new = Linked::new(EventId::new(at, random::bytes()), &event(at));
+    let mut tx = site.services.store.db().begin().await.unwrap();
+    let mut head = tx.lock_audit_head().await.unwrap();
+    head.link = head.link.next(&new.body);
+    new.link = head.link;
+    tx.insert_linked(&[new]).await.unwrap();
+    head.seal = Some(site.services.audit.sealed(&head));
+    tx.save_audit_head(&head).await.unwrap();
+    tx.commit().await.unwrap();
+}
+
+#[tokio::test]
+async fn an_event_from_a_server_whose_clock_is_behind_is_linked_in_its_turn() {
+    for fresh in both().await {
+        let site = Site::filled(&fresh).await;
+        let (verdict, ()) = tokio::join!(site.verify(), async {
+            for _ in 0..4 {
+                site.record(minutes(0).minus(Duration::from_hours(1))).await;
+                tokio::time::sleep(Duration::from_millis(300)).await;
+                site.link(minutes(3)).await;
+            }
+        });
+        assert!(verdict.is_ok(), "{}", verdict.unwrap_err());
+    }
+}
+
+#[tokio::test]
+async fn a_checkpoint_from_the_future_does_not_keep_the_next_one_away() {
+    let fresh = sqlite_fresh();
+    let site = Site::filled(&fresh).await;
+    site.record(minutes(9)).await;
+    site.link(minutes(60)).await;
+    assert_eq!(site.holds().await.checkpoint, 3);
+    site.record(minutes(9)).await;
+    site.link(minutes(9)).await;
+    assert_eq!(site.holds().await.checkpoint, 4);
+}
+
+#[tokio::test]
+async fn the_note_of_tampering_is_linked_before_whatever_waits() {
+    let fresh = sqlite_fresh();
+    let site = Site::filled(&fresh).await;
+    site.run("UPDATE audit_head SET checkpoint_at = 1").await;
+    let mut tx = site.services.store.db().begin().await.unwrap();
+    for _ in 0..linker::BATCH + 5 {
+        let old = minutes(0).minus(Duration::from_hours(1));
+        tx.record_event(&event(old)).await.unwrap();
+    }
+    tx.commit().await.unwrap();
+    assert_eq!(site.link(minutes(4)).await, linker::BATCH + 1);
+    let next = site.services.store.list_chain(15, 1).await.unwrap();
+    assert_eq!(next[0].columns.kind, EventType::AuditTampered.as_str());
 }
 
 #[tokio::test]
