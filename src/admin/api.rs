@@ -1,18 +1,23 @@
 //! From one entry to a route and its description.
 
+use std::pin::Pin;
+use std::sync::Arc;
+
 use axum::Router;
 use axum::extract::{Request, State};
 use axum::http::Method;
+use axum::response::Response;
 use axum::routing::{MethodFilter, MethodRouter, on};
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::de::DeserializeOwned;
 
-use super::call::{Answer, Call, respond};
-use super::inputs::Body;
+use super::call::{Answer, Arrived, Call, Context, respond};
+use super::inputs::{Body, Known};
 use super::problem::Problem;
 use crate::domain::audit::{Event, EventType};
 use crate::http::request_id::RequestId;
 use crate::http::site::Site;
+use crate::service::administration::Answered;
 
 /// What an operation is called, and who may do it.
 #[derive(Clone, Copy, Debug)]
@@ -29,6 +34,8 @@ pub(super) struct About {
     pub(super) action: &'static str,
     /// Whether a role for an organization suffices for what belongs to it; the operation checks that itself.
     pub(super) by_organization: bool,
+    /// Whether `If-Match` guards it.
+    pub(super) guarded: bool,
     /// Whether it can answer 404 for what the body names, not the path.
     pub(super) named_in_body: bool,
 }
@@ -48,6 +55,7 @@ impl About {
             details: "",
             action,
             by_organization: false,
+            guarded: false,
             named_in_body: false,
         }
     }
@@ -55,6 +63,12 @@ impl About {
     /// Says more.
     pub(super) const fn details(mut self, details: &'static str) -> Self {
         self.details = details;
+        self
+    }
+
+    /// `If-Match` says which state is to be changed.
+    pub(super) const fn guarded(mut self) -> Self {
+        self.guarded = true;
         self
     }
 
@@ -120,7 +134,7 @@ impl Api {
         F: Run<P, Q, B, A, STATUS>,
     {
         let router = std::mem::take(&mut self.router);
-        self.router = router.route(path, route(&method, about, run));
+        self.router = router.route(path, route(&method, about, work(about, run)));
         self.operations.push(Operation {
             method,
             path,
@@ -168,11 +182,11 @@ where
     }
 }
 
-fn route<P, Q, B, A, F, const STATUS: u16>(
-    method: &Method,
-    about: About,
-    run: F,
-) -> MethodRouter<Site>
+/// An operation without its types: what is done for all of them is compiled once.
+type Work = Arc<dyn Fn(Arrived) -> Working + Send + Sync>;
+type Working = Pin<Box<dyn Future<Output = Result<Answered, Problem>> + Send>>;
+
+fn work<P, Q, B, A, F, const STATUS: u16>(about: About, run: F) -> Work
 where
     P: DeserializeOwned + Send + Sync + 'static,
     Q: DeserializeOwned + JsonSchema + Send + Sync + 'static,
@@ -180,42 +194,60 @@ where
     A: 'static,
     F: Run<P, Q, B, A, STATUS>,
 {
-    let safe = *method == Method::GET;
+    let known = Arc::new(Known::of::<Q, B>());
+    Arc::new(move |arrived| {
+        let (run, known) = (run.clone(), Arc::clone(&known));
+        // Boxed: an operation's future is as large as all that it does.
+        Box::pin(async move {
+            let call = Call::<P, Q, B>::of(arrived, &known)?;
+            if !about.by_organization {
+                call.must(about.action, None).await?;
+            }
+            run.run(call).await.map(Answer::into_answered)
+        })
+    })
+}
+
+fn route(method: &Method, about: About, work: Work) -> MethodRouter<Site> {
     let filter = MethodFilter::try_from(method.clone()).unwrap_or(MethodFilter::GET);
     let handler = move |State(site): State<Site>, id: RequestId, request: Request| {
-        let run = run.clone();
-        let headers = request.headers().clone();
-        // Boxed: an operation's future is as large as all that it does.
-        let answered = Box::pin(async move {
-            let call = Call::<P, Q, B>::read(site.clone(), request).await?;
-            let (admitted, origin, now) = (call.admitted, call.by.origin.clone(), call.now);
-            let done = async {
-                if !about.by_organization {
-                    call.must(about.action, None).await?;
-                }
-                run.run(call).await
-            };
-            let done: Result<_, Problem> = done.await;
-            if let Err(problem) = &done
-                && let Some(reason) = problem.denial()
-            {
+        let work = Arc::clone(&work);
+        async move { Box::pin(handle(site, &id, request, about, &work)).await }
+    };
+    on(filter, handler)
+}
+
+async fn handle(
+    site: Site,
+    id: &RequestId,
+    request: Request,
+    about: About,
+    work: &Work,
+) -> Response {
+    let headers = request.headers().clone();
+    let safe = request.method().is_safe();
+    let arrived = match Arrived::read(site.clone(), request).await {
+        Ok(arrived) => arrived,
+        Err(problem) => return problem.answer(id.as_str()),
+    };
+    let Context {
+        admitted, by, now, ..
+    } = &arrived.context;
+    let (admitted, origin, now) = (*admitted, by.origin.clone(), *now);
+    match work(arrived).await {
+        Ok(answered) => {
+            let mut response = respond(answered, &headers, safe);
+            admitted.write(response.headers_mut());
+            response
+        }
+        Err(problem) => {
+            if let Some(reason) = problem.denial() {
                 let event = Event::new(EventType::AccessDenied, &origin, now)
                     .target("operation", about.id)
                     .detail("reason", reason);
                 site.services.audit.note(event);
             }
-            Ok::<_, Problem>((done?, admitted))
-        });
-        async move {
-            match answered.await {
-                Ok((answer, admitted)) => {
-                    let mut response = respond(answer.into_answered(), &headers, safe);
-                    admitted.write(response.headers_mut());
-                    response
-                }
-                Err(problem) => problem.answer(id.as_str()),
-            }
+            problem.answer(id.as_str())
         }
-    };
-    on(filter, handler)
+    }
 }

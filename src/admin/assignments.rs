@@ -6,12 +6,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::api::{About, Api};
-use super::call::{Answer, Call, begun};
+use super::call::{Answer, Call, Context, begun};
 use super::inputs::{Json, Nothing};
 use super::page::{Page, Range, named};
 use super::problem::Problem;
 use crate::crypto::b64;
-use crate::domain::audit::{Event, EventType};
 use crate::domain::ids::UserId;
 use crate::domain::policy::Assignment;
 use crate::service::administration::Writing;
@@ -200,19 +199,12 @@ async fn create(call: Call<Nothing, Nothing, Json<Fields>>) -> Result<Answer<Sho
         taken(&call, &mut writing, &holder, &new.role, organization).await?;
     }
     let outcome = writing.tx().assign(&holder, &assignment).await?;
-    let held = Held { holder, assignment };
-    let created = shown(&held);
     if outcome != Assigned::Unchanged {
-        let event = about(writing.event(EventType::AssignmentCreated), &held);
-        let event = match had {
-            Some(assignment) => {
-                let holder = held.holder.clone();
-                event.before(json!(shown(&Held { holder, assignment }).fields))
-            }
-            None => event,
-        };
-        writing.record(event.after(json!(created.fields))).await?;
+        writing
+            .note_assignment(&holder, had.as_ref(), Some(&assignment))
+            .await?;
     }
+    let created = shown(&Held { holder, assignment });
     let location = super::location("assignments", &created.id);
     call.created(writing, &created, location).await
 }
@@ -243,21 +235,16 @@ async fn delete(call: Call<ById, Nothing, Nothing>) -> Result<Answer<Nothing, 20
         .tx()
         .unassign(&place.holder, &place.role, organization);
     gone.await?;
-    let held = Held {
-        holder: place.holder,
-        assignment,
-    };
-    let event = about(writing.event(EventType::AssignmentDeleted), &held);
     writing
-        .record(event.before(json!(shown(&held).fields)))
+        .note_assignment(&place.holder, Some(&assignment), None)
         .await?;
     call.gone(writing).await
 }
 
 /// Whoever may administrate more than the caller keeps what they have, and what a policy speaks of is no small thing
 /// to lose: it may forbid.
-async fn taken<P, Q, B>(
-    call: &Call<P, Q, B>,
+async fn taken(
+    call: &Context,
     writing: &mut Writing,
     holder: &Holder,
     role: &str,
@@ -272,17 +259,6 @@ async fn taken<P, Q, B>(
     }
     writing.must_be_full_if_in_policies(role, "role").await?;
     Ok(())
-}
-
-fn about(event: Event, held: &Held) -> Event {
-    let event = match &held.holder {
-        Holder::User(id) => event.target("user", id).user(*id),
-        Holder::Group(name) => event.target("group", name),
-    };
-    match &held.assignment.organization {
-        Some(name) => event.organization(name),
-        None => event,
-    }
 }
 
 fn until(text: &str, now: Ts) -> Result<Ts, Problem> {

@@ -62,10 +62,11 @@ pub(super) fn add(api: &mut Api) {
     api.add(Method::GET, one, get_attribute, get);
     let declare = about("declare_attribute", "Declare an attribute", WRITE).details(
         "Refused if something that is stored contradicts it, or a policy could not live with it. Needs `signet:*`.",
-    );
+    ).guarded();
     api.add(Method::PUT, one, declare, put);
-    let undeclare =
-        about("undeclare_attribute", "Take a declaration back", WRITE).details("Needs `signet:*`.");
+    let undeclare = about("undeclare_attribute", "Take a declaration back", WRITE)
+        .details("Needs `signet:*`.")
+        .guarded();
     api.add(Method::DELETE, one, undeclare, delete);
 }
 
@@ -99,16 +100,18 @@ async fn put(call: Call<ByName, Nothing, Json<Fields>>) -> Result<Answer<Shown>,
     writing.rights().must_be_full("name")?;
     let parsed = Of::parse(of);
     let was = writing.tx().list_declarations().await?;
-    let was = was.of(&parsed).and_then(|all| all.get(name)).copied();
+    let was = was.of(&parsed).and_then(|all| all.get(name));
+    let was = was.map(|was| shown(of, name, *was));
+    call.must_match_if_any(was.as_ref())?;
     declare(writing.tx(), &parsed, name, declaration).await?;
-    let kind = match was {
+    let kind = match &was {
         None => EventType::AttributeCreated,
         Some(_) => EventType::AttributeUpdated,
     };
     let event = writing.event(kind).target("attribute", &title(&call.path));
     let event = event.after(json!(shown(of, name, declaration)));
     let event = match was {
-        Some(was) => event.before(json!(shown(of, name, was))),
+        Some(was) => event.before(json!(was)),
         None => event,
     };
     writing.record(event).await?;
@@ -118,13 +121,16 @@ async fn put(call: Call<ByName, Nothing, Json<Fields>>) -> Result<Answer<Shown>,
 async fn delete(call: Call<ByName, Nothing, Nothing>) -> Result<Answer<Nothing, 204>, Problem> {
     let mut writing = begun!(call);
     writing.rights().must_be_full("name")?;
-    let of = Of::parse(&call.path.of);
-    if !undeclare(writing.tx(), &of, &call.path.name).await? {
-        return Err(unknown(&call.path));
-    }
+    let ByName { of, name } = &call.path;
+    let parsed = Of::parse(of);
+    let was = writing.tx().list_declarations().await?;
+    let was = was.of(&parsed).and_then(|all| all.get(name));
+    let was = shown(of, name, *was.ok_or_else(|| unknown(&call.path))?);
+    call.must_match(&was)?;
+    undeclare(writing.tx(), &parsed, name).await?;
     let event = writing.event(EventType::AttributeDeleted);
     let event = event.target("attribute", &title(&call.path));
-    writing.record(event).await?;
+    writing.record(event.before(json!(was))).await?;
     call.gone(writing).await
 }
 

@@ -1,23 +1,24 @@
 //! One call of the API: who calls, what they send, and what they are answered.
 
 use std::net::IpAddr;
+use std::ops::Deref;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use axum::body::Bytes;
 use axum::extract::{FromRequestParts as _, RawPathParams, Request};
 use axum::http::StatusCode;
-use axum::http::header::{CONTENT_TYPE, ETAG, HeaderMap, HeaderValue, IF_NONE_MATCH, LOCATION};
+use axum::http::header::{CONTENT_TYPE, ETAG, HeaderMap, HeaderValue, LOCATION};
 use axum::response::{IntoResponse as _, Response};
-use schemars::JsonSchema;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::conditions::{if_match, request_key};
-use super::inputs::{self, Body};
+use super::conditions::{if_match, is_among, request_key};
+use super::inputs::{self, Body, Known};
 use super::problem::Problem;
 use crate::crypto::b64;
 use crate::crypto::digest::sha256;
 use crate::domain::audit::{Actor, Origin};
-use crate::http::bearer::{self, Unproven, bearer};
+use crate::http::bearer::{self, Unproven, Unreadable, bearer};
 use crate::http::client_ip::ClientIp;
 use crate::http::headers::json_no_store;
 use crate::http::limits::{BodyLimit, read};
@@ -33,26 +34,49 @@ use crate::spec::time::Ts;
 
 /// A call with everything that it brings.
 pub(super) struct Call<P, Q, B> {
-    /// The server.
-    pub(super) site: Site,
-    /// Who calls.
-    pub(super) by: Administrator,
     /// The parameters of the path.
     pub(super) path: P,
     /// The parameters of the query.
     pub(super) query: Q,
     /// The body.
     pub(super) body: B,
+    context: Context,
+}
+
+/// What every call brings, whatever the operation.
+pub(super) struct Context {
+    /// The server.
+    pub(super) site: Site,
+    /// Who calls.
+    pub(super) by: Administrator,
     /// When.
     pub(super) now: Ts,
-    /// The entity tag that the caller saw last.
     /// How much the caller may still ask.
     pub(super) admitted: Admitted,
     token: Arc<AccessToken>,
     /// What was found to be allowed, to be asked again when it is the caller's turn to write.
     allowed: Mutex<Vec<(String, Option<String>)>>,
+    /// The entity tags that the caller saw, of which one must be current.
     if_match: Option<Vec<String>>,
     key: Option<RequestKey>,
+}
+
+impl<P, Q, B> Deref for Call<P, Q, B> {
+    type Target = Context;
+
+    fn deref(&self) -> &Context {
+        &self.context
+    }
+}
+
+/// A request of somebody who may use this API, before the operation's types read it.
+pub(super) struct Arrived {
+    /// Who calls, and when.
+    pub(super) context: Context,
+    headers: HeaderMap,
+    path: String,
+    query: String,
+    body: Bytes,
 }
 
 /// An answer with a body of type `T`, under a status.
@@ -106,13 +130,8 @@ pub(super) enum Act<T, const STATUS: u16> {
     Now(Box<Writing>),
 }
 
-impl<P, Q, B> Call<P, Q, B>
-where
-    P: DeserializeOwned,
-    Q: DeserializeOwned + JsonSchema,
-    B: Body,
-{
-    /// Reads a call. Who does not show a good token learns nothing else.
+impl Arrived {
+    /// Takes a request in. Who does not show a good token learns nothing else.
     pub(super) async fn read(site: Site, request: Request) -> Result<Self, Problem> {
         let (mut parts, body) = request.into_parts();
         let now = site.services.clock.now();
@@ -121,31 +140,49 @@ where
         let (by, token) = caller(&site, &parts.headers, ip, &id, now).await?;
         let admitted = rate_limit::check(&site, Policy::Api, &by.name()).await?;
         let limit = parts.extensions.get::<BodyLimit>().copied();
-        let bytes = read(body, limit.unwrap_or_default()).await?;
-        let uri = parts.uri.clone();
+        let body = read(body, limit.unwrap_or_default()).await?;
         let params = RawPathParams::from_request_parts(&mut parts, &())
             .await
             .map_err(|error| Problem::invalid("path", error.body_text()))?;
-        let query = uri.query().unwrap_or_default();
         let if_match = if_match(&parts.headers)?;
-        let key = request_key(&parts.method, &uri, &parts.headers, &bytes)?;
+        let key = request_key(&parts.method, &parts.uri, &parts.headers, &body)?;
         Ok(Self {
-            path: inputs::path(&params)?,
-            query: inputs::query(query)?,
-            body: B::read(&parts.headers, &bytes)?,
-            site,
-            by,
-            now,
-            admitted,
-            token,
-            allowed: Mutex::default(),
-            if_match,
-            key,
+            context: Context {
+                site,
+                by,
+                now,
+                admitted,
+                token,
+                allowed: Mutex::default(),
+                if_match,
+                key,
+            },
+            path: inputs::pairs(params.iter()),
+            query: parts.uri.query().unwrap_or_default().to_owned(),
+            headers: parts.headers,
+            body,
         })
     }
 }
 
-impl<P, Q, B> Call<P, Q, B> {
+impl<P, Q, B> Call<P, Q, B>
+where
+    P: DeserializeOwned,
+    Q: DeserializeOwned,
+    B: Body,
+{
+    /// Reads what the operation takes.
+    pub(super) fn of(arrived: Arrived, known: &Known) -> Result<Self, Problem> {
+        Ok(Self {
+            path: inputs::path(&arrived.path)?,
+            query: inputs::query(&arrived.query, &known.query)?,
+            body: B::read(&arrived.headers, &arrived.body, &known.body)?,
+            context: arrived.context,
+        })
+    }
+}
+
+impl Context {
     /// Refuses whoever may not do this to what belongs to that organization, or to none.
     pub(super) async fn must(
         &self,
@@ -212,10 +249,19 @@ impl<P, Q, B> Call<P, Q, B> {
             return Ok(());
         };
         let current = etag(&serde_json::to_string(shown).unwrap_or_default());
-        if expected.contains(&current) {
+        if expected.iter().any(|tag| tag == "*" || *tag == current) {
             Ok(())
         } else {
             Err(AdministrationError::Changed.into())
+        }
+    }
+
+    /// The same of what may not be there yet: then nothing matches, not even `*`.
+    pub(super) fn must_match_if_any(&self, shown: Option<&impl Serialize>) -> Result<(), Problem> {
+        match shown {
+            Some(shown) => self.must_match(shown),
+            None if self.if_match.is_some() => Err(AdministrationError::Changed.into()),
+            None => Ok(()),
         }
     }
 
@@ -295,7 +341,10 @@ async fn caller(
     request_id: &RequestId,
     now: Ts,
 ) -> Result<(Administrator, Arc<AccessToken>), Problem> {
-    let Ok(Some(token)) = bearer(headers) else {
+    let token = bearer(headers).map_err(|Unreadable| {
+        Problem::invalid("Authorization", "expected one value of visible ASCII")
+    })?;
+    let Some(token) = token else {
         let detail = "this needs an access token: Authorization: Bearer …";
         return Err(Problem::unauthorized("missing_token", detail).hint(format!(
             "ask /token for the scope {}, with a client that is registered for it",
@@ -344,15 +393,7 @@ async fn caller(
 /// The answer on the wire; 304 where the caller has it already (RFC 9110 §13.1.2).
 pub(super) fn respond(answered: Answered, headers: &HeaderMap, safe: bool) -> Response {
     let status = StatusCode::from_u16(answered.status).unwrap_or(StatusCode::OK);
-    let known = headers
-        .get(IF_NONE_MATCH)
-        .and_then(|value| value.to_str().ok());
-    let unchanged = safe
-        && answered
-            .etag
-            .as_deref()
-            .zip(known)
-            .is_some_and(|(current, known)| known.split(',').any(|tag| tag.trim() == current));
+    let unchanged = safe && is_among(answered.etag.as_deref(), headers);
     let mut response = match answered.body {
         Some(body) if !unchanged => (status, json_no_store(), body).into_response(),
         Some(_) => StatusCode::NOT_MODIFIED.into_response(),

@@ -126,10 +126,10 @@ pub(super) fn add(api: &mut Api) {
     api.add(Method::GET, one, get_client, get);
     let update_client = about("update_client", "Change an application", WRITE)
         .details("One that has a scope of `signet:` or may introspect needs `signet:*`.");
-    api.add(Method::PATCH, one, update_client, update);
+    api.add(Method::PATCH, one, update_client.guarded(), update);
     let delete_client =
         about("delete_client", "Delete an application", WRITE).details("Ends everything of its.");
-    api.add(Method::DELETE, one, delete_client, delete);
+    api.add(Method::DELETE, one, delete_client.guarded(), delete);
     let rotate = about(
         "rotate_client_secret",
         "Give an application a new secret",

@@ -1,6 +1,6 @@
 //! Headers that guard a request: the version that the caller saw, and the key under which it may be repeated.
 
-use axum::http::header::{HeaderMap, IF_MATCH};
+use axum::http::header::{HeaderMap, IF_MATCH, IF_NONE_MATCH};
 use axum::http::{HeaderName, Method};
 
 use super::problem::Problem;
@@ -22,19 +22,30 @@ fn text(headers: &HeaderMap, name: &HeaderName) -> Result<Option<String>, Proble
     }
 }
 
-/// The entity tags of which one must be current; none if any is.
+/// The entity tags of which one must be current; `*` stands for whatever is there.
 pub(super) fn if_match(headers: &HeaderMap) -> Result<Option<Vec<String>>, Problem> {
     let Some(given) = text(headers, &IF_MATCH)? else {
         return Ok(None);
     };
     if given == "*" {
-        return Ok(None);
+        return Ok(Some(vec![given]));
     }
     let tags = entity_tags(&given).ok_or_else(|| {
         let problem = Problem::invalid("If-Match", "expected an entity tag in its quotes, or *");
         problem.hint("send the ETag of what you read, as it was answered")
     })?;
     Ok(Some(tags))
+}
+
+/// Whether the caller has what is current (`If-None-Match`, RFC 9110 §13.1.2). What cannot be read says nothing.
+pub(super) fn is_among(current: Option<&str>, headers: &HeaderMap) -> bool {
+    let (Some(current), Ok(Some(given))) = (current, text(headers, &IF_NONE_MATCH)) else {
+        return false;
+    };
+    // Weakly compared (§8.8.3.2): a proxy that packs an answer makes its tag weak.
+    let opaque = |tag: &str| tag.trim_start_matches("W/").to_owned();
+    let tags = entity_tags(&given).unwrap_or_default();
+    given == "*" || tags.iter().any(|tag| opaque(tag) == opaque(current))
 }
 
 /// One entity tag or more (RFC 9110 §8.8.3), which may have commas in their quotes.
@@ -98,6 +109,21 @@ pub(super) fn request_key(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_a_caller_has_is_compared_weakly_rfc9110_13_1_2() {
+        let has = |given: &str| {
+            let headers = HeaderMap::from_iter([(IF_NONE_MATCH, given.parse().unwrap())]);
+            is_among(Some(r#""a""#), &headers)
+        };
+        for current in [r#""a""#, r#"W/"a""#, r#""b", W/"a""#, "*"] {
+            assert!(has(current), "{current}");
+        }
+        for other in [r#""b""#, "a", "", r#""a"#, r#""b,"a""#] {
+            assert!(!has(other), "{other}");
+        }
+        assert!(!is_among(None, &HeaderMap::new()));
+    }
 
     #[test]
     fn entity_tags_are_read_with_their_quotes_rfc9110_8_8_3() {

@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use super::api::{About, Api};
-use super::call::{Answer, Call, begun};
-use super::inputs::{Json, Nothing, Patch};
+use super::call::{Answer, Call, Context, begun};
+use super::inputs::{ByName, Json, Nothing, Patch};
 use super::page::{List, Page, Range};
 use super::problem::Problem;
 use super::users::WRITE_ATTRIBUTES;
@@ -48,13 +48,6 @@ pub(super) struct Shown {
     fields: Fields,
 }
 
-/// One group.
-#[derive(Debug, Deserialize, JsonSchema)]
-pub(super) struct ByName {
-    /// Its name.
-    name: String,
-}
-
 /// One member.
 #[derive(Debug, Deserialize, JsonSchema)]
 pub(super) struct ByMember {
@@ -85,9 +78,19 @@ pub(super) fn add(api: &mut Api) {
     api.add(Method::GET, "/v1/groups/{name}", get_group, get);
     let update_group = about("update_group", "Change a group", WRITE)
         .details("You must be a member of the parents that you add.");
-    api.add(Method::PATCH, "/v1/groups/{name}", update_group, update);
+    api.add(
+        Method::PATCH,
+        "/v1/groups/{name}",
+        update_group.guarded(),
+        update,
+    );
     let delete_group = about("delete_group", "Delete a group", WRITE);
-    api.add(Method::DELETE, "/v1/groups/{name}", delete_group, delete);
+    api.add(
+        Method::DELETE,
+        "/v1/groups/{name}",
+        delete_group.guarded(),
+        delete,
+    );
     let members = about("list_group_members", "List a group's own members", READ);
     api.add(
         Method::GET,
@@ -168,8 +171,8 @@ async fn delete(call: Call<ByName, Nothing, Nothing>) -> Result<Answer<Nothing, 
     call.gone(writing).await
 }
 
-async fn write<P, Q, B>(
-    call: &Call<P, Q, B>,
+async fn write(
+    call: &Context,
     writing: &mut Writing,
     name: &str,
     mut record: GroupRecord,

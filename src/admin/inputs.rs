@@ -1,6 +1,5 @@
 //! What a request brings, read by the types that say what is expected.
 
-use axum::extract::RawPathParams;
 use axum::http::StatusCode;
 use axum::http::header::{CONTENT_TYPE, HeaderMap};
 use schemars::{JsonSchema, Schema, SchemaGenerator, generate::SchemaSettings};
@@ -10,9 +9,63 @@ use serde_json::{Map, Value, json};
 
 use super::problem::Problem;
 
+/// The names that an operation knows. What is sent under another one is a mistake that deserves an answer.
+#[derive(Clone, Debug)]
+pub(super) struct Known {
+    /// Of the query's parameters.
+    pub(super) query: Names,
+    /// Of the body's members.
+    pub(super) body: Names,
+}
+
+impl Known {
+    /// What these types know.
+    pub(super) fn of<Q: JsonSchema, B: Body>() -> Self {
+        Self {
+            query: Names::of::<Q>(),
+            body: B::names(),
+        }
+    }
+}
+
+/// Names of parameters or members.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Names(Vec<String>);
+
+impl Names {
+    /// The properties of `T`.
+    fn of<T: JsonSchema>() -> Self {
+        let schema = T::json_schema(&mut generator());
+        let properties = schema.get("properties").and_then(Value::as_object);
+        Self(
+            properties
+                .map(|it| it.keys().cloned().collect())
+                .unwrap_or_default(),
+        )
+    }
+
+    /// Refuses a name that is not among them.
+    fn check<'a>(&self, mut names: impl Iterator<Item = &'a str>) -> Result<(), Problem> {
+        match names.find(|name| !self.0.iter().any(|known| known == name)) {
+            None => Ok(()),
+            Some(name) => Err(Problem::unknown_name(
+                name,
+                self.0.iter().map(String::as_str),
+            )),
+        }
+    }
+}
+
 /// Nothing is expected.
 #[derive(Clone, Debug, Default, Deserialize, Serialize, JsonSchema)]
 pub(super) struct Nothing {}
+
+/// One thing of a collection whose things have names.
+#[derive(Debug, Deserialize, JsonSchema)]
+pub(super) struct ByName {
+    /// Its name.
+    pub(super) name: String,
+}
 
 /// The body of a `PATCH`: a JSON Merge Patch ([RFC 7396](https://www.rfc-editor.org/rfc/rfc7396)) of a `T`.
 #[derive(Clone, Debug)]
@@ -58,15 +111,22 @@ fn merge(target: &mut Value, patch: &Value) {
 
 /// A body that an operation takes.
 pub(super) trait Body: Sized {
+    /// The names that it knows.
+    fn names() -> Names;
+
     /// Reads it.
-    fn read(headers: &HeaderMap, bytes: &[u8]) -> Result<Self, Problem>;
+    fn read(headers: &HeaderMap, bytes: &[u8], known: &Names) -> Result<Self, Problem>;
 
     /// Its media type and schema, for the OpenAPI document.
     fn describe(generator: &mut SchemaGenerator) -> Option<(&'static str, Schema)>;
 }
 
 impl Body for Nothing {
-    fn read(_: &HeaderMap, bytes: &[u8]) -> Result<Self, Problem> {
+    fn names() -> Names {
+        Names::default()
+    }
+
+    fn read(_: &HeaderMap, bytes: &[u8], _: &Names) -> Result<Self, Problem> {
         let blank = bytes.iter().all(u8::is_ascii_whitespace);
         if blank || serde_json::from_slice::<Self>(bytes).is_ok() {
             return Ok(Self {});
@@ -84,9 +144,13 @@ impl Body for Nothing {
 }
 
 impl<T: DeserializeOwned + JsonSchema> Body for Patch<T> {
-    fn read(headers: &HeaderMap, bytes: &[u8]) -> Result<Self, Problem> {
+    fn names() -> Names {
+        Names::of::<T>()
+    }
+
+    fn read(headers: &HeaderMap, bytes: &[u8], known: &Names) -> Result<Self, Problem> {
         let members = object(headers, bytes, &["application/merge-patch+json", JSON])?;
-        known_names::<T>(members.keys().map(String::as_str))?;
+        known.check(members.keys().map(String::as_str))?;
         Ok(Self {
             members,
             of: std::marker::PhantomData,
@@ -119,9 +183,13 @@ impl<T: DeserializeOwned + JsonSchema> Body for Patch<T> {
 pub(super) struct Json<T>(pub T);
 
 impl<T: DeserializeOwned + JsonSchema> Body for Json<T> {
-    fn read(headers: &HeaderMap, bytes: &[u8]) -> Result<Self, Problem> {
+    fn names() -> Names {
+        Names::of::<T>()
+    }
+
+    fn read(headers: &HeaderMap, bytes: &[u8], known: &Names) -> Result<Self, Problem> {
         let members = object(headers, bytes, &[JSON])?;
-        known_names::<T>(members.keys().map(String::as_str))?;
+        known.check(members.keys().map(String::as_str))?;
         typed(Value::Object(members)).map(Self)
     }
 
@@ -220,21 +288,25 @@ fn typed<T: DeserializeOwned>(value: Value) -> Result<T, Problem> {
     })
 }
 
-/// The parameters of the path.
-pub(super) fn path<T: DeserializeOwned>(params: &RawPathParams) -> Result<T, Problem> {
-    let pairs = form_urlencoded(params.iter());
-    from_pairs::<T>(&pairs).map_err(|problem| {
+/// The parameters of the path, as [`pairs`] writes them.
+pub(super) fn path<T: DeserializeOwned>(pairs: &str) -> Result<T, Problem> {
+    from_pairs::<T>(pairs).map_err(|problem| {
         // A name that cannot exist does not exist.
         problem.with_status(StatusCode::NOT_FOUND, "not_found")
     })
 }
 
 /// The parameters of the query: each known, and at most once.
-pub(super) fn query<T: DeserializeOwned + JsonSchema>(query: &str) -> Result<T, Problem> {
+pub(super) fn query<T: DeserializeOwned>(query: &str, known: &Names) -> Result<T, Problem> {
+    each_once(query, known)?;
+    from_pairs(query)
+}
+
+fn each_once(query: &str, known: &Names) -> Result<(), Problem> {
     let names: Vec<String> = url::form_urlencoded::parse(query.as_bytes())
         .map(|(name, _)| name.into_owned())
         .collect();
-    known_names::<T>(names.iter().map(String::as_str))?;
+    known.check(names.iter().map(String::as_str))?;
     for (at, name) in names.iter().enumerate() {
         if names.iter().skip(at + 1).any(|other| other == name) {
             return Err(Problem::invalid(
@@ -243,7 +315,7 @@ pub(super) fn query<T: DeserializeOwned + JsonSchema>(query: &str) -> Result<T, 
             ));
         }
     }
-    from_pairs(query)
+    Ok(())
 }
 
 fn from_pairs<T: DeserializeOwned>(pairs: &str) -> Result<T, Problem> {
@@ -259,28 +331,11 @@ fn from_pairs<T: DeserializeOwned>(pairs: &str) -> Result<T, Problem> {
     })
 }
 
-fn form_urlencoded<'a>(pairs: impl Iterator<Item = (&'a str, &'a str)>) -> String {
+/// Names with their values, form encoded.
+pub(super) fn pairs<'a>(pairs: impl Iterator<Item = (&'a str, &'a str)>) -> String {
     let mut serializer = url::form_urlencoded::Serializer::new(String::new());
     serializer.extend_pairs(pairs);
     serializer.finish()
-}
-
-/// Every name must be a property of `T`.
-fn known_names<'a, T: JsonSchema>(names: impl Iterator<Item = &'a str>) -> Result<(), Problem> {
-    let mut generator = generator();
-    let schema = T::json_schema(&mut generator);
-    let properties = schema.get("properties").and_then(Value::as_object);
-    let none = Map::new();
-    let known = properties.unwrap_or(&none);
-    for name in names {
-        if !known.contains_key(name) {
-            return Err(Problem::unknown_name(
-                name,
-                known.keys().map(String::as_str),
-            ));
-        }
-    }
-    Ok(())
 }
 
 /// How schemas are written: references into the OpenAPI document's components.

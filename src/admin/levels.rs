@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::api::{About, Api};
 use super::call::{Answer, Call, begun};
-use super::inputs::{Json, Nothing};
+use super::inputs::{ByName, Json, Nothing};
 use super::page::{List, Page, Range};
 use super::problem::Problem;
 use crate::domain::audit::EventType;
@@ -45,13 +45,6 @@ pub(super) struct New {
 pub(super) struct OfUser {
     /// `sub`.
     id: UserId,
-}
-
-/// The levels of a group.
-#[derive(Debug, Deserialize, JsonSchema)]
-pub(super) struct OfGroup {
-    /// Its name.
-    name: String,
 }
 
 /// A person's level on one resource.
@@ -124,7 +117,7 @@ async fn list_user(call: Call<OfUser, List, Nothing>) -> Result<Answer<Page<Show
     Ok(Answer::of(&page(&range, rows.await?)))
 }
 
-async fn list_group(call: Call<OfGroup, List, Nothing>) -> Result<Answer<Page<Shown>>, Problem> {
+async fn list_group(call: Call<ByName, List, Nothing>) -> Result<Answer<Page<Shown>>, Problem> {
     let (store, name) = (&call.site.services.store, &call.path.name);
     if store.find_group(name).await?.is_none() {
         return Err(Problem::not_found("group", name));

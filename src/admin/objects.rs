@@ -12,8 +12,9 @@ use super::levels::resource;
 use super::page::{Page, Range};
 use super::problem::Problem;
 use crate::domain::policy::ResourceName;
+use crate::service::administration::Writing;
 use crate::service::apply::{Desired, DesiredObject};
-use crate::store::groups::ObjectRecord;
+use crate::store::objects::ObjectRecord;
 
 const READ: &str = "objects.read";
 /// As with attributes of people: what policies may ask can open as much as a role.
@@ -80,9 +81,11 @@ pub(super) fn add(api: &mut Api) {
         "Write down what is known of a resource",
         WRITE,
     )
-    .details("Replaces what was known before.");
+    .details("Replaces what was known before.")
+    .guarded();
     api.add(Method::PUT, one, put_object, put);
-    let delete_object = about("delete_object", "Forget what is known of a resource", WRITE);
+    let delete_object =
+        about("delete_object", "Forget what is known of a resource", WRITE).guarded();
     api.add(Method::DELETE, one, delete_object, delete);
 }
 
@@ -102,14 +105,8 @@ async fn get(call: Call<ByName, Nothing, Nothing>) -> Result<Answer<Shown>, Prob
         resource_id,
     } = &call.path;
     let name = resource(resource_type, resource_id)?;
-    let found = call.site.services.store.find_object(&name.kind, &name.id);
-    let object = found
-        .await?
-        .ok_or_else(|| Problem::not_found("object", &name))?;
-    let record = ObjectRecord {
-        organization: object.organization,
-        attributes: object.attributes,
-    };
+    let found = call.site.services.store.find_object_record(&name).await?;
+    let record = found.ok_or_else(|| Problem::not_found("object", &name))?;
     Ok(Answer::of(&shown(name, record)))
 }
 
@@ -117,6 +114,8 @@ async fn put(call: Call<ByName, Nothing, Json<Fields>>) -> Result<Answer<Shown>,
     let name = resource(&call.path.resource_type, &call.path.resource_id)?;
     let Json(wanted) = &call.body;
     let mut writing = begun!(call);
+    let was = find(&mut writing, &name).await?;
+    call.must_match_if_any(was.as_ref())?;
     let record = ObjectRecord {
         organization: wanted.organization.clone(),
         attributes: wanted.attributes.clone(),
@@ -135,14 +134,16 @@ async fn put(call: Call<ByName, Nothing, Json<Fields>>) -> Result<Answer<Shown>,
 async fn delete(call: Call<ByName, Nothing, Nothing>) -> Result<Answer<Nothing, 204>, Problem> {
     let name = resource(&call.path.resource_type, &call.path.resource_id)?;
     let mut writing = begun!(call);
-    let found = call.site.services.store.find_object(&name.kind, &name.id);
-    let was = found.await?.map(
-        |object| json!({ "organization": object.organization, "attributes": object.attributes }),
-    );
-    if !writing.delete_object(&name, json!(was)).await? {
-        return Err(Problem::not_found("object", &name));
-    }
+    let was = find(&mut writing, &name).await?;
+    let was = was.ok_or_else(|| Problem::not_found("object", &name))?;
+    call.must_match(&was)?;
+    writing.delete_object(&name, json!(was.fields)).await?;
     call.gone(writing).await
+}
+
+async fn find(writing: &mut Writing, name: &ResourceName) -> Result<Option<Shown>, Problem> {
+    let found = writing.tx().find_object(name).await?;
+    Ok(found.map(|object| shown(name.clone(), object)))
 }
 
 fn shown(name: ResourceName, object: ObjectRecord) -> Shown {

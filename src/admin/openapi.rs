@@ -96,7 +96,7 @@ fn describe(operation: &Operation, shape: Shape) -> Value {
         "IfNoneMatch"
     };
     parameters.push(json!({ "$ref": format!("#/components/parameters/{header}") }));
-    if operation.method == Method::PATCH {
+    if about.guarded {
         parameters.push(json!({ "$ref": "#/components/parameters/IfMatch" }));
     }
     let permission = if about.by_organization {
@@ -232,7 +232,7 @@ const REFUSALS: [(&str, &str); 11] = [
 fn may_refuse(operation: &Operation, status: &str) -> bool {
     match status {
         "404" => operation.path.contains('{') || operation.about.named_in_body,
-        "412" => operation.method == Method::PATCH,
+        "412" => operation.about.guarded,
         "409" | "413" | "415" | "422" => operation.method != Method::GET,
         _ => true,
     }

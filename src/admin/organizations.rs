@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 use super::api::{About, Api};
 use super::call::{Answer, Call, begun};
 use super::groups::{ShownMember, members};
-use super::inputs::{Json, Nothing, Patch};
+use super::inputs::{ByName, Json, Nothing, Patch};
 use super::page::{List, Page, Range};
 use super::problem::Problem;
 use super::users::WRITE_ATTRIBUTES;
@@ -45,13 +45,6 @@ pub(super) struct Shown {
     fields: Fields,
 }
 
-/// One organization.
-#[derive(Debug, Deserialize, JsonSchema)]
-pub(super) struct ByName {
-    /// Its name.
-    name: String,
-}
-
 /// One member.
 #[derive(Debug, Deserialize, JsonSchema)]
 pub(super) struct ByMember {
@@ -80,12 +73,12 @@ pub(super) fn add(api: &mut Api) {
     api.add(
         Method::PATCH,
         one,
-        update_organization.by_organization(),
+        update_organization.guarded().by_organization(),
         update,
     );
     let delete_organization = about("delete_organization", "Delete an organization", WRITE)
         .details("Roles that were given for it are gone with it.");
-    api.add(Method::DELETE, one, delete_organization, delete);
+    api.add(Method::DELETE, one, delete_organization.guarded(), delete);
     let list = about(
         "list_organization_members",
         "List an organization's members",

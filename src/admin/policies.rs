@@ -97,7 +97,12 @@ pub(super) fn add(api: &mut Api) {
     api.add(Method::GET, "/v1/policies/{id}", get_policy, get);
     let update_policy =
         about("update_policy", "Change a policy", WRITE).details("Needs `signet:*`.");
-    api.add(Method::PATCH, "/v1/policies/{id}", update_policy, update);
+    api.add(
+        Method::PATCH,
+        "/v1/policies/{id}",
+        update_policy.guarded(),
+        update,
+    );
     let validate_policy = about(
         "validate_policy",
         "Say whether a policy would be taken",
@@ -112,7 +117,12 @@ pub(super) fn add(api: &mut Api) {
     );
     let delete_policy =
         about("delete_policy", "Delete a policy", WRITE).details("Needs `signet:*`.");
-    api.add(Method::DELETE, "/v1/policies/{id}", delete_policy, delete);
+    api.add(
+        Method::DELETE,
+        "/v1/policies/{id}",
+        delete_policy.guarded(),
+        delete,
+    );
 }
 
 async fn validate(call: Call<Nothing, Nothing, Json<Text>>) -> Result<Answer<Judged>, Problem> {

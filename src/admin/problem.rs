@@ -8,6 +8,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::config::nearest;
+use crate::http::bearer::challenge;
 use crate::http::limits::BodyError;
 use crate::http::rate_limit::Limited;
 use crate::service::administration::AdministrationError;
@@ -219,7 +220,10 @@ impl Problem {
     /// The answer, which names the request.
     pub(super) fn answer(self, request_id: &str) -> Response {
         tracing::info!(error = self.code, "refused: {}", self.detail);
-        let challenge = self.challenge.then(|| self.challenge_text());
+        let challenge = self.challenge.then(|| {
+            let told = (self.code != "missing_token").then_some((self.code, self.detail.as_str()));
+            challenge(told, Some(Scope::ADMIN))
+        });
         let body = ProblemBody {
             r#type: "about:blank",
             title: self.status.canonical_reason().unwrap_or("Error").to_owned(),
@@ -237,7 +241,7 @@ impl Problem {
         ];
         let text = serde_json::to_string(&body).unwrap_or_default();
         let mut response = (self.status, headers, text).into_response();
-        if let Some(Ok(value)) = challenge.map(|text| HeaderValue::from_str(&text)) {
+        if let Some(value) = challenge {
             response.headers_mut().insert(WWW_AUTHENTICATE, value);
         }
         if let Some(limited) = &self.limited {
@@ -248,18 +252,6 @@ impl Problem {
             response.headers_mut().insert(RETRY_AFTER, soon);
         }
         response
-    }
-
-    /// RFC 6750 §3: a request without a token is told no error code.
-    fn challenge_text(&self) -> String {
-        match self.code {
-            "missing_token" => format!("Bearer realm=\"signet\", scope=\"{}\"", Scope::ADMIN),
-            code => format!(
-                "Bearer realm=\"signet\", error=\"{code}\", error_description=\"{}\", scope=\"{}\"",
-                crate::http::error::plain(&self.detail),
-                Scope::ADMIN
-            ),
-        }
     }
 }
 

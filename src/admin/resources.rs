@@ -65,10 +65,10 @@ pub(super) fn add(api: &mut Api) {
     let get_resource = about("get_resource", "Read a resource server", READ);
     api.add(Method::GET, one, get_resource, get);
     let update_resource = about("update_resource", "Change a resource server", WRITE);
-    api.add(Method::PATCH, one, update_resource, update);
+    api.add(Method::PATCH, one, update_resource.guarded(), update);
     let delete_resource = about("delete_resource", "Remove a resource server", WRITE)
         .details("Nothing is issued for it any more; what was issued lives until it expires.");
-    api.add(Method::DELETE, one, delete_resource, delete);
+    api.add(Method::DELETE, one, delete_resource.guarded(), delete);
 }
 
 async fn list(call: Call<Nothing, List, Nothing>) -> Result<Answer<Page<Shown>>, Problem> {

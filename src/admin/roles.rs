@@ -9,7 +9,7 @@ use serde_json::json;
 
 use super::api::{About, Api};
 use super::call::{Answer, Call, begun};
-use super::inputs::{Json, Nothing, Patch};
+use super::inputs::{ByName, Json, Nothing, Patch};
 use super::page::{List, Page, Range};
 use super::problem::Problem;
 use crate::domain::policy::ADMIN_ROLE;
@@ -45,13 +45,6 @@ pub(super) struct Shown {
     fields: Fields,
 }
 
-/// One role.
-#[derive(Debug, Deserialize, JsonSchema)]
-pub(super) struct ByName {
-    /// Its name.
-    name: String,
-}
-
 pub(super) fn add(api: &mut Api) {
     let about = |id, summary, action| About::new("roles", id, summary, action);
     let list_roles = about("list_roles", "List roles", READ);
@@ -63,10 +56,20 @@ pub(super) fn add(api: &mut Api) {
     api.add(Method::GET, "/v1/roles/{name}", get_role, get);
     let update_role = about("update_role", "Change a role", WRITE)
         .details("What you add must be among your own parents and permissions.");
-    api.add(Method::PATCH, "/v1/roles/{name}", update_role, update);
+    api.add(
+        Method::PATCH,
+        "/v1/roles/{name}",
+        update_role.guarded(),
+        update,
+    );
     let delete_role = about("delete_role", "Delete a role", WRITE)
         .details("Whoever has it has it no more. The built-in role `admin` stays.");
-    api.add(Method::DELETE, "/v1/roles/{name}", delete_role, delete);
+    api.add(
+        Method::DELETE,
+        "/v1/roles/{name}",
+        delete_role.guarded(),
+        delete,
+    );
 }
 
 async fn list(call: Call<Nothing, List, Nothing>) -> Result<Answer<Page<Shown>>, Problem> {

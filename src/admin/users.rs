@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use super::api::{About, Api};
-use super::call::{Answer, Call, begun};
+use super::call::{Answer, Call, Context, begun};
 use super::inputs::{Json, Nothing, Patch};
 use super::page::{Page, Range, named};
 use super::problem::Problem;
@@ -125,10 +125,20 @@ pub(super) fn add(api: &mut Api) {
     let get_user = about("get_user", "Read a person", READ).by_organization();
     api.add(Method::GET, "/v1/users/{id}", get_user, get);
     let update_user = about("update_user", "Change a person", WRITE);
-    api.add(Method::PATCH, "/v1/users/{id}", update_user, update);
+    api.add(
+        Method::PATCH,
+        "/v1/users/{id}",
+        update_user.guarded(),
+        update,
+    );
     let delete_user = about("delete_user", "Delete a person", WRITE)
         .details("Ends every session, grant and token of theirs.");
-    api.add(Method::DELETE, "/v1/users/{id}", delete_user, delete);
+    api.add(
+        Method::DELETE,
+        "/v1/users/{id}",
+        delete_user.guarded(),
+        delete,
+    );
     let password = about("set_password", "Set a person's password", WRITE)
         .details("Ends every session, grant and token of theirs: whoever knew the old one is out.");
     api.add(
@@ -301,10 +311,7 @@ async fn revoke_tokens(
 }
 
 /// Before the transaction: hashing takes its time, and on SQLite nobody else writes meanwhile.
-async fn hashed<P, Q, B>(
-    call: &Call<P, Q, B>,
-    password: String,
-) -> Result<DesiredPassword, Problem> {
+async fn hashed(call: &Context, password: String) -> Result<DesiredPassword, Problem> {
     match hash_password(&call.site.services, password).await {
         Ok(phc) => Ok(DesiredPassword::Fresh(Secret::new(phc))),
         Err(UserError::Store(error)) => Err(error.into()),
@@ -333,11 +340,7 @@ fn invalid(error: &UserError) -> Problem {
     Problem::new(status, code, error.to_string()).param(param)
 }
 
-async fn controlled<P, Q, B>(
-    call: &Call<P, Q, B>,
-    writing: &Writing,
-    id: UserId,
-) -> Result<(), Problem> {
+async fn controlled(call: &Context, writing: &Writing, id: UserId) -> Result<(), Problem> {
     let rights = writing.rights();
     Ok(rights.may_control(&call.site.services, id).await?)
 }

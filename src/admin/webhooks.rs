@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::api::{About, Api};
-use super::call::{Answer, Call, begun};
+use super::call::{Answer, Call, Context, begun};
 use super::inputs::{Json, Nothing, Patch};
 use super::page::{List, Page, Range};
 use super::problem::Problem;
@@ -159,9 +159,10 @@ pub(super) fn add(api: &mut Api) {
     let get_webhook = about("get_webhook", "Read a webhook", READ);
     api.add(Method::GET, one, get_webhook, get);
     let update_webhook = about("update_webhook", "Change a webhook", WRITE).details(seen);
-    api.add(Method::PATCH, one, update_webhook, update);
+    api.add(Method::PATCH, one, update_webhook.guarded(), update);
     let delete_webhook = about("delete_webhook", "Delete a webhook", WRITE)
-        .details("What was not delivered yet is not delivered any more.");
+        .details("What was not delivered yet is not delivered any more.")
+        .guarded();
     api.add(Method::DELETE, one, delete_webhook, delete);
     let rotate = about(
         "rotate_webhook_secret",
@@ -238,8 +239,12 @@ async fn update(call: Call<ById, Nothing, Patch<Fields>>) -> Result<Answer<Shown
 
 async fn delete(call: Call<ById, Nothing, Nothing>) -> Result<Answer<Nothing, 204>, Problem> {
     let mut writing = begun!(call);
+    let id = call.path.id;
+    let was = writing.tx().find_webhook(id).await?;
+    let was = shown(was.ok_or_else(|| Problem::not_found("webhook", id))?);
+    call.must_match(&was)?;
     let (now, origin) = (writing.now(), &call.by.origin);
-    webhooks::delete(writing.tx(), call.path.id, origin, now).await?;
+    webhooks::delete(writing.tx(), id, origin, now).await?;
     call.gone(writing).await
 }
 
@@ -297,7 +302,7 @@ async fn send_again(
 }
 
 /// Nobody is told more through a webhook than they may read.
-async fn sees_the_trail<P, Q, B>(call: &Call<P, Q, B>) -> Result<(), Problem> {
+async fn sees_the_trail(call: &Context) -> Result<(), Problem> {
     call.must("audit.read", None).await
 }
 

@@ -14,7 +14,8 @@ use crate::service::apply::{
     DesiredAttribute, DesiredGroup, DesiredObject, DesiredOrganization, DesiredPolicy, DesiredRole,
 };
 use crate::spec::time::Ts;
-use crate::store::groups::{GroupRecord, ObjectRecord, OrganizationRecord};
+use crate::store::groups::{GroupRecord, OrganizationRecord};
+use crate::store::objects::ObjectRecord;
 use crate::store::roles::{PolicyRecord, RoleRecord};
 
 impl Words<'_> {

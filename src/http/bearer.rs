@@ -3,8 +3,9 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use axum::http::HeaderMap;
+use axum::http::{HeaderMap, HeaderValue};
 
+use super::error::plain;
 use super::rate_limit::Limited;
 use super::site::Site;
 use crate::service::access_token::{self, AccessToken, TokenError};
@@ -32,6 +33,21 @@ pub fn bearer(headers: &HeaderMap) -> Result<Option<&str>, Unreadable> {
         }
         (Some(_), Some(_)) => Err(Unreadable),
     }
+}
+
+/// What is told in `WWW-Authenticate` to whoever shows no token that suffices (RFC 6750 §3): a code and a sentence, which a
+/// request without a token is not told, and the scope that is needed.
+#[must_use]
+pub fn challenge(error: Option<(&str, &str)>, scope: Option<&str>) -> HeaderValue {
+    let mut text = "Bearer realm=\"signet\"".to_owned();
+    if let Some((code, sentence)) = error {
+        let sentence = plain(sentence);
+        text = format!("{text}, error=\"{code}\", error_description=\"{sentence}\"");
+    }
+    if let Some(scope) = scope {
+        text = format!("{text}, scope=\"{scope}\"");
+    }
+    HeaderValue::from_str(&text).unwrap_or(HeaderValue::from_static("Bearer realm=\"signet\""))
 }
 
 /// Why a token that was shown does not count.

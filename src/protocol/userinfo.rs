@@ -1,7 +1,7 @@
 //! `/userinfo` (OpenID Connect Core §5.3).
 
 use axum::extract::{RawQuery, State};
-use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue, WWW_AUTHENTICATE};
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, WWW_AUTHENTICATE};
 use axum::http::{HeaderMap, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Map, Value, json};
@@ -85,35 +85,23 @@ impl From<Unproven> for Refusal {
 
 impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
-        let (status, challenge, body) = match self {
-            Self::NoToken => (
-                StatusCode::UNAUTHORIZED,
-                "Bearer realm=\"signet\"".to_owned(),
-                json!({ "error": "invalid_token", "error_description": "no access token was sent" }),
-            ),
+        let (status, told) = match self {
+            Self::NoToken => (StatusCode::UNAUTHORIZED, None),
             Self::Bearer(code, sentence) => {
                 let status = match code {
                     ErrorCode::InsufficientScope => StatusCode::FORBIDDEN,
                     ErrorCode::InvalidRequest => StatusCode::BAD_REQUEST,
                     _ => StatusCode::UNAUTHORIZED,
                 };
-                let challenge = format!(
-                    "Bearer realm=\"signet\", error=\"{}\", error_description=\"{}\"",
-                    code.as_str(),
-                    plain(sentence)
-                );
-                (
-                    status,
-                    challenge,
-                    json!({ "error": code.as_str(), "error_description": plain(sentence) }),
-                )
+                (status, Some((code.as_str(), sentence)))
             }
             Self::Other(error) => return error.into_response(),
         };
+        let (code, sentence) = told.unwrap_or(("invalid_token", "no access token was sent"));
+        let body = json!({ "error": code, "error_description": plain(sentence) });
         let mut response = (status, json_no_store(), body.to_string()).into_response();
-        if let Ok(value) = HeaderValue::from_str(&challenge) {
-            response.headers_mut().insert(WWW_AUTHENTICATE, value);
-        }
+        let challenge = bearer::challenge(told, None);
+        response.headers_mut().insert(WWW_AUTHENTICATE, challenge);
         response
     }
 }

@@ -37,15 +37,6 @@ pub struct OrganizationRecord {
     pub attributes: Map<String, Value>,
 }
 
-/// What is written down of a resource.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct ObjectRecord {
-    /// To which organization it belongs.
-    pub organization: Option<String>,
-    /// What policies may ask about it.
-    pub attributes: Map<String, Value>,
-}
-
 /// To what a person belongs, and what they may do to single resources.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Memberships {
@@ -177,47 +168,6 @@ impl Tx {
         bump_changes(self, FACTS).await
     }
 
-    /// Every resource of which something is written down.
-    pub async fn list_objects(
-        &mut self,
-    ) -> Result<BTreeMap<ResourceName, ObjectRecord>, StoreError> {
-        let rows = self.q(OBJECTS).all::<ObjectRow>().await?;
-        Ok(rows
-            .into_iter()
-            .map(|(kind, id, organization, attributes)| {
-                let record = ObjectRecord {
-                    organization: Some(organization).filter(|name| !name.is_empty()),
-                    attributes: attributes.0,
-                };
-                (ResourceName { kind, id }, record)
-            })
-            .collect())
-    }
-
-    /// Writes down what is known of a resource.
-    pub async fn save_object(
-        &mut self,
-        name: &ResourceName,
-        object: &ObjectRecord,
-    ) -> Result<(), StoreError> {
-        self.q(SAVE_OBJECT)
-            .bind(name.kind.clone())
-            .bind(name.id.clone())
-            .bind(object.organization.clone().unwrap_or_default())
-            .bind(Json(object.attributes.clone()))
-            .exec()
-            .await?;
-        bump_changes(self, FACTS).await
-    }
-
-    /// Forgets what is known of a resource; whether anything was.
-    pub async fn delete_object(&mut self, name: &ResourceName) -> Result<bool, StoreError> {
-        let delete = self.q(DELETE_OBJECT).bind(name.kind.clone());
-        let gone = delete.bind(name.id.clone()).exec().await? > 0;
-        bump_changes(self, FACTS).await?;
-        Ok(gone)
-    }
-
     /// To what a person belongs.
     pub async fn list_memberships_of(&mut self, user: UserId) -> Result<Memberships, StoreError> {
         let groups = self.q(GROUPS_OF).bind(user.0).all::<(String,)>().await?;
@@ -270,8 +220,6 @@ impl Tx {
 type Described = (String, Option<String>, Json<Map<String, Value>>);
 type GroupRole = (String, String, String, Option<i64>);
 type GroupLevel = (String, String, String, i64);
-type ObjectRow = (String, String, String, Json<Map<String, Value>>);
-
 const GROUPS: &str = "SELECT name, description, attributes FROM groups";
 
 const PARENTS: &str = "SELECT member, parent FROM group_parents";
@@ -307,13 +255,6 @@ const DELETE_ORGANIZATION_GROUP_ROLES: &str = "DELETE FROM group_roles WHERE org
 
 /// Another organization of that name does not inherit its resources.
 const LEAVE_ORGANIZATION: &str = "UPDATE objects SET organization = '' WHERE organization = $1";
-
-const OBJECTS: &str = "SELECT type, id, organization, attributes FROM objects";
-
-const SAVE_OBJECT: &str = "INSERT INTO objects (type, id, organization, attributes) VALUES ($1, $2, $3, $4) \
-    ON CONFLICT (type, id) DO UPDATE SET organization = excluded.organization, attributes = excluded.attributes";
-
-const DELETE_OBJECT: &str = "DELETE FROM objects WHERE type = $1 AND id = $2";
 
 const GROUPS_OF: &str = "SELECT group_name FROM group_members WHERE user_id = $1";
 

@@ -21,6 +21,7 @@ mod janitor;
 pub mod living;
 pub mod memberships;
 pub mod migrate;
+pub mod objects;
 pub mod pages;
 pub mod policy;
 mod policy_counts;

@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::Store;
 use super::error::StoreError;
-use super::groups::{ObjectRecord, OrganizationRecord};
+use super::groups::OrganizationRecord;
 use super::roles::{PolicyRecord, RoleRecord};
 use crate::domain::ids::UserId;
 use crate::domain::policy::{Level, ResourceName};
@@ -203,28 +203,6 @@ impl Store {
         Ok(rows.into_iter().map(policy).collect())
     }
 
-    /// What is known of resources of a type, after that id.
-    pub async fn page_of_objects(
-        &self,
-        kind: &str,
-        after: &str,
-        limit: i64,
-    ) -> Result<Vec<(ResourceName, ObjectRecord)>, StoreError> {
-        let rows = self.db.q(OBJECTS).bind(kind.to_owned());
-        let rows = rows.bind(after.to_owned()).bind(limit);
-        let rows = rows.all::<(String, String, Json<Map<String, Value>>)>();
-        let object =
-            |(id, organization, attributes): (String, String, Json<Map<String, Value>>)| {
-                let kind = kind.to_owned();
-                let record = ObjectRecord {
-                    organization: Some(organization).filter(|name| !name.is_empty()),
-                    attributes: attributes.0,
-                };
-                (ResourceName { kind, id }, record)
-            };
-        Ok(rows.await?.into_iter().map(object).collect())
-    }
-
     /// Members of a group itself, in the order of their ids.
     pub async fn page_of_group_members(
         &self,
@@ -327,8 +305,6 @@ const ORGANIZATIONS: &str = "SELECT name, description, attributes FROM organizat
 
 const POLICIES: &str =
     "SELECT id, cedar, description, enabled FROM policies WHERE id > $1 ORDER BY id LIMIT $2";
-
-const OBJECTS: &str = "SELECT id, organization, attributes FROM objects WHERE type = $1 AND id > $2 ORDER BY id LIMIT $3";
 
 const GROUP_MEMBERS: &str = "SELECT u.id, u.username FROM group_members m JOIN users u ON u.id = m.user_id \
     WHERE m.group_name = $1 AND m.user_id > $2 ORDER BY m.user_id LIMIT $3";

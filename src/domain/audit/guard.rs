@@ -1,5 +1,7 @@
 //! What keeps events small and free of secrets, whatever they are given.
 
+use std::borrow::Cow;
+
 use serde_json::{Value, json};
 
 use crate::crypto::digest::sha256_b64;
@@ -11,13 +13,20 @@ pub const MAX_BYTES: usize = 8 * 1024;
 pub const MAX_NAME_BYTES: usize = 512;
 
 /// A view without members that are named like secrets, or a note in its place when it is too long.
-pub(super) fn view(mut view: Value) -> Value {
-    drop_secrets(&mut view);
+pub(super) fn view(view: &Value) -> Cow<'_, Value> {
+    let view = if has_secrets(view) {
+        let mut view = view.clone();
+        drop_secrets(&mut view);
+        Cow::Owned(view)
+    } else {
+        Cow::Borrowed(view)
+    };
     let text = view.to_string();
     if text.len() <= MAX_BYTES {
         return view;
     }
-    json!({ "left_out": { "bytes": text.len(), "sha256": sha256_b64(text.as_bytes()) } })
+    let digest = sha256_b64(text.as_bytes());
+    Cow::Owned(json!({ "left_out": { "bytes": text.len(), "sha256": digest } }))
 }
 
 /// A name that a column and an index can hold.
@@ -29,6 +38,16 @@ pub(super) fn name(text: &str) -> String {
     text.get(..end)
         .unwrap_or_default()
         .replace(char::is_control, "\u{fffd}")
+}
+
+fn has_secrets(value: &Value) -> bool {
+    match value {
+        Value::Object(members) => members
+            .iter()
+            .any(|(name, member)| is_secret(name) || has_secrets(member)),
+        Value::Array(items) => items.iter().any(has_secrets),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => false,
+    }
 }
 
 /// The last guard: whoever makes a view leaves secrets out already.

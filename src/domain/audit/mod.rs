@@ -10,9 +10,11 @@ mod guard;
 #[cfg(test)]
 mod tests;
 
+use std::borrow::Cow;
 use std::net::IpAddr;
 
-use serde_json::{Map, Value, json};
+use serde::Serialize;
+use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::ids::{ClientId, UserId};
@@ -137,7 +139,7 @@ pub struct Event {
     organization: Option<String>,
     before: Option<Value>,
     after: Option<Value>,
-    detail: Map<String, Value>,
+    detail: Option<Value>,
 }
 
 impl Event {
@@ -154,7 +156,7 @@ impl Event {
             organization: None,
             before: None,
             after: None,
-            detail: Map::new(),
+            detail: None,
         }
     }
 
@@ -203,7 +205,10 @@ impl Event {
     /// Something more to say, such as the `reason`.
     #[must_use]
     pub fn detail(mut self, name: &'static str, value: impl Into<Value>) -> Self {
-        self.detail.insert(name.to_owned(), value.into());
+        let detail = self.detail.get_or_insert_with(|| json!({}));
+        if let Value::Object(detail) = detail {
+            detail.insert(name.to_owned(), value.into());
+        }
         self
     }
 
@@ -222,36 +227,29 @@ impl Event {
     /// The event as one JSON object: bounded, and without members that are named like secrets.
     #[must_use]
     pub fn body(&self, id: EventId) -> String {
-        let mut actor = json!({ "kind": self.origin.actor.kind() });
-        put(&mut actor, "id", self.origin.actor.id());
-        let through = self.origin.client_id.as_ref().map(ClientId::as_str);
-        put(&mut actor, "client_id", through);
-        let mut body = json!({
-            "id": id.to_string(),
-            "time": self.at.rfc3339_micros(),
-            "type": self.kind.as_str(),
-            "actor": actor,
-        });
-        put(&mut body, "ip", self.origin.ip.map(|ip| ip.to_string()));
-        put(&mut body, "request_id", self.request_id());
-        let target = self.target.as_ref();
-        put(
-            &mut body,
-            "target",
-            target.map(|(kind, id)| json!({ "type": kind, "id": id })),
-        );
-        put(&mut body, "user_id", self.user.map(|id| id.to_string()));
-        put(
-            &mut body,
-            "client_id",
-            self.client.as_ref().map(ClientId::as_str),
-        );
-        put(&mut body, "organization", self.organization.as_deref());
-        put(&mut body, "before", self.before.clone().map(guard::view));
-        put(&mut body, "after", self.after.clone().map(guard::view));
-        let detail = (!self.detail.is_empty()).then(|| Value::Object(self.detail.clone()));
-        put(&mut body, "detail", detail.map(guard::view));
-        body.to_string()
+        let body = Body {
+            id: id.to_string(),
+            time: self.at.rfc3339_micros(),
+            r#type: self.kind.as_str(),
+            actor: BodyActor {
+                kind: self.origin.actor.kind(),
+                id: self.origin.actor.id(),
+                client_id: self.origin.client_id.as_ref().map(ClientId::as_str),
+            },
+            ip: self.origin.ip,
+            request_id: self.request_id(),
+            target: self
+                .target
+                .as_ref()
+                .map(|(kind, id)| BodyTarget { r#type: kind, id }),
+            user_id: self.user,
+            client_id: self.client.as_ref().map(ClientId::as_str),
+            organization: self.organization.as_deref(),
+            before: self.before.as_ref().map(guard::view),
+            after: self.after.as_ref().map(guard::view),
+            detail: self.detail.as_ref().map(guard::view),
+        };
+        serde_json::to_string(&body).unwrap_or_default()
     }
 
     /// What stands beside the body, to find it by.
@@ -277,10 +275,46 @@ impl Event {
     }
 }
 
-fn put(object: &mut Value, name: &str, value: Option<impl Into<Value>>) {
-    if let (Value::Object(object), Some(value)) = (object, value) {
-        object.insert(name.to_owned(), value.into());
-    }
+/// The JSON of an event. What has no value has no member.
+#[derive(Serialize)]
+struct Body<'a> {
+    id: String,
+    time: String,
+    r#type: &'a str,
+    actor: BodyActor<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ip: Option<IpAddr>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    request_id: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    target: Option<BodyTarget<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    user_id: Option<UserId>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    client_id: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    organization: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    before: Option<Cow<'a, Value>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    after: Option<Cow<'a, Value>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    detail: Option<Cow<'a, Value>>,
+}
+
+#[derive(Serialize)]
+struct BodyActor<'a> {
+    kind: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    id: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    client_id: Option<&'a str>,
+}
+
+#[derive(Serialize)]
+struct BodyTarget<'a> {
+    r#type: &'a str,
+    id: &'a str,
 }
 
 /// The columns by which events are found. The same values stand in the body.

@@ -8,7 +8,7 @@ mod request;
 mod search;
 
 use axum::extract::{FromRequestParts as _, Request, State};
-use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue, WWW_AUTHENTICATE};
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, WWW_AUTHENTICATE};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Map, Value, json};
@@ -191,13 +191,7 @@ fn challenge(code: ErrorCode, sentence: &'static str) -> Response {
         ErrorCode::InsufficientScope => StatusCode::FORBIDDEN,
         _ => StatusCode::UNAUTHORIZED,
     };
-    let text = format!(
-        "Bearer realm=\"signet\", error=\"{}\", error_description=\"{sentence}\", scope=\"{}\"",
-        code.as_str(),
-        Scope::DECIDE
-    );
-    if let Ok(value) = HeaderValue::from_str(&text) {
-        response.headers_mut().insert(WWW_AUTHENTICATE, value);
-    }
+    let told = bearer::challenge(Some((code.as_str(), sentence)), Some(Scope::DECIDE));
+    response.headers_mut().insert(WWW_AUTHENTICATE, told);
     response
 }

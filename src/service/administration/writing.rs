@@ -11,12 +11,13 @@ use super::{AdministrationError, Administrator, KEPT_FOR, RequestKey, Rights};
 use crate::crypto::secret::PlainToken;
 use crate::domain::audit::{Event, EventType};
 use crate::domain::ids::{ClientId, GrantId, SessionId, UserId};
-use crate::domain::policy::{ADMIN_ROLE, ResourceName};
+use crate::domain::policy::{ADMIN_ROLE, Assignment, ResourceName};
 use crate::service::Services;
 use crate::service::apply::{self, Desired, Kind, Options, Report, Revoked, Work};
 use crate::service::revoke::{self, ClientStanding};
 use crate::service::{client_secrets, keys};
 use crate::spec::time::Ts;
+use crate::store::assignments::Holder;
 use crate::store::db::Tx;
 use crate::store::error::StoreError;
 use crate::store::idempotency::StoredAnswer;
@@ -239,6 +240,16 @@ impl Writing {
             .work
             .note(Kind::Organization, name, Some(was), None)
             .await?)
+    }
+
+    /// Writes down that somebody was given a role, has it until another time, or lost it.
+    pub async fn note_assignment(
+        &mut self,
+        holder: &Holder,
+        before: Option<&Assignment>,
+        after: Option<&Assignment>,
+    ) -> Result<(), AdministrationError> {
+        Ok(self.work.note_assignment(holder, before, after).await?)
     }
 
     /// Removes a policy.

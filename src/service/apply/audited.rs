@@ -2,10 +2,12 @@
 
 use serde_json::Value;
 
+use super::super::audit::views;
 use super::{Kind, Work};
 use crate::domain::audit::{Event, EventType};
 use crate::domain::ids::{ClientId, UserId};
 use crate::domain::policy::Assignment;
+use crate::store::assignments::Holder;
 use crate::store::error::StoreError;
 
 impl Work {
@@ -52,22 +54,28 @@ impl Work {
         self.record(event).await
     }
 
-    /// Writes down that a person was given a role, or that it was taken from them.
-    pub(super) async fn note_assignment(
+    /// Writes down that somebody was given a role (there is no `before`), has it until another time, or lost it (there is
+    /// no `after`).
+    pub(in crate::service) async fn note_assignment(
         &mut self,
-        kind: EventType,
-        id: UserId,
-        assignment: &Assignment,
+        holder: &Holder,
+        before: Option<&Assignment>,
+        after: Option<&Assignment>,
     ) -> Result<(), StoreError> {
-        let role = Kind::Role.as_str();
-        let mut event = self.event(kind).target(role, &assignment.role).user(id);
-        if let Some(organization) = &assignment.organization {
+        let kind = match after {
+            Some(_) => EventType::AssignmentCreated,
+            None => EventType::AssignmentDeleted,
+        };
+        let mut event = match holder {
+            Holder::User(id) => self.event(kind).target(Kind::User.as_str(), id).user(*id),
+            Holder::Group(name) => self.event(kind).target(Kind::Group.as_str(), name),
+        };
+        if let Some(organization) = before.or(after).and_then(|it| it.organization.as_ref()) {
             event = event.organization(organization);
         }
-        if let Some(until) = assignment.until {
-            event = event.detail("until", until.rfc3339());
-        }
-        self.record(event).await
+        let view = |assignment| views::held(holder, assignment);
+        self.record(with(event, before.map(view), after.map(view)))
+            .await
     }
 
     /// An event of this work.

@@ -9,7 +9,8 @@ use crate::domain::policy::{Assignment, Declaration, Level, Of, ResourceName};
 use crate::domain::resource::Resource;
 use crate::spec::client_metadata::ClientMetadata;
 use crate::spec::standard_claims::StandardClaims;
-use crate::store::groups::{GroupRecord, ObjectRecord, OrganizationRecord};
+use crate::store::groups::{GroupRecord, OrganizationRecord};
+use crate::store::objects::ObjectRecord;
 use crate::store::roles::{PolicyRecord, RoleRecord};
 
 /// Everything that is to be true.

@@ -1,6 +1,6 @@
 //! Groups, organizations, and what is known of resources.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::super::audit::views;
 use super::check::Checked;
@@ -111,7 +111,17 @@ pub(super) async fn groups(work: &mut Work, checked: &Checked<'_>) -> Result<(),
 }
 
 pub(super) async fn objects(work: &mut Work, checked: &Checked<'_>) -> Result<(), ApplyError> {
-    let stored = work.tx.list_objects().await?;
+    let stored = if work.options.uncounted {
+        let mut named = BTreeMap::new();
+        for desired in checked.objects {
+            if let Some(object) = work.tx.find_object(&desired.name).await? {
+                named.insert(desired.name.clone(), object);
+            }
+        }
+        named
+    } else {
+        work.tx.list_objects().await?
+    };
     for desired in checked.objects {
         let name = desired.name.to_string();
         let Some(stored) = stored.get(&desired.name) else {

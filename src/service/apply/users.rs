@@ -89,8 +89,9 @@ async fn create(
     is["memberships"] = views::memberships(&memberships);
     work.note_user(id, None, Some(is)).await?;
     for assignment in desired.roles.iter().flatten() {
-        work.tx.assign(&Holder::User(id), assignment).await?;
-        work.note_assignment(EventType::AssignmentCreated, id, assignment)
+        let holder = Holder::User(id);
+        work.tx.assign(&holder, assignment).await?;
+        work.note_assignment(&holder, None, Some(assignment))
             .await?;
     }
     if memberships != Memberships::default() {
@@ -151,12 +152,10 @@ async fn change(
         let had = work.tx.list_assignments_of(&holder).await?;
         if work.tx.replace_assignments(&holder, roles).await? {
             for gone in had.difference(roles) {
-                work.note_assignment(EventType::AssignmentDeleted, was.id, gone)
-                    .await?;
+                work.note_assignment(&holder, Some(gone), None).await?;
             }
             for given in roles.difference(&had) {
-                work.note_assignment(EventType::AssignmentCreated, was.id, given)
-                    .await?;
+                work.note_assignment(&holder, None, Some(given)).await?;
             }
             changed.push("roles".to_owned());
         }

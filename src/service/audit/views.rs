@@ -7,7 +7,9 @@ use crate::domain::policy::{Assignment, Level, ResourceName};
 use crate::domain::resource::Resource;
 use crate::domain::user::User;
 use crate::spec::time::Ts;
-use crate::store::groups::{GroupRecord, Memberships, ObjectRecord, OrganizationRecord};
+use crate::store::assignments::Holder;
+use crate::store::groups::{GroupRecord, Memberships, OrganizationRecord};
+use crate::store::objects::ObjectRecord;
 use crate::store::roles::{PolicyRecord, RoleRecord};
 use crate::store::users::UserFields;
 
@@ -43,6 +45,17 @@ pub fn memberships(memberships: &Memberships) -> Value {
         "organizations": memberships.organizations,
         "levels": levels(memberships.levels.iter()),
     })
+}
+
+/// A role that somebody holds.
+#[must_use]
+pub fn held(holder: &Holder, assignment: &Assignment) -> Value {
+    let mut view = self::assignment(assignment);
+    match holder {
+        Holder::User(id) => view["user_id"] = json!(id),
+        Holder::Group(name) => view["group"] = json!(name),
+    }
+    view
 }
 
 /// A client as it is registered, and how it authenticates.

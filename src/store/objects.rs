@@ -1,0 +1,114 @@
+//! What is known of resources of the operator's applications: the `objects` table. What decisions ask of it is in
+//! [`super::policy`].
+
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value};
+use sqlx::types::Json;
+
+use super::Store;
+use super::db::Tx;
+use super::error::StoreError;
+use super::policy::FACTS;
+use super::revocations::bump_changes;
+use crate::domain::policy::ResourceName;
+
+/// What is written down of a resource.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ObjectRecord {
+    /// To which organization it belongs.
+    pub organization: Option<String>,
+    /// What policies may ask about it.
+    pub attributes: Map<String, Value>,
+}
+
+impl Tx {
+    /// Every resource of which something is written down.
+    pub async fn list_objects(
+        &mut self,
+    ) -> Result<BTreeMap<ResourceName, ObjectRecord>, StoreError> {
+        let rows = self.q(LIST).all::<Row>().await?;
+        Ok(rows.into_iter().map(object).collect())
+    }
+
+    /// What is written down of one resource.
+    pub async fn find_object(
+        &mut self,
+        name: &ResourceName,
+    ) -> Result<Option<ObjectRecord>, StoreError> {
+        let find = self.q(FIND).bind(name.kind.clone());
+        let row = find.bind(name.id.clone()).opt::<Row>().await?;
+        Ok(row.map(|row| object(row).1))
+    }
+
+    /// Writes down what is known of a resource.
+    pub async fn save_object(
+        &mut self,
+        name: &ResourceName,
+        object: &ObjectRecord,
+    ) -> Result<(), StoreError> {
+        self.q(SAVE)
+            .bind(name.kind.clone())
+            .bind(name.id.clone())
+            .bind(object.organization.clone().unwrap_or_default())
+            .bind(Json(object.attributes.clone()))
+            .exec()
+            .await?;
+        bump_changes(self, FACTS).await
+    }
+
+    /// Forgets what is known of a resource; whether anything was.
+    pub async fn delete_object(&mut self, name: &ResourceName) -> Result<bool, StoreError> {
+        let delete = self.q(DELETE).bind(name.kind.clone());
+        let gone = delete.bind(name.id.clone()).exec().await? > 0;
+        bump_changes(self, FACTS).await?;
+        Ok(gone)
+    }
+}
+
+impl Store {
+    /// What is written down of one resource.
+    pub async fn find_object_record(
+        &self,
+        name: &ResourceName,
+    ) -> Result<Option<ObjectRecord>, StoreError> {
+        let find = self.db.q(FIND).bind(name.kind.clone());
+        let row = find.bind(name.id.clone()).opt::<Row>().await?;
+        Ok(row.map(|row| object(row).1))
+    }
+
+    /// Resources of a type, in the order of their ids, behind `after`.
+    pub async fn page_of_objects(
+        &self,
+        kind: &str,
+        after: &str,
+        limit: i64,
+    ) -> Result<Vec<(ResourceName, ObjectRecord)>, StoreError> {
+        let page = self.db.q(PAGE).bind(kind.to_owned());
+        let page = page.bind(after.to_owned()).bind(limit);
+        Ok(page.all::<Row>().await?.into_iter().map(object).collect())
+    }
+}
+
+type Row = (String, String, String, Json<Map<String, Value>>);
+
+fn object((kind, id, organization, attributes): Row) -> (ResourceName, ObjectRecord) {
+    let record = ObjectRecord {
+        organization: Some(organization).filter(|name| !name.is_empty()),
+        attributes: attributes.0,
+    };
+    (ResourceName { kind, id }, record)
+}
+
+const LIST: &str = "SELECT type, id, organization, attributes FROM objects";
+
+const FIND: &str =
+    "SELECT type, id, organization, attributes FROM objects WHERE type = $1 AND id = $2";
+
+const PAGE: &str = "SELECT type, id, organization, attributes FROM objects WHERE type = $1 AND id > $2 \
+    ORDER BY id LIMIT $3";
+
+const SAVE: &str = "INSERT INTO objects (type, id, organization, attributes) VALUES ($1, $2, $3, $4) \
+    ON CONFLICT (type, id) DO UPDATE SET organization = excluded.organization, attributes = excluded.attributes";
+
+const DELETE: &str = "DELETE FROM objects WHERE type = $1 AND id = $2";
