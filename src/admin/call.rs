@@ -1,6 +1,5 @@
 //! One call of the API: who calls, what they send, and what they are answered.
 
-use std::net::IpAddr;
 use std::ops::Deref;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -17,13 +16,11 @@ use super::inputs::{self, Body, Known};
 use super::problem::Problem;
 use crate::crypto::b64;
 use crate::crypto::digest::sha256;
-use crate::domain::audit::{Actor, Origin};
 use crate::http::bearer::{self, Unproven, Unreadable, bearer};
-use crate::http::client_ip::ClientIp;
+use crate::http::caller::Caller;
 use crate::http::headers::json_no_store;
 use crate::http::limits::{BodyLimit, read};
 use crate::http::rate_limit::{self, Admitted, Policy};
-use crate::http::request_id::RequestId;
 use crate::http::site::Site;
 use crate::service::access_token::AccessToken;
 use crate::service::administration::{
@@ -135,9 +132,8 @@ impl Arrived {
     pub(super) async fn read(site: Site, request: Request) -> Result<Self, Problem> {
         let (mut parts, body) = request.into_parts();
         let now = site.services.clock.now();
-        let Ok(ClientIp(ip)) = ClientIp::from_request_parts(&mut parts, &()).await;
-        let Ok(id) = RequestId::from_request_parts(&mut parts, &()).await;
-        let (by, token) = caller(&site, &parts.headers, ip, &id, now).await?;
+        let Ok(caller) = Caller::from_request_parts(&mut parts, &()).await;
+        let (by, token) = administrator(&site, &caller, now).await?;
         let admitted = rate_limit::check(&site, Policy::Api, &by.name()).await?;
         let limit = parts.extensions.get::<BodyLimit>().copied();
         let body = read(body, limit.unwrap_or_default()).await?;
@@ -334,24 +330,23 @@ macro_rules! begun {
 pub(super) use begun;
 
 /// Who shows a token that is meant for this API.
-async fn caller(
+async fn administrator(
     site: &Site,
-    headers: &HeaderMap,
-    ip: IpAddr,
-    request_id: &RequestId,
+    caller: &Caller,
     now: Ts,
 ) -> Result<(Administrator, Arc<AccessToken>), Problem> {
-    let token = bearer(headers).map_err(|Unreadable| {
+    let shown = bearer(&caller.headers).map_err(|Unreadable| {
         Problem::invalid("Authorization", "expected one value of visible ASCII")
     })?;
-    let Some(token) = token else {
+    let Some(shown) = shown else {
+        site.services.limits.failed(caller.ip)?;
         let detail = "this needs an access token: Authorization: Bearer …";
         return Err(Problem::unauthorized("missing_token", detail).hint(format!(
             "ask /token for the scope {}, with a client that is registered for it",
             Scope::ADMIN
         )));
     };
-    let token = match bearer::verify(site, token, ip, now).await {
+    let token = match bearer::verify(site, shown, caller, now).await {
         Ok(token) => token,
         Err(Unproven::Store(error)) => return Err(error.into()),
         Err(Unproven::Limited(limited)) => return Err(limited.into()),
@@ -359,32 +354,29 @@ async fn caller(
             return Err(Problem::unauthorized("invalid_token", sentence));
         }
     };
+    let origin = token.origin(&caller.origin);
+    let refused = |problem: Problem| {
+        bearer::note_refusal(site, &origin, problem.detail(), now);
+        problem
+    };
     let own = site.services.config.issuer.as_str();
     if !token.audience.iter().any(|audience| audience == own) {
-        return Err(Problem::unauthorized(
+        return Err(refused(Problem::unauthorized(
             "invalid_token",
             "the token is not meant for this server: its aud is another",
-        ));
-    }
-    if !token.scope.contains(Scope::ADMIN) {
-        return Err(Problem::insufficient_scope());
+        )));
     }
     // A client that lost the scope loses it at once, not when its tokens expire.
     let registered = site.services.clients.find(&token.client_id).await?;
-    if !registered.is_some_and(|client| client.scope.contains(Scope::ADMIN)) {
-        return Err(Problem::insufficient_scope());
+    let may = registered.is_some_and(|client| client.scope.contains(Scope::ADMIN));
+    if !may || !token.scope.contains(Scope::ADMIN) {
+        return Err(refused(Problem::insufficient_scope()));
     }
-    let client = token.client_id.clone();
-    let actor = token
-        .user_id
-        .map_or_else(|| Actor::Client(client.clone()), Actor::Person);
-    let origin = Origin::request(ip, request_id.as_str().to_owned())
-        .by(actor)
-        .through(&client);
     let by = Administrator {
         user: token.user_id,
-        client,
-        ip,
+        client: token.client_id.clone(),
+        sign_in: token.sign_in.clone(),
+        ip: caller.ip,
         origin,
     };
     Ok((by, token))

@@ -9,7 +9,7 @@ use super::call::{Answer, Call, begun};
 use super::inputs::Nothing;
 use super::page::{List, Page, Range};
 use super::problem::Problem;
-use super::users::ById;
+use super::users::{ById, controlled};
 use crate::domain::ids::{GrantId, SessionId, UserId};
 use crate::spec::time::Ts;
 use crate::store::living::{GrantPage, SessionPage};
@@ -135,6 +135,7 @@ async fn end_session(
 ) -> Result<Answer<Nothing, 204>, Problem> {
     let mut writing = begun!(call);
     let session = living_session(&call).await?;
+    controlled(&call, &writing, session.user_id).await?;
     writing.end_session(session.id).await?;
     call.gone(writing).await
 }
@@ -162,6 +163,7 @@ async fn revoke_grant(
 ) -> Result<Answer<Nothing, 204>, Problem> {
     let mut writing = begun!(call);
     let grant = living_grant(&call).await?;
+    controlled(&call, &writing, grant.user_id).await?;
     writing.revoke_grant(grant.id).await?;
     call.gone(writing).await
 }

@@ -3,7 +3,7 @@
 use axum::http::Method;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::api::{About, Api};
 use super::call::{Answer, Call, begun};
@@ -185,14 +185,18 @@ async fn set(
     level: Level,
 ) -> Result<(), Problem> {
     writing.rights().may_give_level(resource, level, "level")?;
+    let had = writing.tx().find_level(holder, resource).await?;
     if writing
         .tx()
         .set_level(holder, resource, Some(level))
         .await?
     {
-        let event = about(writing, EventType::LevelSet, holder);
-        let after = json!({ "resource": resource.to_string(), "level": level });
-        writing.record(event.after(after)).await?;
+        let event = about(writing, EventType::LevelSet, holder).after(view(resource, level));
+        let event = match had {
+            Some(had) => event.before(view(resource, had)),
+            None => event,
+        };
+        writing.record(event).await?;
     }
     Ok(())
 }
@@ -202,12 +206,17 @@ async fn remove(
     holder: &Holder,
     resource: &ResourceName,
 ) -> Result<(), Problem> {
-    if !writing.tx().set_level(holder, resource, None).await? {
-        return Err(Problem::not_found("level on", resource));
-    }
+    let had = writing.tx().find_level(holder, resource).await?;
+    let had = had.ok_or_else(|| Problem::not_found("level on", resource))?;
+    writing.tx().set_level(holder, resource, None).await?;
     let event = about(writing, EventType::LevelRemoved, holder);
-    let before = json!({ "resource": resource.to_string() });
-    Ok(writing.record(event.before(before)).await?)
+    let event = event.before(view(resource, had));
+    Ok(writing.record(event).await?)
+}
+
+/// What an event says of a level.
+fn view(resource: &ResourceName, level: Level) -> Value {
+    json!({ "resource": resource.to_string(), "level": level })
 }
 
 fn about(writing: &Writing, kind: EventType, holder: &Holder) -> crate::domain::audit::Event {

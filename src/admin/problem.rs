@@ -212,9 +212,15 @@ impl Problem {
         self
     }
 
+    /// What is wrong.
+    pub(super) fn detail(&self) -> &str {
+        &self.detail
+    }
+
     /// Why the caller may not, if that is the problem.
     pub(super) fn denial(&self) -> Option<&str> {
-        matches!(self.code, "forbidden" | "beyond_your_rights").then_some(&self.detail)
+        let denials = ["forbidden", "beyond_your_rights", "last_administrator"];
+        denials.contains(&self.code).then_some(&self.detail)
     }
 
     /// The answer, which names the request.

@@ -10,6 +10,7 @@ use super::api::{About, Api};
 use super::call::{Answer, Call, begun};
 use super::inputs::{Json, Nothing};
 use super::problem::Problem;
+use super::users::controlled;
 use crate::domain::ids::UserId;
 
 /// Whose sessions, grants and tokens are to end.
@@ -75,6 +76,7 @@ async fn revoke(
     let mut found = false;
     for id in users {
         if writing.tx().find_user(id).await?.is_some() {
+            controlled(&call, &writing, id).await?;
             writing.revoke_user(id).await?;
             found = true;
         }

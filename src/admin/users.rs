@@ -340,7 +340,12 @@ fn invalid(error: &UserError) -> Problem {
     Problem::new(status, code, error.to_string()).param(param)
 }
 
-async fn controlled(call: &Context, writing: &Writing, id: UserId) -> Result<(), Problem> {
+/// Refuses to touch an account that may administrate more than the caller.
+pub(super) async fn controlled(
+    call: &Context,
+    writing: &Writing,
+    id: UserId,
+) -> Result<(), Problem> {
     let rights = writing.rights();
     Ok(rights.may_control(&call.site.services, id).await?)
 }

@@ -1,13 +1,14 @@
 //! The access token that a request shows.
 
-use std::net::IpAddr;
 use std::sync::Arc;
 
 use axum::http::{HeaderMap, HeaderValue};
 
+use super::caller::Caller;
 use super::error::plain;
 use super::rate_limit::Limited;
 use super::site::Site;
+use crate::domain::audit::{Event, EventType, Origin};
 use crate::service::access_token::{self, AccessToken, TokenError};
 use crate::spec::time::Ts;
 use crate::store::error::StoreError;
@@ -61,23 +62,33 @@ pub enum Unproven {
     Store(StoreError),
 }
 
+/// Writes down that a token did not suffice.
+pub fn note_refusal(site: &Site, origin: &Origin, reason: &str, now: Ts) {
+    let event = Event::new(EventType::AccessDenied, origin, now);
+    site.services.audit.note(event.detail("reason", reason));
+}
+
 /// The access token, if it is ours, has not expired and was not revoked. One that is not counts against the address,
 /// and the signature of one that was not seen before is only checked while the address has room for failures.
 pub async fn verify(
     site: &Site,
     token: &str,
-    ip: IpAddr,
+    caller: &Caller,
     now: Ts,
 ) -> Result<Arc<AccessToken>, Unproven> {
     let services = &site.services;
     if services.access_tokens.known(token, now).await.is_none() {
-        services.limits.room(ip).map_err(Unproven::Limited)?;
+        services.limits.room(caller.ip).map_err(Unproven::Limited)?;
     }
     match access_token::verify_standing(services, token, now).await {
         Ok(token) => Ok(token),
         Err(TokenError::Store(error)) => Err(Unproven::Store(error)),
         Err(TokenError::Inactive(sentence)) => {
-            services.limits.failed(ip).map_err(Unproven::Limited)?;
+            note_refusal(site, &caller.origin, sentence, now);
+            services
+                .limits
+                .failed(caller.ip)
+                .map_err(Unproven::Limited)?;
             Err(Unproven::Inactive(sentence))
         }
     }

@@ -114,7 +114,7 @@ async fn answer(
 ) -> Result<Response, Refusal> {
     let now = site.services.clock.now();
     let token = presented(&caller.headers, query, params)?;
-    let token = bearer::verify(site, token, caller.ip, now).await?;
+    let token = bearer::verify(site, token, caller, now).await?;
     let user = subject(site, &token, now).await?;
     let claims = released(site, &token, &user, now).await?;
     respond(site, &token, claims, now).await

@@ -1,5 +1,6 @@
 //! What roles and policies say about Signet itself: who may use which client, and which scopes a person can give.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use serde_json::{Map, Value};
@@ -9,12 +10,55 @@ use super::decisions::{Asked, Who};
 use crate::domain::audit::{Actor, Event, EventType, Origin};
 use crate::domain::client::Client;
 use crate::domain::grant::Grant;
-use crate::domain::ids::UserId;
+use crate::domain::ids::{ClientId, UserId};
 use crate::domain::policy::Permission;
 use crate::domain::session::Session;
 use crate::spec::scope::Scope;
 use crate::spec::time::Ts;
 use crate::store::error::StoreError;
+
+/// How somebody signed in, as their access token tells it; a client that acts for itself did not.
+#[derive(Clone, Debug, Default)]
+pub struct SignIn {
+    /// `acr`.
+    pub acr: Option<String>,
+    /// `amr`.
+    pub amr: Vec<String>,
+    /// `auth_time`.
+    pub auth_time: Option<Ts>,
+}
+
+impl SignIn {
+    /// The `context` of policies for somebody who comes with a token, through a client, from an address.
+    #[must_use]
+    pub fn context(&self, client: &ClientId, ip: IpAddr, now: Ts) -> Map<String, Value> {
+        let mut context = match self.auth_time {
+            Some(auth_time) => {
+                let acr = self.acr.as_deref().unwrap_or_default();
+                signed_in(auth_time, acr, &self.amr, now)
+            }
+            None => Map::from_iter([("now".to_owned(), now.secs().into())]),
+        };
+        context.insert("client_id".to_owned(), client.as_str().into());
+        context.insert("ip".to_owned(), ip.to_string().into());
+        context
+    }
+}
+
+/// When and how somebody signed in, and what time it is.
+fn signed_in(auth_time: Ts, acr: &str, amr: &[String], now: Ts) -> Map<String, Value> {
+    let age = i64::try_from(now.since(auth_time).as_secs()).unwrap_or(i64::MAX);
+    let context = [
+        ("acr", Value::from(acr)),
+        ("amr", Value::from(amr)),
+        ("auth_age", Value::from(age)),
+        ("now", Value::from(now.secs())),
+    ];
+    context
+        .into_iter()
+        .map(|(name, value)| (name.to_owned(), value))
+        .collect()
+}
 
 /// A person and how they are signed in: the `context` of policies.
 #[derive(Clone, Debug)]
@@ -57,19 +101,9 @@ impl Circumstances {
         origin: Origin,
         now: Ts,
     ) -> Self {
-        let age = i64::try_from(now.since(auth_time).as_secs()).unwrap_or(i64::MAX);
-        let context = [
-            ("acr", Value::from(acr)),
-            ("amr", Value::from(amr)),
-            ("auth_age", Value::from(age)),
-            ("now", Value::from(now.secs())),
-        ];
         Self {
             user,
-            context: context
-                .into_iter()
-                .map(|(name, value)| (name.to_owned(), value))
-                .collect(),
+            context: signed_in(auth_time, acr, amr, now),
             origin,
             now,
         }
@@ -119,7 +153,11 @@ pub async fn permitted(
         for resource in resources.iter() {
             if let Some(permission) = resource.scope_permissions.get(token) {
                 let id = &resource.identifier;
-                allowed &= may(services, permission, id, client, circumstances).await?;
+                let given = may(services, permission, id, client, circumstances).await?;
+                if !given {
+                    circumstances.note_denial(services, client, permission);
+                }
+                allowed &= given;
             }
         }
         if allowed {

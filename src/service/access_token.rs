@@ -11,9 +11,11 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use super::Services;
+use super::access::SignIn;
 use super::keys::KeyError;
 use crate::crypto::digest::sha256;
 use crate::crypto::jose::JoseError;
+use crate::domain::audit::{Actor, Origin};
 use crate::domain::ids::{ClientId, GrantId, SessionId, UserId};
 use crate::spec::scope::Scope;
 use crate::spec::time::Ts;
@@ -53,6 +55,8 @@ pub struct AccessToken {
     pub grant_id: Option<GrantId>,
     /// The browser session it lives in.
     pub session_id: Option<SessionId>,
+    /// How the person signed in.
+    pub sign_in: SignIn,
     /// What `/introspect` answers about it while it stands.
     pub introspection: Box<str>,
 }
@@ -147,6 +151,16 @@ impl AccessToken {
         keys
     }
 
+    /// Where an act comes from that is done with this token.
+    #[must_use]
+    pub fn origin(&self, whence: &Origin) -> Origin {
+        let client = self.client_id.clone();
+        let actor = self
+            .user_id
+            .map_or_else(|| Actor::Client(client.clone()), Actor::Person);
+        whence.by(actor).through(&client)
+    }
+
     /// Whether the token stands, given what was found for [`revocation_keys`](Self::revocation_keys).
     #[must_use]
     pub fn stands(&self, standing: &Standing) -> bool {
@@ -179,6 +193,10 @@ struct Claims {
     sid: Option<SessionId>,
     grant_id: Option<GrantId>,
     ver: Option<i64>,
+    acr: Option<String>,
+    #[serde(default)]
+    amr: Vec<String>,
+    auth_time: Option<i64>,
 }
 
 #[derive(Deserialize)]
@@ -243,6 +261,11 @@ async fn verify_signature(
         version: claims.ver.unwrap_or(0),
         grant_id: claims.grant_id,
         session_id: claims.sid,
+        sign_in: SignIn {
+            acr: claims.acr,
+            amr: claims.amr,
+            auth_time: claims.auth_time.map(Ts::from_secs),
+        },
         introspection: introspection(verified.claims),
     })
 }

@@ -77,6 +77,7 @@ pub async fn with_password(
         .await
         .map_err(|limited| {
             metrics::login("delayed");
+            refused(known.as_ref().map(|known| &known.user), "delayed");
             LoginError::Wait(limited)
         })?;
     let hash = known.as_ref().and_then(|known| known.password_hash.clone());

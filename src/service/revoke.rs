@@ -167,7 +167,23 @@ pub async fn user(
     now: Ts,
 ) -> Result<Option<i64>, StoreError> {
     let mut tx = services.store.db().begin().await?;
-    let Some(version) = raise_version(&mut tx, id, now).await? else {
+    let Some(version) = user_in(&mut tx, id, account, origin, now).await? else {
+        return Ok(None);
+    };
+    tx.commit().await?;
+    publish_version(services, id, version, now).await?;
+    Ok(Some(version))
+}
+
+/// The same inside somebody's transaction; follow the commit with [`publish_version`].
+pub(super) async fn user_in(
+    tx: &mut Tx,
+    id: UserId,
+    account: Account,
+    origin: &Origin,
+    now: Ts,
+) -> Result<Option<i64>, StoreError> {
+    let Some(version) = raise_version(tx, id, now).await? else {
         return Ok(None);
     };
     let kind = match account {
@@ -180,8 +196,6 @@ pub async fn user(
     let event = Event::new(kind, origin, now).target("user", &id).user(id);
     tx.record_event(&event.detail("token_version", version))
         .await?;
-    tx.commit().await?;
-    publish_version(services, id, version, now).await?;
     Ok(Some(version))
 }
 

@@ -3,15 +3,19 @@
 use thiserror::Error;
 
 use super::Services;
+use super::apply::APPLIED;
 use super::audit::views;
 use super::revoke::{self, Account};
 use crate::crypto::password::PasswordError;
 use crate::crypto::random;
 use crate::domain::audit::{Event, EventType, Origin};
 use crate::domain::ids::UserId;
+use crate::domain::policy::{ADMIN_ROLE, Assignment};
 use crate::domain::user::username_key;
 use crate::spec::time::Ts;
+use crate::store::assignments::Holder;
 use crate::store::error::StoreError;
+use crate::store::revocations::bump_changes;
 use crate::store::users::UserFields;
 
 /// Shortest password that may be set, in characters (NIST SP 800-63B §3.1.1.2).
@@ -32,6 +36,11 @@ pub enum UserError {
     /// The password is too short or too long.
     #[error("a password has at least {MIN_PASSWORD_CHARS} characters and at most 1024 bytes")]
     BadPassword,
+    /// Nobody could administrate any more.
+    #[error(
+        "this would leave nobody who can sign in with the role {ADMIN_ROLE:?}; give somebody else the role first"
+    )]
+    LastAdministrator,
     /// Hashing.
     #[error(transparent)]
     Password(#[from] PasswordError),
@@ -84,9 +93,15 @@ pub async fn create(
 
 /// The event of a role that a person was given.
 pub(super) fn assigned(id: UserId, role: &str, origin: &Origin, now: Ts) -> Event {
+    let assignment = Assignment {
+        role: role.to_owned(),
+        organization: None,
+        until: None,
+    };
     Event::new(EventType::AssignmentCreated, origin, now)
-        .target("role", role)
+        .target("user", &id)
         .user(id)
+        .after(views::held(&Holder::User(id), &assignment))
 }
 
 /// The id of the person of that name.
@@ -142,7 +157,18 @@ pub async fn disable(
     now: Ts,
 ) -> Result<(), UserError> {
     let id = find_id(services, username).await?;
-    revoke::user(services, id, Account::Disabled, origin, now).await?;
+    let mut tx = services.store.db().begin().await?;
+    // Whoever administrates waits: two who disable each other would leave nobody.
+    bump_changes(&mut tx, APPLIED).await?;
+    let administrated = tx.has_holder(ADMIN_ROLE).await?;
+    let version = revoke::user_in(&mut tx, id, Account::Disabled, origin, now).await?;
+    if administrated && !tx.has_holder(ADMIN_ROLE).await? {
+        return Err(UserError::LastAdministrator);
+    }
+    tx.commit().await?;
+    if let Some(version) = version {
+        revoke::publish_version(services, id, version, now).await?;
+    }
     tracing::info!(user.id = %id, "disabled user {id}");
     Ok(())
 }

@@ -84,22 +84,36 @@ impl Store {
         Ok(rows.into_iter().map(DeliveryRow::into_delivery).collect())
     }
 
-    /// Whether anything is to be sent.
-    pub async fn has_due_deliveries(&self, now: Ts) -> Result<bool, StoreError> {
+    /// Webhooks for which something is due, whoever waits longest first.
+    pub async fn list_due_webhooks(&self, now: Ts) -> Result<Vec<WebhookId>, StoreError> {
         let due = self.db.q(DUE).bind(now.micros());
-        Ok(due.opt::<(i64,)>().await?.is_some())
+        let rows = due.all::<(Uuid,)>().await?;
+        Ok(rows.into_iter().map(|(id,)| WebhookId(id)).collect())
     }
 
-    /// Takes due deliveries until `until`: nobody else sends them meanwhile.
+    /// Takes due deliveries of a webhook until `until`: nobody else sends them meanwhile.
     pub async fn lease_deliveries(
         &self,
+        webhook: WebhookId,
         now: Ts,
         until: Ts,
         limit: i64,
     ) -> Result<Vec<Delivery>, StoreError> {
-        let lease = self.db.w(LEASE).bind(now.micros()).bind(until.micros());
-        let rows = lease.bind(limit).all::<DeliveryRow>().await?;
+        let lease = self.db.w(LEASE).bind(webhook.0).bind(now.micros());
+        let lease = lease.bind(until.micros()).bind(limit);
+        let rows = lease.all::<DeliveryRow>().await?;
         Ok(rows.into_iter().map(DeliveryRow::into_delivery).collect())
+    }
+
+    /// How many deliveries wait for a webhook, counted up to `most`.
+    pub async fn count_waiting_deliveries(
+        &self,
+        webhook: WebhookId,
+        most: i64,
+    ) -> Result<i64, StoreError> {
+        let count = self.db.q(WAITING).bind(webhook.0).bind(most);
+        let row = count.opt::<(i64,)>().await?;
+        Ok(row.map_or(0, |(count,)| count))
     }
 
     /// Deletes at most `limit` deliveries that were finished before `before`; how many.
@@ -259,12 +273,17 @@ const LIST_DELIVERIES: &str = "SELECT id, webhook_id, event_id, type, body, stat
 const FIND_DELIVERY: &str = "SELECT id, webhook_id, event_id, type, body, state, attempts, next_at, last_status, last_error, created_at, \
     finished_at FROM webhook_deliveries WHERE id = $1";
 
-const DUE: &str = "SELECT CAST(1 AS BIGINT) FROM webhook_deliveries WHERE next_at <= $1 LIMIT 1";
+const DUE: &str = "SELECT due.id FROM (SELECT w.id AS id, (SELECT MIN(d.next_at) FROM webhook_deliveries d \
+    WHERE d.webhook_id = w.id AND d.next_at IS NOT NULL) AS next_at FROM webhooks w) AS due \
+    WHERE due.next_at <= $1 ORDER BY due.next_at";
 
 // Whoever comes second waits for the row on PostgreSQL and then finds next_at moved.
-const LEASE: &str = "UPDATE webhook_deliveries SET next_at = $2, attempts = attempts + 1 WHERE next_at <= $1 AND id IN \
-    (SELECT id FROM webhook_deliveries WHERE next_at <= $1 ORDER BY next_at LIMIT $3) \
+const LEASE: &str = "UPDATE webhook_deliveries SET next_at = $3, attempts = attempts + 1 WHERE next_at <= $2 AND id IN \
+    (SELECT id FROM webhook_deliveries WHERE webhook_id = $1 AND next_at <= $2 ORDER BY next_at LIMIT $4) \
     RETURNING id, webhook_id, event_id, type, body, state, attempts, next_at, last_status, last_error, created_at, finished_at";
+
+const WAITING: &str = "SELECT COUNT(*) FROM (SELECT 1 AS one FROM webhook_deliveries \
+    WHERE webhook_id = $1 AND next_at IS NOT NULL LIMIT $2) AS waiting";
 
 const FINISH: &str = "UPDATE webhook_deliveries SET state = $3, next_at = $4, last_status = $5, last_error = $6, finished_at = $7 \
     WHERE id = $1 AND next_at = $2";

@@ -71,6 +71,21 @@ impl Tx {
         Ok(changed)
     }
 
+    /// What a person, or the members of a group, were allowed on a resource by their own level.
+    pub async fn find_level(
+        &mut self,
+        holder: &Holder,
+        resource: &ResourceName,
+    ) -> Result<Option<Level>, StoreError> {
+        let find = match holder {
+            Holder::User(id) => self.q(USER_LEVEL).bind(id.0),
+            Holder::Group(name) => self.q(GROUP_LEVEL).bind(name.clone()),
+        };
+        let find = find.bind(resource.kind.clone()).bind(resource.id.clone());
+        let row = find.opt::<(i64,)>().await?;
+        Ok(row.and_then(|(number,)| Level::from_number(number)))
+    }
+
     /// Gives a person, or the members of a group, a level on a resource; takes it if it is `None`. Whether anything
     /// changed.
     pub async fn set_level(
@@ -106,6 +121,12 @@ impl Tx {
         Ok(changed)
     }
 }
+
+const USER_LEVEL: &str =
+    "SELECT level FROM user_levels WHERE user_id = $1 AND type = $2 AND id = $3";
+
+const GROUP_LEVEL: &str =
+    "SELECT level FROM group_levels WHERE group_name = $1 AND type = $2 AND id = $3";
 
 const ORGANIZATIONS_OF: &str = "SELECT organization FROM organization_members WHERE user_id = $1";
 

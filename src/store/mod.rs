@@ -73,7 +73,7 @@ impl Store {
 }
 
 /// Every migration, in order; a new file is added here.
-pub const MIGRATIONS: [Migration; 6] = [
+pub const MIGRATIONS: [Migration; 7] = [
     Migration {
         number: 1,
         name: "0001_foundation",
@@ -103,5 +103,10 @@ pub const MIGRATIONS: [Migration; 6] = [
         number: 7,
         name: "0007_administration",
         sql: include_str!("../../migrations/0007_administration.sql"),
+    },
+    Migration {
+        number: 8,
+        name: "0008_webhook_lanes",
+        sql: include_str!("../../migrations/0008_webhook_lanes.sql"),
     },
 ];

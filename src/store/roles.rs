@@ -34,27 +34,19 @@ pub struct PolicyRecord {
 }
 
 impl Store {
-    /// How many people hold the role, for every organization and without an end, and can sign in.
-    pub async fn count_active_holders(&self, role: &str) -> Result<i64, StoreError> {
-        Ok(self
-            .db
-            .q(COUNT_HOLDERS)
-            .bind(role.to_owned())
-            .one::<(i64,)>()
-            .await?
-            .0)
+    /// Whether anybody who can sign in holds the role, for every organization and without an end: directly, as a member
+    /// of a group, or by a role that inherits from it.
+    pub async fn has_holder(&self, role: &str) -> Result<bool, StoreError> {
+        let holder = self.db.q(HOLDER).bind(role.to_owned());
+        Ok(holder.opt::<(i64,)>().await?.is_some())
     }
 }
 
 impl Tx {
-    /// How many people hold the role, for every organization and without an end, and can sign in.
-    pub async fn count_active_holders(&mut self, role: &str) -> Result<i64, StoreError> {
-        Ok(self
-            .q(COUNT_HOLDERS)
-            .bind(role.to_owned())
-            .one::<(i64,)>()
-            .await?
-            .0)
+    /// The same with what this transaction did.
+    pub async fn has_holder(&mut self, role: &str) -> Result<bool, StoreError> {
+        let holder = self.q(HOLDER).bind(role.to_owned());
+        Ok(holder.opt::<(i64,)>().await?.is_some())
     }
 
     /// Every role there is.
@@ -191,7 +183,16 @@ impl Tx {
     }
 }
 
-const COUNT_HOLDERS: &str = "SELECT COUNT(*) FROM role_assignments a JOIN users u ON u.id = a.user_id WHERE a.role = $1 AND a.organization = '' AND a.expires_at IS NULL AND u.disabled_at IS NULL";
+const HOLDER: &str = "WITH RECURSIVE giving (role) AS (SELECT $1 UNION SELECT p.role FROM role_parents p \
+    JOIN giving ON p.parent = giving.role), \
+    within (group_name) AS (SELECT r.group_name FROM group_roles r JOIN giving ON r.role = giving.role \
+    WHERE r.organization = '' AND r.expires_at IS NULL \
+    UNION SELECT p.member FROM group_parents p JOIN within ON p.parent = within.group_name), \
+    holders (id) AS (SELECT a.user_id FROM role_assignments a JOIN giving ON a.role = giving.role \
+    WHERE a.organization = '' AND a.expires_at IS NULL \
+    UNION ALL SELECT m.user_id FROM group_members m JOIN within ON m.group_name = within.group_name) \
+    SELECT CAST(1 AS BIGINT) FROM holders JOIN users u ON u.id = holders.id \
+    WHERE u.disabled_at IS NULL AND u.password_hash IS NOT NULL LIMIT 1";
 
 const LIST: &str = "SELECT name, description FROM roles ORDER BY name";
 

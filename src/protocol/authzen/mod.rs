@@ -7,6 +7,8 @@ mod evaluation;
 mod request;
 mod search;
 
+use std::net::IpAddr;
+
 use axum::extract::{FromRequestParts as _, Request, State};
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, WWW_AUTHENTICATE};
 use axum::http::{HeaderMap, StatusCode};
@@ -15,6 +17,7 @@ use serde_json::{Map, Value, json};
 
 use super::answered;
 use super::client_auth::authenticate;
+use crate::domain::audit::Actor;
 use crate::http::bearer::{self, Unproven, bearer};
 use crate::http::caller::Caller;
 use crate::http::error::OAuthError;
@@ -105,11 +108,10 @@ where
         Err(error) => error.into_response(),
     };
     // AuthZEN §10.1: the caller's own id comes back.
-    if let Some(id) = parts.headers.get(request_id::HEADER)
-        && id.len() <= MAX_REQUEST_ID
-        && id.to_str().is_ok()
-    {
-        tracing::info!(caller.request_id = ?id, "the caller names this request {id:?}");
+    if let Some(id) = parts.headers.get(request_id::HEADER) {
+        if id.len() <= MAX_REQUEST_ID {
+            tracing::info!(caller.request_id = ?id, "the caller names this request {id:?}");
+        }
         response
             .headers_mut()
             .insert(request_id::HEADER, id.clone());
@@ -134,13 +136,13 @@ async fn caller(site: &Site, asking: &Caller, now: Ts) -> Result<Result<(), Resp
         return if !client.is_public() && client.scope.contains(Scope::DECIDE) {
             Ok(Ok(()))
         } else {
-            Err(OAuthError::new(
-                ErrorCode::InsufficientScope,
-                "this client is not registered for the scope signet:decide; add it to the client's scope",
-            ))
+            let sentence = "this client is not registered for the scope signet:decide; add it to the client's scope";
+            let origin = asking.origin.by(Actor::Client(client.id.clone()));
+            bearer::note_refusal(site, &origin, sentence, now);
+            Err(OAuthError::new(ErrorCode::InsufficientScope, sentence))
         };
     };
-    let token = match bearer::verify(site, token, asking.ip, now).await {
+    let token = match bearer::verify(site, token, asking, now).await {
         Ok(token) => token,
         Err(Unproven::Store(error)) => return Err(error.into()),
         Err(Unproven::Limited(limited)) => return Err(limited.into()),
@@ -155,17 +157,21 @@ async fn caller(site: &Site, asking: &Caller, now: Ts) -> Result<Result<(), Resp
             "the token is not meant for this server: its aud is another",
         )));
     }
-    if token.scope.contains(Scope::DECIDE) && may_decide(site, &token, now).await? {
+    if token.scope.contains(Scope::DECIDE) && may_decide(site, &token, asking.ip, now).await? {
         return Ok(Ok(()));
     }
-    Ok(Err(challenge(
-        ErrorCode::InsufficientScope,
-        "asking for decisions needs the scope signet:decide, and of a person the permission signet:decide",
-    )))
+    let sentence = "asking for decisions needs the scope signet:decide, and of a person the permission signet:decide";
+    bearer::note_refusal(site, &token.origin(&asking.origin), sentence, now);
+    Ok(Err(challenge(ErrorCode::InsufficientScope, sentence)))
 }
 
 /// A client's own token needs no more than its scope, which only the operator gives.
-async fn may_decide(site: &Site, token: &AccessToken, now: Ts) -> Result<bool, OAuthError> {
+async fn may_decide(
+    site: &Site,
+    token: &AccessToken,
+    ip: IpAddr,
+    now: Ts,
+) -> Result<bool, OAuthError> {
     let Some(user) = token.user_id else {
         return Ok(true);
     };
@@ -175,10 +181,7 @@ async fn may_decide(site: &Site, token: &AccessToken, now: Ts) -> Result<bool, O
         resource_type: "signet".to_owned(),
         resource_id: "signet".to_owned(),
         resource_attributes: Map::new(),
-        context: Map::from_iter([
-            ("now".to_owned(), now.secs().into()),
-            ("client_id".to_owned(), token.client_id.as_str().into()),
-        ]),
+        context: token.sign_in.context(&token.client_id, ip, now),
         client: None,
         why: false,
     };

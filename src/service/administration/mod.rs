@@ -7,10 +7,11 @@ mod writing;
 
 use std::net::IpAddr;
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 use thiserror::Error;
 
 use super::Services;
+use super::access::SignIn;
 use super::apply::ApplyError;
 use super::decisions::{Asked, Who};
 use crate::domain::audit::Origin;
@@ -26,7 +27,7 @@ pub use writing::{Answered, Begun, Writing, begin};
 pub const RESOURCE_TYPE: &str = "signet";
 
 /// Every action on it that an operation of the API asks for.
-pub const ACTIONS: [&str; 27] = [
+pub const ACTIONS: [&str; 29] = [
     "assignments.read",
     "assignments.write",
     "attributes.write",
@@ -54,6 +55,8 @@ pub const ACTIONS: [&str; 27] = [
     "sessions.write",
     "users.read",
     "users.write",
+    "webhooks.read",
+    "webhooks.write",
 ];
 
 /// Who administrates.
@@ -63,6 +66,8 @@ pub struct Administrator {
     pub user: Option<UserId>,
     /// The client through which they act, or that acts for itself.
     pub client: ClientId,
+    /// How they are signed in.
+    pub sign_in: SignIn,
     /// From where.
     pub ip: IpAddr,
     /// All of it, as the audit trail names it.
@@ -92,18 +97,13 @@ impl Administrator {
             return Ok(true);
         };
         let attributes = organization.map(|name| ("organization".to_owned(), Value::from(name)));
-        let context = [
-            ("client_id", Value::from(self.client.as_str())),
-            ("ip", Value::from(self.ip.to_string())),
-            ("now", Value::from(now.secs())),
-        ];
         let asked = Asked {
             subject: Who::Id(user),
             action: action.to_owned(),
             resource_type: RESOURCE_TYPE.to_owned(),
             resource_id: RESOURCE_TYPE.to_owned(),
             resource_attributes: attributes.into_iter().collect(),
-            context: Map::from_iter(context.map(|(name, value)| (name.to_owned(), value))),
+            context: self.sign_in.context(&self.client, self.ip, now),
             client: None,
             why: false,
         };

@@ -56,7 +56,8 @@ pub enum Begun {
 pub struct Writing {
     work: Work,
     rights: Rights,
-    administrators: i64,
+    /// Whether anybody can administrate before it.
+    administrated: bool,
     caller: String,
     key: Option<RequestKey>,
     /// Nobody else works on the same request meanwhile.
@@ -98,12 +99,12 @@ pub async fn begin(
             .await
             .map(Begun::Before);
     }
-    let administrators = tx.count_active_holders(ADMIN_ROLE).await?;
+    let administrated = tx.has_holder(ADMIN_ROLE).await?;
     let rights = Rights::read(services, by, now).await?;
     Ok(Begun::Now(Box::new(Writing {
         work: Work::new(tx, Options::default(), &by.origin, now),
         rights,
-        administrators,
+        administrated,
         caller,
         key,
         _running: running,
@@ -363,8 +364,7 @@ impl Writing {
         services: &Services,
         answer: Answered,
     ) -> Result<Answered, AdministrationError> {
-        let left = self.work.tx.count_active_holders(ADMIN_ROLE).await?;
-        if self.administrators > 0 && left == 0 {
+        if self.administrated && !self.work.tx.has_holder(ADMIN_ROLE).await? {
             return Err(AdministrationError::LastAdministrator);
         }
         let kept = Kept {

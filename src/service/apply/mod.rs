@@ -197,9 +197,9 @@ async fn attempt(
     let known = Known::read(&mut tx).await?;
     let checked = check::check(desired, &known, options, now)?;
     let mut work = Work::new(tx, options, origin, now);
-    let administrators = work.tx.count_active_holders(ADMIN_ROLE).await?;
+    let administrated = work.tx.has_holder(ADMIN_ROLE).await?;
     perform(&mut work, &checked, &known, &passwords).await?;
-    if administrators > 0 && work.tx.count_active_holders(ADMIN_ROLE).await? == 0 {
+    if administrated && !work.tx.has_holder(ADMIN_ROLE).await? {
         return Err(ApplyError::LastAdministrator);
     }
     work.finish(services).await

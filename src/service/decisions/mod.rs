@@ -151,13 +151,22 @@ impl Decisions {
         if last.version != Some(versions.policy) && self.fits(versions.policy, last).await? {
             // However long it takes to compile them, they are compiled once.
             let reading = tokio::time::timeout(READING, self.store.read_policy());
-            let (version, written) = reading.await.map_err(|_| slow())??;
-            let compiling = tokio::task::spawn_blocking(|| Snapshot::compile(written));
-            let snapshot = compiling.await.map_err(|_| {
-                StoreError::Unavailable("the policies could not be compiled".to_owned())
-            })?;
-            self.take_over(version, snapshot);
-            last.version = Some(version);
+            match reading.await.map_err(|_| slow())? {
+                Ok((version, written)) => {
+                    let compiling = tokio::task::spawn_blocking(|| Snapshot::compile(written));
+                    let snapshot = compiling.await.map_err(|_| {
+                        StoreError::Unavailable("the policies could not be compiled".to_owned())
+                    })?;
+                    self.take_over(version, snapshot);
+                    last.version = Some(version);
+                }
+                // A row that nobody can read, or a newer version wrote, takes nothing down.
+                Err(error) if !error.is_unavailable() && self.loaded().is_some() => {
+                    tracing::error!(%error, "no change of any role, group or policy counts until this is repaired");
+                    last.version = Some(versions.policy);
+                }
+                Err(error) => return Err(error),
+            }
         }
         if last.facts != Some(versions.facts) {
             let types = tokio::time::timeout(STALE, self.store.list_object_types());

@@ -1,21 +1,35 @@
 //! Sending what is in the outbox: a few at a time, again later when it fails, not for ever.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::task::JoinSet;
+use tokio::task::{Id, JoinSet};
+use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 
 use super::{WebhookError, event, origin_of};
 use crate::crypto::random;
 use crate::domain::audit::{EventType, Origin};
+use crate::domain::ids::WebhookId;
 use crate::service::Services;
 use crate::spec::time::{Clock, Ts};
+use crate::store::db::Tx;
 use crate::store::deliveries::{Attempt, Delivery};
 use crate::store::error::StoreError;
+use crate::store::webhooks::MAX_WEBHOOKS;
 
-/// At most so many are sent at once.
+/// At most so many messages are on their way to one webhook at once,
 const AT_ONCE: i64 = 10;
+
+/// and to so many webhooks.
+const LANES: usize = 10;
+
+/// A webhook that answered none of its messages is left alone for so long, which is when others have their turn.
+const REST: Duration = Duration::from_mins(1);
+
+/// A webhook for which more messages wait is dead, however short.
+const MOST_WAITING: i64 = 100_000;
 
 /// How long a delivery is one sender's alone: far longer than a fetch may take.
 const LEASE: Duration = Duration::from_mins(1);
@@ -27,7 +41,7 @@ const EVERY: Duration = Duration::from_millis(500);
 const KEPT: Duration = Duration::from_hours(30 * 24);
 
 /// How often what is older is deleted.
-const PURGE_EVERY: Duration = Duration::from_mins(10);
+const TIDY_EVERY: Duration = Duration::from_mins(10);
 
 /// How long it is waited after each attempt that fails, in seconds: about three days in all.
 const PAUSES: [u64; 9] = [5, 300, 1800, 7200, 18_000, 36_000, 50_400, 72_000, 86_400];
@@ -35,13 +49,46 @@ const PAUSES: [u64; 9] = [5, 300, 1800, 7200, 18_000, 36_000, 50_400, 72_000, 86
 /// 410: nobody wants it any more.
 const GONE: u16 = 410;
 
-/// Sends a few of what is due; how many were tried. The clock is read at each step: a message may take as long as a
-/// fetch may, and leases, signatures and pauses count from when they begin.
+/// Sends a few of what is due to every webhook; how many were tried. The clock is read at each step: a message may take
+/// as long as a fetch may, and leases, signatures and pauses count from when they begin.
 pub async fn send_due(services: &Arc<Services>, clock: &Clock) -> Result<usize, StoreError> {
+    let mut tried = 0;
+    for webhook in services.store.list_due_webhooks(clock.now()).await? {
+        tried += send_to(services, webhook, clock).await?.tried;
+    }
+    Ok(tried)
+}
+
+/// What came of a few messages to one webhook.
+#[derive(Clone, Copy, Debug, Default)]
+struct Told {
+    tried: usize,
+    /// How many were answered, if only with a refusal of this message.
+    answered: usize,
+}
+
+impl Told {
+    const fn is_unanswered(&self) -> bool {
+        self.tried > 0 && self.answered == 0
+    }
+}
+
+/// Sends a few of what is due to a webhook.
+async fn send_to(
+    services: &Arc<Services>,
+    webhook: WebhookId,
+    clock: &Clock,
+) -> Result<Told, StoreError> {
     let now = clock.now();
     let until = now.plus(LEASE);
-    let due = services.store.lease_deliveries(now, until, AT_ONCE).await?;
-    let tried = due.len();
+    let due = services
+        .store
+        .lease_deliveries(webhook, now, until, AT_ONCE)
+        .await?;
+    let mut told = Told {
+        tried: due.len(),
+        answered: 0,
+    };
     let mut sending = JoinSet::new();
     for delivery in due {
         let (services, clock) = (Arc::clone(services), clock.clone());
@@ -50,22 +97,23 @@ pub async fn send_due(services: &Arc<Services>, clock: &Clock) -> Result<usize, 
     while let Some(sent) = sending.join_next().await {
         // What could not be noted is sent again when its lease ends.
         match sent {
-            Ok(Ok(())) => {}
+            Ok(Ok(answered)) => told.answered += usize::from(answered),
             Ok(Err(error)) => tracing::warn!(%error, "what came of a webhook cannot be noted"),
             Err(error) => tracing::error!(%error, "sending a webhook broke off"),
         }
     }
-    Ok(tried)
+    Ok(told)
 }
 
-/// Sends one and notes what came of it.
+/// Sends one and notes what came of it; whether there is somebody who answers.
 async fn send(
     services: &Services,
     delivery: Delivery,
     lease: Ts,
     clock: &Clock,
-) -> Result<(), WebhookError> {
+) -> Result<bool, WebhookError> {
     let answered = post(services, &delivery, clock).await?;
+    let alive = answered.as_ref().is_ok_and(|status| *status < 500);
     let now = clock.now();
     let attempt = outcome(&delivery, answered, now);
     let mut tx = services.store.db().begin().await?;
@@ -74,13 +122,13 @@ async fn send(
         tx.lock_webhook(delivery.webhook).await?;
     }
     if !tx.finish_attempt(delivery.id, lease, &attempt, now).await? {
-        return Ok(());
+        return Ok(alive);
     }
     if attempt.state == "failed" {
-        disable(&mut tx, &delivery, &attempt, now).await?;
+        give_up(&mut tx, &delivery, &attempt, now).await?;
     }
     tx.commit().await?;
-    Ok(())
+    Ok(alive)
 }
 
 /// The status that was answered, or what went wrong as a sentence.
@@ -155,24 +203,28 @@ fn jittered(seconds: u64) -> Duration {
 
 /// Tells a webhook no more that could not be reached for so long. One that was told something else meanwhile is not
 /// dead: it only does not like this message.
-async fn disable(
-    tx: &mut crate::store::db::Tx,
+async fn give_up(
+    tx: &mut Tx,
     delivery: &Delivery,
     attempt: &Attempt,
     now: Ts,
-) -> Result<(), WebhookError> {
+) -> Result<(), StoreError> {
     let id = delivery.webhook;
+    let gone = attempt.status == Some(GONE);
+    if !gone && tx.was_told_since(id, delivery.created_at).await? {
+        return Ok(());
+    }
+    let reason = attempt.error.clone().unwrap_or_default();
+    disable(tx, id, reason, now).await
+}
+
+async fn disable(tx: &mut Tx, id: WebhookId, reason: String, now: Ts) -> Result<(), StoreError> {
     let Some(mut webhook) = tx.find_webhook(id).await? else {
         return Ok(());
     };
     if !webhook.enabled {
         return Ok(());
     }
-    let gone = attempt.status == Some(GONE);
-    if !gone && tx.was_told_since(id, delivery.created_at).await? {
-        return Ok(());
-    }
-    let reason = attempt.error.clone().unwrap_or_default();
     webhook.enabled = false;
     webhook.disabled_reason = Some(reason.clone());
     webhook.updated_at = now;
@@ -184,32 +236,102 @@ async fn disable(
     Ok(())
 }
 
-/// Sends until `stop`, and forgets what was finished long ago.
-pub(in crate::service) async fn keep_sending(services: Arc<Services>, stop: CancellationToken) {
-    let mut failing = false;
-    let mut purged: Option<Ts> = None;
-    let mut tried = 0;
-    loop {
-        // What may be left of a backlog is gone on with at once.
-        let pause = if tried == 0 { EVERY } else { Duration::ZERO };
-        tokio::select! {
-            () = stop.cancelled() => return,
-            () = tokio::time::sleep(pause) => {}
+/// Forgets what was finished long ago, and disables webhooks for which more waits than is kept.
+pub(super) async fn tidy(services: &Services, most: i64, now: Ts) -> Result<(), StoreError> {
+    let before = now.minus(KEPT);
+    while services.store.purge_deliveries(before, 500).await? == 500 {}
+    for webhook in services.store.list_webhooks(None, MAX_WEBHOOKS).await? {
+        let (id, count) = (webhook.id, most.saturating_add(1));
+        if services.store.count_waiting_deliveries(id, count).await? > most {
+            let mut tx = services.store.db().begin().await?;
+            tx.lock_webhook(id).await?;
+            disable(
+                &mut tx,
+                id,
+                format!("more than {most} messages waited"),
+                now,
+            )
+            .await?;
+            tx.commit().await?;
         }
-        tried = 0;
+    }
+    Ok(())
+}
+
+/// Who is being told.
+#[derive(Default)]
+struct Lanes {
+    running: JoinSet<Result<Told, StoreError>>,
+    busy: HashMap<Id, WebhookId>,
+    resting: HashMap<WebhookId, Ts>,
+}
+
+impl Lanes {
+    /// Begins to tell whoever waits and is neither busy nor at rest.
+    async fn look(&mut self, services: &Arc<Services>) -> Result<(), StoreError> {
         let now = services.clock.now();
-        let worked = async {
-            if services.store.has_due_deliveries(now).await? {
-                tried = Box::pin(send_due(&services, &services.clock)).await?;
+        self.resting.retain(|_, until| *until > now);
+        for webhook in services.store.list_due_webhooks(now).await? {
+            let busy = self.busy.values().any(|busy| *busy == webhook);
+            if busy || self.resting.contains_key(&webhook) || self.busy.len() >= LANES {
+                continue;
             }
-            if purged.is_none_or(|at| now.since(at) >= PURGE_EVERY) {
-                purged = Some(now);
-                let before = now.minus(KEPT);
-                while services.store.purge_deliveries(before, 500).await? == 500 {}
-            }
-            Ok::<(), StoreError>(())
+            let services = Arc::clone(services);
+            let lane = async move { send_to(&services, webhook, &services.clock).await };
+            let lane = self.running.spawn(lane);
+            self.busy.insert(lane.id(), webhook);
+        }
+        Ok(())
+    }
+
+    /// Waits for one to be told; for ever while nobody is.
+    async fn next(&mut self, clock: &Clock) -> Result<(), StoreError> {
+        let Some(done) = self.running.join_next_with_id().await else {
+            return std::future::pending().await;
         };
-        match worked.await {
+        let (id, told) = match done {
+            Ok(done) => done,
+            Err(error) => {
+                tracing::error!(%error, "telling a webhook broke off");
+                (error.id(), Ok(Told::default()))
+            }
+        };
+        if let Some(webhook) = self.busy.remove(&id)
+            && told.as_ref().is_ok_and(Told::is_unanswered)
+        {
+            self.resting.insert(webhook, clock.now().plus(REST));
+        }
+        told.map(drop)
+    }
+}
+
+/// Sends until `stop`, and looks after the outbox.
+pub(in crate::service) async fn keep_sending(services: Arc<Services>, stop: CancellationToken) {
+    let mut lanes = Lanes::default();
+    let mut failing = false;
+    let mut tidied: Option<Ts> = None;
+    let mut ticks = tokio::time::interval(EVERY);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        let worked = async {
+            tokio::select! {
+                told = lanes.next(&services.clock) => told?,
+                _ = ticks.tick() => {
+                    let now = services.clock.now();
+                    if tidied.is_none_or(|at| now.since(at) >= TIDY_EVERY) {
+                        tidied = Some(now);
+                        Box::pin(tidy(&services, MOST_WAITING, now)).await?;
+                    }
+                }
+            }
+            // What may be left of a backlog is gone on with at once.
+            lanes.look(&services).await
+        };
+        let worked = tokio::select! {
+            () = stop.cancelled() => return,
+            worked = worked => worked,
+        };
+        match worked {
             Ok(()) => failing = false,
             Err(error) => {
                 if !failing {

@@ -1,3 +1,4 @@
+mod lanes;
 mod receiver;
 
 use std::sync::Arc;
@@ -9,6 +10,7 @@ use crate::config::Config;
 use crate::domain::ids::UserId;
 use crate::service::audit::linker;
 use crate::spec::time::Clock;
+use crate::store::audit::EventFilter;
 use crate::store::db::tests::{Fresh, both, sqlite_fresh};
 use receiver::Receiver;
 
@@ -200,7 +202,9 @@ async fn one_message_that_is_never_accepted_does_not_disable_a_webhook_that_is_t
         // Another one goes through.
         receiver.answers(204);
         happens(&services, EventType::UserCreated, 2).await;
-        let lease = services.store.lease_deliveries(soon(&services), now, 1);
+        let lease = services
+            .store
+            .lease_deliveries(webhook.id, soon(&services), now, 1);
         assert_eq!(lease.await.unwrap().len(), 1);
         let mut tx = services.store.db().begin().await.unwrap();
         let list = services.store.list_deliveries(webhook.id, None, None, 2);
@@ -249,7 +253,7 @@ async fn two_instances_send_each_message_once_and_a_dead_one_is_taken_over() {
         let (directory, receiver) = (tempfile::tempdir().unwrap(), Receiver::new().await);
         let one = start(&fresh, &directory).await;
         let two = start(&fresh, &directory).await;
-        created(&one, fields(&receiver.url, &["user.created"])).await;
+        let (webhook, _) = created(&one, fields(&receiver.url, &["user.created"])).await;
         for n in 0..30 {
             happens(
                 if n % 2 == 0 { &one } else { &two },
@@ -260,9 +264,9 @@ async fn two_instances_send_each_message_once_and_a_dead_one_is_taken_over() {
         }
         let now = soon(&one);
         // One instance takes some and dies.
-        let taken = one
-            .store
-            .lease_deliveries(now, now.plus(Duration::from_mins(1)), 5);
+        let taken =
+            one.store
+                .lease_deliveries(webhook.id, now, now.plus(Duration::from_mins(1)), 5);
         assert_eq!(taken.await.unwrap().len(), 5);
         let sent = tokio::join!(send_due(&one, now), send_due(&two, now));
         assert_eq!(sent.0.unwrap() + sent.1.unwrap(), 25);

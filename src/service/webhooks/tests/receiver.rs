@@ -80,6 +80,9 @@ impl Receiver {
                     seen.lock().unwrap().push(message);
                     ticks.fetch_add(60_000_000, Ordering::SeqCst);
                     let status = *answer.lock().unwrap();
+                    if status == 0 {
+                        std::future::pending::<()>().await;
+                    }
                     let answer = format!(
                         "HTTP/1.1 {status} Said\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
                     );
@@ -95,6 +98,7 @@ impl Receiver {
         }
     }
 
+    /// 0: not at all.
     pub(super) fn answers(&self, status: u16) {
         *self.status.lock().unwrap() = status;
     }

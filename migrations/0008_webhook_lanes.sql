@@ -1,0 +1,4 @@
+-- What is due is looked for by webhook, so that one that does not answer holds up nobody else.
+DROP INDEX webhook_deliveries_next_at;
+
+CREATE INDEX webhook_deliveries_due ON webhook_deliveries (webhook_id, next_at) WHERE next_at IS NOT NULL;

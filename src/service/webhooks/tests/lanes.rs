@@ -1,0 +1,88 @@
+//! Many webhooks beside each other.
+
+use tokio_util::sync::CancellationToken;
+
+use super::*;
+
+/// Whether this comes true within ten seconds.
+async fn comes_true(what: impl Fn() -> bool) -> bool {
+    for _ in 0..200 {
+        if what() {
+            return true;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    false
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn who_does_not_answer_holds_up_nobody_else() {
+    for fresh in both().await {
+        let directory = tempfile::tempdir().unwrap();
+        let services = start(&fresh, &directory).await;
+        let mut dead = Vec::new();
+        for status in [0, 0, 500] {
+            let receiver = Receiver::new().await;
+            receiver.answers(status);
+            created(&services, fields(&receiver.url, &["user.created"])).await;
+            dead.push(receiver);
+        }
+        for n in 0..30 {
+            happens(&services, EventType::UserCreated, n).await;
+        }
+        // Whose messages come last, behind all of those.
+        let alive = Receiver::new().await;
+        created(&services, fields(&alive.url, &["user.disabled"])).await;
+        for n in 0..30 {
+            happens(&services, EventType::UserDisabled, n).await;
+        }
+        let stop = CancellationToken::new();
+        let sending = sender::keep_sending(Arc::clone(&services), stop.clone());
+        let sending = tokio::spawn(sending);
+        assert!(comes_true(|| alive.received().len() == 30).await);
+        // Who answered nothing gets no more for a while, however much waits.
+        assert!(comes_true(|| dead.iter().all(|dead| dead.received().len() == 10)).await);
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        assert!(dead.iter().all(|dead| dead.received().len() == 10));
+        stop.cancel();
+        sending.await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_webhook_for_which_too_much_waits_is_disabled_and_that_is_an_event() {
+    for fresh in both().await {
+        let directory = tempfile::tempdir().unwrap();
+        let services = start(&fresh, &directory).await;
+        let wanted = fields("http://127.0.0.1:9/hook", &["user.created"]);
+        let (webhook, _) = created(&services, wanted).await;
+        for n in 0..6 {
+            happens(&services, EventType::UserCreated, n).await;
+        }
+        let now = soon(&services);
+        let stored = || services.store.find_webhook(webhook.id);
+        sender::tidy(&services, 6, now).await.unwrap();
+        assert!(stored().await.unwrap().unwrap().enabled);
+        sender::tidy(&services, 5, now).await.unwrap();
+        let stored = stored().await.unwrap().unwrap();
+        assert!(!stored.enabled);
+        assert_eq!(
+            stored.disabled_reason.as_deref(),
+            Some("more than 5 messages waited")
+        );
+        assert!(
+            services
+                .store
+                .list_due_webhooks(now)
+                .await
+                .unwrap()
+                .is_empty()
+        );
+        let filter = EventFilter {
+            kind: Some(EventType::WebhookDisabled),
+            ..EventFilter::default()
+        };
+        let events = services.store.list_events(&filter, None, 9).await.unwrap();
+        assert_eq!(events.len(), 1);
+    }
+}
