@@ -13,7 +13,7 @@ use super::problem::Problem;
 use crate::crypto::b64;
 use crate::domain::ids::UserId;
 use crate::domain::policy::Assignment;
-use crate::service::administration::Writing;
+use crate::service::administration::{Named, Writing};
 use crate::spec::time::Ts;
 use crate::store::assignments::{Assigned, Filter, Held, Holder, Place};
 
@@ -147,12 +147,10 @@ async fn create(call: Call<Nothing, Nothing, Json<Fields>>) -> Result<Answer<Sho
     let mut writing = begun!(call);
     let roles = writing.tx().list_roles().await?;
     if !roles.contains_key(&new.role) {
-        return Err(Problem::unknown_reference(
-            "role",
-            "role",
-            &new.role,
-            roles.keys(),
-        ));
+        // Who may not read roles is told no names of any.
+        let shown = call.may("roles.read", None).await?;
+        let known = roles.keys().filter(|_| shown);
+        return Err(Problem::unknown_reference("role", "role", &new.role, known));
     }
     if let Some(name) = organization
         && !writing.tx().has_organization(name).await?
@@ -174,18 +172,16 @@ async fn create(call: Call<Nothing, Nothing, Json<Fields>>) -> Result<Answer<Sho
         Holder::Group(group) => {
             let groups = writing.tx().list_groups().await?;
             if !groups.contains_key(group) {
-                return Err(Problem::unknown_reference(
-                    "group",
-                    "group",
-                    group,
-                    groups.keys(),
-                ));
+                let shown = call.may("groups.read", None).await?;
+                let known = groups.keys().filter(|_| shown);
+                return Err(Problem::unknown_reference("group", "group", group, known));
             }
         }
     }
     writing
         .rights()
         .may_give_role(&new.role, organization, until, "role")?;
+    writing.may_bind(Named::Role(&new.role), "role").await?;
     let assignment = Assignment {
         role: new.role.clone(),
         organization: new.organization.clone(),
@@ -257,7 +253,7 @@ async fn taken(
         }
         Holder::Group(_) => writing.rights().may_take_role(role, organization, "role")?,
     }
-    writing.must_be_full_if_in_policies(role, "role").await?;
+    writing.may_lose(Named::Role(role), "role").await?;
     Ok(())
 }
 

@@ -55,6 +55,8 @@ pub(super) struct Context {
     allowed: Mutex<Vec<(String, Option<String>)>>,
     /// The entity tags that the caller saw, of which one must be current.
     if_match: Option<Vec<String>>,
+    /// `If-None-Match: *`: nothing may be there yet (RFC 9110 §13.1.2).
+    only_new: bool,
     key: Option<RequestKey>,
 }
 
@@ -141,6 +143,7 @@ impl Arrived {
             .await
             .map_err(|error| Problem::invalid("path", error.body_text()))?;
         let if_match = if_match(&parts.headers)?;
+        let only_new = is_among(Some("*"), &parts.headers) && !parts.method.is_safe();
         let key = request_key(&parts.method, &parts.uri, &parts.headers, &body)?;
         Ok(Self {
             context: Context {
@@ -151,6 +154,7 @@ impl Arrived {
                 token,
                 allowed: Mutex::default(),
                 if_match,
+                only_new,
                 key,
             },
             path: inputs::pairs(params.iter()),
@@ -255,6 +259,7 @@ impl Context {
     /// The same of what may not be there yet: then nothing matches, not even `*`.
     pub(super) fn must_match_if_any(&self, shown: Option<&impl Serialize>) -> Result<(), Problem> {
         match shown {
+            Some(_) if self.only_new => Err(AdministrationError::Changed.into()),
             Some(shown) => self.must_match(shown),
             None if self.if_match.is_some() => Err(AdministrationError::Changed.into()),
             None => Ok(()),

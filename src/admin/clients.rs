@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::api::{About, Api};
-use super::call::{Answer, Call, begun};
+use super::call::{Answer, Call, Context, begun};
 use super::inputs::{Json, Nothing, Patch};
 use super::page::{List, Page, Range};
 use super::problem::Problem;
@@ -203,12 +203,8 @@ async fn update(call: Call<ById, Nothing, Patch<Fields>>) -> Result<Answer<Shown
     if wanted.metadata.attributes != was.metadata.attributes {
         call.must(WRITE_ATTRIBUTES, None).await?;
     }
-    let (required, now) = (&was.metadata.required_permission, &wanted.metadata);
-    if let Some(permission) = required
-        && now.required_permission.as_ref() != Some(permission)
-    {
-        let rights = writing.rights();
-        rights.may_give_permission(permission, "required_permission")?;
+    if wanted.metadata.required_permission != was.metadata.required_permission {
+        freed(&writing, &was.metadata)?;
     }
     let desired = Desired {
         clients: vec![DesiredClient {
@@ -219,6 +215,13 @@ async fn update(call: Call<ById, Nothing, Patch<Fields>>) -> Result<Answer<Shown
         ..Desired::default()
     };
     writing.apply(&desired, false).await?;
+    let (before_it, now) = (&was.metadata, &wanted.metadata);
+    if before_it.redirect_uris != now.redirect_uris
+        || before_it.token_endpoint_auth_method != now.token_endpoint_auth_method
+        || (&before_it.jwks, &before_it.jwks_uri) != (&now.jwks, &now.jwks_uri)
+    {
+        writing.ask_again(&was.id).await?;
+    }
     if wanted.disabled != was.disabled_at.is_some() {
         let standing = if wanted.disabled {
             ClientStanding::Disabled
@@ -237,6 +240,8 @@ async fn delete(call: Call<ById, Nothing, Nothing>) -> Result<Answer<Nothing, 20
     let was = find(&mut writing, &call.path.client_id).await?;
     powerful(&mut writing, &was.metadata).await?;
     call.must_match(&shown(&was, writing.now()))?;
+    // Whoever makes it again makes it without these.
+    unguarded(&call, &writing, &was.metadata).await?;
     writing.delete_client(&was.id).await?;
     call.gone(writing).await
 }
@@ -277,7 +282,9 @@ async fn powerful(writing: &mut Writing, metadata: &ClientMetadata) -> Result<()
         writing.rights().must_be_full("may_introspect")?;
     }
     let mut types = metadata.grant_types.iter().flatten();
-    if types.any(|kind| *kind == GrantType::ClientCredentials) {
+    let by_itself = types.any(|kind| *kind == GrantType::ClientCredentials);
+    // Nor are people asked before a first party gets what they have.
+    if by_itself || metadata.first_party {
         for resource in writing.tx().list_resources().await? {
             for (token, permission) in &resource.scope_permissions {
                 if scope.contains(token) {
@@ -285,6 +292,22 @@ async fn powerful(writing: &mut Writing, metadata: &ClientMetadata) -> Result<()
                 }
             }
         }
+    }
+    Ok(())
+}
+
+/// Refuses whoever may not take away what guards a client: the permission that it requires, and what policies ask of it.
+async fn unguarded(call: &Context, writing: &Writing, was: &ClientMetadata) -> Result<(), Problem> {
+    if !was.attributes.is_empty() {
+        call.must(WRITE_ATTRIBUTES, None).await?;
+    }
+    freed(writing, was)
+}
+
+fn freed(writing: &Writing, was: &ClientMetadata) -> Result<(), Problem> {
+    let rights = writing.rights();
+    if let Some(permission) = &was.required_permission {
+        rights.may_give_permission(permission, "required_permission")?;
     }
     Ok(())
 }

@@ -15,8 +15,9 @@ use super::problem::Problem;
 use super::users::WRITE_ATTRIBUTES;
 use crate::domain::audit::EventType;
 use crate::domain::ids::UserId;
-use crate::service::administration::Writing;
+use crate::service::administration::{Named, Writing};
 use crate::service::apply::{Desired, DesiredGroup};
+use crate::service::audit::views;
 use crate::store::groups::GroupRecord;
 use crate::store::pages::{GroupPage, Member};
 
@@ -139,9 +140,7 @@ async fn create(call: Call<Nothing, Nothing, Json<Shown>>) -> Result<Answer<Show
     if writing.tx().list_groups().await?.contains_key(&new.name) {
         return Err(Problem::exists("group", &new.name).param("name"));
     }
-    writing
-        .must_be_full_if_in_policies(&new.name, "name")
-        .await?;
+    writing.may_lose(Named::Group(&new.name), "name").await?;
     let none = GroupRecord::default();
     write(&call, &mut writing, &new.name, none, &new.fields).await?;
     let created = show(&mut writing, &new.name).await?;
@@ -164,10 +163,11 @@ async fn update(call: Call<ByName, Nothing, Patch<Fields>>) -> Result<Answer<Sho
 async fn delete(call: Call<ByName, Nothing, Nothing>) -> Result<Answer<Nothing, 204>, Problem> {
     let mut writing = begun!(call);
     let name = &call.path.name;
-    let was = show(&mut writing, name).await?;
-    call.must_match(&was)?;
+    let record = find(&mut writing, name).await?;
+    let was = views::group(&record);
+    call.must_match(&of_record(name, record))?;
     lost(&mut writing, name).await?;
-    writing.delete_group(name, json!(was)).await?;
+    writing.delete_group(name, was).await?;
     call.gone(writing).await
 }
 
@@ -187,6 +187,7 @@ async fn write(
     }
     for parent in wanted.parents.difference(&record.parents) {
         writing.rights().may_give_group(parent, "parents")?;
+        writing.may_bind(Named::Group(parent), "parents").await?;
     }
     record.description.clone_from(&wanted.description);
     record.parents.clone_from(&wanted.parents);
@@ -231,6 +232,7 @@ async fn add_member(
     find(&mut writing, name).await?;
     super::users::find(&mut writing, *user_id).await?;
     writing.rights().may_give_group(name, "name")?;
+    writing.may_bind(Named::Group(name), "name").await?;
     if writing.tx().add_group_member(*user_id, name).await? {
         let event = writing.event(EventType::MembershipCreated).user(*user_id);
         let event = event.target("group", name).after(json!({ "group": name }));
@@ -258,7 +260,7 @@ async fn remove_member(
 /// What the group gives about administration must be the caller's, and what a policy speaks of may forbid.
 async fn lost(writing: &mut Writing, name: &str) -> Result<(), Problem> {
     writing.rights().may_take_group(name, "name")?;
-    writing.must_be_full_if_in_policies(name, "name").await?;
+    writing.may_lose(Named::Group(name), "name").await?;
     Ok(())
 }
 
@@ -268,13 +270,16 @@ async fn find(writing: &mut Writing, name: &str) -> Result<GroupRecord, Problem>
 }
 
 async fn show(writing: &mut Writing, name: &str) -> Result<Shown, Problem> {
-    let group = find(writing, name).await?;
+    Ok(of_record(name, find(writing, name).await?))
+}
+
+fn of_record(name: &str, group: GroupRecord) -> Shown {
     let page = GroupPage {
         description: group.description,
         parents: group.parents,
         attributes: group.attributes,
     };
-    Ok(shown(name.to_owned(), page))
+    shown(name.to_owned(), page)
 }
 
 fn shown(name: String, group: GroupPage) -> Shown {

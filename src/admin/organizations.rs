@@ -14,7 +14,7 @@ use super::problem::Problem;
 use super::users::WRITE_ATTRIBUTES;
 use crate::domain::audit::EventType;
 use crate::domain::ids::UserId;
-use crate::service::administration::Writing;
+use crate::service::administration::{Named, Writing};
 use crate::service::apply::{Desired, DesiredOrganization};
 use crate::store::groups::OrganizationRecord;
 
@@ -156,9 +156,12 @@ async fn delete(call: Call<ByName, Nothing, Nothing>) -> Result<Answer<Nothing, 
     let mut writing = begun!(call);
     let was = find(&mut writing, &call.path.name).await?;
     call.must_match(&was)?;
-    writing
-        .must_be_full_if_in_policies(&was.name, "name")
-        .await?;
+    if !was.fields.attributes.is_empty() {
+        call.must(WRITE_ATTRIBUTES, None).await?;
+    }
+    let named = Named::Organization(&was.name);
+    writing.may_lose(named, "name").await?;
+    roles_lost(&mut writing, &was.name).await?;
     writing.delete_organization(&was.name, json!(was)).await?;
     call.gone(writing).await
 }
@@ -204,7 +207,12 @@ async fn remove_member(
     call.must(WRITE_MEMBERS, Some(name)).await?;
     let mut writing = begun!(call);
     find(&mut writing, name).await?;
-    writing.must_be_full_if_in_policies(name, "name").await?;
+    // A policy may forbid something to members of any suspended organization, naming none.
+    if writing.rights().is_self(*user_id) {
+        writing.rights().must_be_full("user_id")?;
+    }
+    let named = Named::Organization(name);
+    writing.may_lose(named, "name").await?;
     let gone = writing.tx().remove_organization_member(*user_id, name);
     if !gone.await? {
         return Err(Problem::not_found("member", user_id));
@@ -215,6 +223,15 @@ async fn remove_member(
         .record(event.before(json!({ "organization": name })))
         .await?;
     call.gone(writing).await
+}
+
+/// What was given for an organization is gone with it: people keep what the caller could not take from them.
+async fn roles_lost(writing: &mut Writing, name: &str) -> Result<(), Problem> {
+    for role in writing.tx().list_roles_given_for(name).await? {
+        writing.rights().may_take_role(&role, Some(name), "name")?;
+        writing.may_lose(Named::Role(&role), "name").await?;
+    }
+    Ok(())
 }
 
 async fn write(

@@ -126,7 +126,7 @@ pub(super) fn add(api: &mut Api) {
 }
 
 async fn validate(call: Call<Nothing, Nothing, Json<Text>>) -> Result<Answer<Judged>, Problem> {
-    let judged = validate_policy(&call.site.services, &call.body.0.cedar).await?;
+    let judged = validate_policy(&call.site.services, call.body.0.cedar.clone()).await?;
     let (valid, findings) = match judged {
         Ok(warnings) => (true, warnings),
         Err(problem) => (false, vec![problem]),

@@ -13,7 +13,7 @@ use super::inputs::{ByName, Json, Nothing, Patch};
 use super::page::{List, Page, Range};
 use super::problem::Problem;
 use crate::domain::policy::ADMIN_ROLE;
-use crate::service::administration::Writing;
+use crate::service::administration::{Named, Writing};
 use crate::service::apply::{Desired, DesiredRole};
 use crate::store::roles::RoleRecord;
 
@@ -90,9 +90,7 @@ async fn get(call: Call<ByName, Nothing, Nothing>) -> Result<Answer<Shown>, Prob
 async fn create(call: Call<Nothing, Nothing, Json<Shown>>) -> Result<Answer<Shown, 201>, Problem> {
     let mut writing = begun!(call);
     let Json(new) = &call.body;
-    writing
-        .must_be_full_if_in_policies(&new.name, "name")
-        .await?;
+    writing.may_lose(Named::Role(&new.name), "name").await?;
     write(&mut writing, &new.name, &Fields::none(), &new.fields, true).await?;
     let created = find(&mut writing, &new.name).await?;
     let location = super::location("roles", &new.name);
@@ -109,6 +107,12 @@ async fn update(call: Call<ByName, Nothing, Patch<Fields>>) -> Result<Answer<Sho
     if shrinks {
         writing.rights().may_take_role(&was.name, None, "name")?;
     }
+    if was.name == ADMIN_ROLE {
+        writing.rights().must_be_full("name")?;
+    }
+    for parent in was.fields.parents.difference(&wanted.parents) {
+        writing.may_lose(Named::Role(parent), "parents").await?;
+    }
     write(&mut writing, &was.name, &was.fields, &wanted, false).await?;
     let is = find(&mut writing, &was.name).await?;
     call.done(writing, &is).await
@@ -123,9 +127,7 @@ async fn delete(call: Call<ByName, Nothing, Nothing>) -> Result<Answer<Nothing, 
     }
     call.must_match(&was)?;
     writing.rights().may_take_role(&was.name, None, "name")?;
-    writing
-        .must_be_full_if_in_policies(&was.name, "name")
-        .await?;
+    writing.may_lose(Named::Role(&was.name), "name").await?;
     writing.delete_role(&was.name, json!(was)).await?;
     call.gone(writing).await
 }
@@ -154,6 +156,7 @@ async fn write(
         writing
             .rights()
             .may_give_role(parent, None, None, "parents")?;
+        writing.may_bind(Named::Role(parent), "parents").await?;
     }
     let desired = Desired {
         roles: vec![DesiredRole {

@@ -167,6 +167,12 @@ async fn list(call: Call<Nothing, Query, Nothing>) -> Result<Answer<Page<Shown>>
     if organization.is_none() || !call.may(READ, organization).await? {
         call.must(READ, None).await?;
     }
+    if query.role.is_some() {
+        call.must("assignments.read", organization).await?;
+    }
+    if query.group.is_some() {
+        call.must("groups.read", None).await?;
+    }
     let range = Range::new(query.cursor.as_deref(), query.limit)?;
     let filter = UserFilter {
         begins: query.q.as_deref().unwrap_or_default().trim().to_lowercase(),
@@ -219,6 +225,8 @@ async fn create(call: Call<Nothing, Nothing, Json<New>>) -> Result<Answer<Shown,
     let desired = desired(&new.fields, password);
     writing.apply(&desired, true).await?;
     let created = find_by_name(&mut writing, &new.fields.username).await?;
+    let id = created.user.id;
+    writing.must_stay_weaker(&call.site.services, id).await?;
     let location = format!("/v1/users/{}", created.user.id);
     call.created(writing, &shown(&created), location).await
 }
@@ -265,6 +273,7 @@ async fn update(call: Call<ById, Nothing, Patch<Fields>>) -> Result<Answer<Shown
         writing.record(event).await?;
     }
     writing.apply(&desired(&wanted, None), false).await?;
+    writing.must_stay_weaker(&call.site.services, id).await?;
     let is = find(&mut writing, id).await?;
     call.done(writing, &shown(&is)).await
 }

@@ -195,7 +195,8 @@ async fn list(call: Call<Nothing, List, Nothing>) -> Result<Answer<Page<Shown>>,
     let after = range.after_id(WebhookId::parse)?;
     let store = &call.site.services.store;
     let rows = store.list_webhooks(after, range.rows()).await?;
-    let page = range.page(rows, |row| row.id.to_string(), shown);
+    let whole = call.may(WRITE, None).await?;
+    let page = range.page(rows, |row| row.id.to_string(), |row| seen(row, whole));
     Ok(Answer::of(&page))
 }
 
@@ -203,7 +204,8 @@ async fn get(call: Call<ById, Nothing, Nothing>) -> Result<Answer<Shown>, Proble
     let id = call.path.id;
     let found = call.site.services.store.find_webhook(id).await?;
     let webhook = found.ok_or_else(|| Problem::not_found("webhook", id))?;
-    Ok(Answer::of(&shown(webhook)))
+    let whole = call.may(WRITE, None).await?;
+    Ok(Answer::of(&seen(webhook, whole)))
 }
 
 async fn create(
@@ -328,6 +330,14 @@ fn wanted(fields: &Fields) -> webhooks::Fields {
         event_types: fields.event_types.clone(),
         enabled: fields.enabled,
     }
+}
+
+/// What somebody sees who may perhaps only read: the path and query of an address may be what gives access to it.
+fn seen(mut webhook: Webhook, whole: bool) -> Shown {
+    if !whole {
+        webhook.url = webhooks::origin_of(&webhook.url);
+    }
+    shown(webhook)
 }
 
 fn shown(webhook: Webhook) -> Shown {

@@ -135,20 +135,22 @@ async fn validate(services: &Services, file: &std::path::Path) -> Result<Answer,
             "hint": problem.hint,
         })
     };
-    Ok(match attributes::validate_policy(services, &text).await? {
-        Ok(warnings) => {
-            let mut lines = vec![format!("{name}: valid")];
-            lines.extend(warnings.iter().map(|warning| shown(warning, "warning: ")));
-            let warnings: Vec<Value> = warnings.iter().map(told).collect();
-            let answer = json!({ "valid": true, "warnings": warnings });
-            Answer::new(lines.join("\n"), answer)
-        }
-        Err(problem) => Answer::new(
-            shown(&problem, ""),
-            json!({ "valid": false, "error": told(&problem) }),
-        )
-        .failed(),
-    })
+    Ok(
+        match attributes::validate_policy(services, text.clone()).await? {
+            Ok(warnings) => {
+                let mut lines = vec![format!("{name}: valid")];
+                lines.extend(warnings.iter().map(|warning| shown(warning, "warning: ")));
+                let warnings: Vec<Value> = warnings.iter().map(told).collect();
+                let answer = json!({ "valid": true, "warnings": warnings });
+                Answer::new(lines.join("\n"), answer)
+            }
+            Err(problem) => Answer::new(
+                shown(&problem, ""),
+                json!({ "valid": false, "error": told(&problem) }),
+            )
+            .failed(),
+        },
+    )
 }
 
 /// A file, or standard input.

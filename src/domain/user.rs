@@ -63,9 +63,14 @@ impl User {
 }
 
 /// The one spelling under which a user name is unique and found: lower case, without outer spaces.
-/// `None` when it cannot be a user name: empty, over 255 bytes, or with control characters.
+/// `None` when it cannot be a user name: empty, over 255 bytes, with control characters, or a UUID, which would be taken
+/// for somebody's `sub`.
 #[must_use]
 pub fn username_key(username: &str) -> Option<String> {
     let key = username.trim().to_lowercase();
-    (!key.is_empty() && key.len() <= 255 && !key.chars().any(char::is_control)).then_some(key)
+    let good = !key.is_empty()
+        && key.len() <= 255
+        && !key.chars().any(char::is_control)
+        && UserId::parse(&key).is_none();
+    good.then_some(key)
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 use thiserror::Error;
+use tokio::sync::Semaphore;
 
 use super::Services;
 use crate::domain::policy::{
@@ -49,16 +50,30 @@ pub enum DeclareError {
     Store(#[from] StoreError),
 }
 
+/// One text is judged at a time: it takes a processor as long as it takes.
+static JUDGING: Semaphore = Semaphore::const_new(1);
+
 /// Whether a text would be taken as a policy as things stand: `Ok` with what an operator should look at, or what is
 /// wrong, with line, column and hint.
 pub async fn validate_policy(
     services: &Services,
-    cedar: &str,
+    cedar: String,
 ) -> Result<Result<Vec<Problem>, Problem>, StoreError> {
-    let mut tx = services.store.db().begin().await?;
-    let vocabulary = vocabulary(&mut tx).await?;
-    drop(tx);
-    Ok(validate(cedar, &vocabulary))
+    let (_, written) = services.store.read_policy().await?;
+    let mut vocabulary = of_permissions(
+        written.declarations,
+        written
+            .roles
+            .into_values()
+            .flat_map(|role| role.permissions),
+    );
+    let types = services.store.list_object_types().await?;
+    vocabulary.resource_types.extend(types);
+    let busy = |_| StoreError::unavailable("policies cannot be judged right now");
+    let _turn = JUDGING.acquire().await.map_err(busy)?;
+    let judging = tokio::task::spawn_blocking(move || validate(&cedar, &vocabulary));
+    let failed = |_| StoreError::unavailable("judging the policy broke off");
+    judging.await.map_err(failed)
 }
 
 /// What policies may speak of, as the transaction sees it.
@@ -78,20 +93,25 @@ pub fn speaking_of<'a>(
     declarations: Declarations,
     roles: impl Iterator<Item = &'a RoleRecord>,
 ) -> Vocabulary {
+    let permissions = roles.flat_map(|role| &role.permissions);
+    of_permissions(
+        declarations,
+        permissions.filter_map(|text| Permission::parse(text)),
+    )
+}
+
+fn of_permissions(
+    declarations: Declarations,
+    permissions: impl Iterator<Item = Permission>,
+) -> Vocabulary {
     let mut vocabulary = Vocabulary {
         declarations,
         actions: Level::ALL.map(|level| level.as_str().to_owned()).into(),
         ..Vocabulary::default()
     };
-    for text in roles.flat_map(|role| &role.permissions) {
-        if let Some(Permission {
-            resource_type,
-            action,
-        }) = Permission::parse(text)
-        {
-            vocabulary.resource_types.insert(resource_type);
-            vocabulary.actions.insert(action);
-        }
+    for permission in permissions {
+        vocabulary.resource_types.insert(permission.resource_type);
+        vocabulary.actions.insert(permission.action);
     }
     vocabulary
 }

@@ -163,6 +163,17 @@ impl Fetcher {
             host,
             url.port_or_known_default().unwrap_or(443),
         );
+        // Its resolver is let through for these ports alone.
+        if !allowed
+            && self
+                .allowed
+                .iter()
+                .any(|it| it.host.eq_ignore_ascii_case(host))
+        {
+            return Err(format!(
+                "{address}: fetch_allow_hosts allows other ports of this host"
+            ));
+        }
         match url.scheme() {
             "https" => {}
             "http" if allowed => {}

@@ -31,7 +31,7 @@ pub enum UserError {
     #[error("the user name {0:?} is taken")]
     Taken(String),
     /// The name cannot be one.
-    #[error("a user name has 1 to 255 bytes and no control characters")]
+    #[error("a user name has 1 to 255 bytes, no control characters, and is not a UUID")]
     BadName,
     /// The password is too short or too long.
     #[error("a password has at least {MIN_PASSWORD_CHARS} characters and at most 1024 bytes")]

@@ -74,6 +74,12 @@ impl super::db::Tx {
         Ok(())
     }
 
+    /// Forgets what everybody allowed a client; how many.
+    pub async fn delete_consents_to(&mut self, client: &ClientId) -> Result<u64, StoreError> {
+        let delete = self.q(DELETE_TO).bind(client.as_str().to_owned());
+        delete.exec().await
+    }
+
     /// Forgets what a person allowed a client.
     pub async fn delete_consent(
         &mut self,
@@ -134,6 +140,8 @@ fn into_consent((client_id, scope, resources, granted_at): Row) -> Consent {
         granted_at: Ts(granted_at),
     }
 }
+
+const DELETE_TO: &str = "DELETE FROM consents WHERE client_id = $1";
 
 const FIND: &str = "SELECT client_id, scope, resources, granted_at FROM consents WHERE user_id = $1 AND client_id = $2";
 

@@ -155,7 +155,7 @@ impl Store {
         let levels = of(LEVELS_OF).all::<UserLevel>().await?;
         let mut subjects: BTreeMap<Uuid, Subject> = users
             .into_iter()
-            .map(|user| (user.id.0, alone(user)))
+            .map(|user| (user.id.0, Subject::of_user(user)))
             .collect();
         for (user, role, organization, expires_at) in assignments {
             if let Some(subject) = subjects.get_mut(&user) {
@@ -244,27 +244,6 @@ impl Tx {
     pub async fn list_object_types(&mut self) -> Result<BTreeSet<String>, StoreError> {
         let rows = self.q(OBJECT_TYPES).all::<(String,)>().await?;
         Ok(rows.into_iter().map(|(kind,)| kind).collect())
-    }
-}
-
-/// A person with what Signet itself knows of them.
-fn alone(user: User) -> Subject {
-    // It goes before what the operator says of them.
-    let mut attributes = user.attributes;
-    attributes.insert("username".to_owned(), user.username.into());
-    attributes.insert("email_verified".to_owned(), user.email_verified.into());
-    attributes.remove("email");
-    if let Some(email) = user.email {
-        attributes.insert("email".to_owned(), email.into());
-    }
-    Subject {
-        id: user.id,
-        enabled: user.disabled_at.is_none(),
-        attributes,
-        assignments: Vec::new(),
-        groups: Vec::new(),
-        organizations: Vec::new(),
-        levels: Levels::default(),
     }
 }
 

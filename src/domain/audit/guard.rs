@@ -21,12 +21,38 @@ pub(super) fn view(view: &Value) -> Cow<'_, Value> {
     } else {
         Cow::Borrowed(view)
     };
-    let text = view.to_string();
-    if text.len() <= MAX_BYTES {
+    if fits(&view) {
         return view;
     }
+    let mut view = view.into_owned();
+    if let Value::Object(members) = &mut view {
+        // A long description must not hide which permission was added: what is longest goes first.
+        let mut sizes: Vec<(usize, String)> = members
+            .iter()
+            .map(|(name, member)| (member.to_string().len(), name.clone()))
+            .collect();
+        sizes.sort_unstable();
+        let mut total: usize = sizes.iter().map(|(size, name)| size + name.len()).sum();
+        while total > MAX_BYTES / 2
+            && let Some((size, name)) = sizes.pop()
+            && let Some(member) = members.get_mut(&name)
+        {
+            *member = left_out(member);
+            total = total.saturating_sub(size);
+        }
+    }
+    Cow::Owned(if fits(&view) { view } else { left_out(&view) })
+}
+
+fn fits(view: &Value) -> bool {
+    view.to_string().len() <= MAX_BYTES
+}
+
+/// That something is not shown, and which: whoever knows it can compare.
+fn left_out(value: &Value) -> Value {
+    let text = value.to_string();
     let digest = sha256_b64(text.as_bytes());
-    Cow::Owned(json!({ "left_out": { "bytes": text.len(), "sha256": digest } }))
+    json!({ "left_out": { "bytes": text.len(), "sha256": digest } })
 }
 
 /// A name that a column and an index can hold.

@@ -27,6 +27,8 @@ pub enum Bounded {
     Organizations,
     /// Policies.
     Policies,
+    /// Resource servers, which every token request looks through.
+    Resources,
 }
 
 impl Bounded {
@@ -36,6 +38,7 @@ impl Bounded {
         match self {
             Self::Roles | Self::Groups | Self::LevelsOfAGroup => 10_000,
             Self::Policies => 5_000,
+            Self::Resources => 1_000,
             Self::Permissions
             | Self::RoleParents
             | Self::GroupParents
@@ -57,6 +60,7 @@ impl Bounded {
             Self::GroupLevels => "levels of groups",
             Self::Organizations => "organizations",
             Self::Policies => "policies",
+            Self::Resources => "resource servers",
         }
     }
 }

@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 
 use super::permission::Level;
 use crate::domain::ids::UserId;
+use crate::domain::user::User;
 use crate::spec::time::Ts;
 
 /// A person as decisions see them.
@@ -27,6 +28,30 @@ pub struct Subject {
     pub organizations: Vec<String>,
     /// What they may do to single resources.
     pub levels: Levels,
+}
+
+impl Subject {
+    /// A person with what Signet itself knows of them, and no roles, groups or levels.
+    #[must_use]
+    pub fn of_user(user: User) -> Self {
+        // It goes before what the operator says of them.
+        let mut attributes = user.attributes;
+        attributes.insert("username".to_owned(), user.username.into());
+        attributes.insert("email_verified".to_owned(), user.email_verified.into());
+        attributes.remove("email");
+        if let Some(email) = user.email {
+            attributes.insert("email".to_owned(), email.into());
+        }
+        Self {
+            id: user.id,
+            enabled: user.disabled_at.is_none(),
+            attributes,
+            assignments: Vec::new(),
+            groups: Vec::new(),
+            organizations: Vec::new(),
+            levels: Levels::default(),
+        }
+    }
 }
 
 /// A role that somebody was given.

@@ -70,6 +70,14 @@ impl Snapshot {
         self.roles.with_ancestors(role)
     }
 
+    /// A group with its parents, their parents and so on.
+    #[must_use]
+    pub fn group_ancestors(&self, group: &str) -> &[String] {
+        self.groups
+            .get(group)
+            .map_or(&[], |group| group.ancestors.as_slice())
+    }
+
     /// The roles that members of a group have through it and the groups it belongs to.
     pub fn group_assignments<'a>(&'a self, group: &str) -> impl Iterator<Item = &'a Assignment> {
         let ancestors = self.groups.get(group).map(|group| &group.ancestors);

@@ -157,7 +157,13 @@ async fn caller(site: &Site, asking: &Caller, now: Ts) -> Result<Result<(), Resp
             "the token is not meant for this server: its aud is another",
         )));
     }
-    if token.scope.contains(Scope::DECIDE) && may_decide(site, &token, asking.ip, now).await? {
+    // A client that lost the scope loses it at once, not when its tokens expire.
+    let registered = site.services.clients.find(&token.client_id).await?;
+    let registered = registered.is_some_and(|client| client.scope.contains(Scope::DECIDE));
+    if registered
+        && token.scope.contains(Scope::DECIDE)
+        && may_decide(site, &token, asking.ip, now).await?
+    {
         return Ok(Ok(()));
     }
     let sentence = "asking for decisions needs the scope signet:decide, and of a person the permission signet:decide";

@@ -1,6 +1,7 @@
 //! Acts of administrators: who may do them, that nobody gives what they do not have, and that a repeated request does
 //! not do them again.
 
+mod guards;
 mod idempotency;
 mod rights;
 mod writing;
@@ -20,14 +21,14 @@ use crate::spec::time::Ts;
 use crate::store::error::StoreError;
 
 pub use idempotency::{Idempotency, KEPT_FOR, RequestKey};
-pub use rights::Rights;
+pub use rights::{Named, Rights};
 pub use writing::{Answered, Begun, Writing, begin};
 
 /// Signet's own administration, as a resource type of decisions.
 pub const RESOURCE_TYPE: &str = "signet";
 
-/// Every action on it that an operation of the API asks for.
-pub const ACTIONS: [&str; 29] = [
+/// Every action on it: what the operations of the API ask for, and asking for decisions.
+pub const ACTIONS: [&str; 30] = [
     "assignments.read",
     "assignments.write",
     "attributes.write",
@@ -35,6 +36,7 @@ pub const ACTIONS: [&str; 29] = [
     "clients.read",
     "clients.write",
     "configuration.read",
+    "decide",
     "groups.read",
     "groups.write",
     "keys.read",
@@ -96,8 +98,16 @@ impl Administrator {
         let Some(user) = self.user else {
             return Ok(true);
         };
+        let asked = self.asked(user, action, organization, now);
+        Ok(Box::pin(services.decisions.decide(&asked, now))
+            .await?
+            .allowed)
+    }
+
+    /// The question whether a person may do this, in the circumstances of this administrator.
+    fn asked(&self, user: UserId, action: &str, organization: Option<&str>, now: Ts) -> Asked {
         let attributes = organization.map(|name| ("organization".to_owned(), Value::from(name)));
-        let asked = Asked {
+        Asked {
             subject: Who::Id(user),
             action: action.to_owned(),
             resource_type: RESOURCE_TYPE.to_owned(),
@@ -106,10 +116,7 @@ impl Administrator {
             context: self.sign_in.context(&self.client, self.ip, now),
             client: None,
             why: false,
-        };
-        Ok(Box::pin(services.decisions.decide(&asked, now))
-            .await?
-            .allowed)
+        }
     }
 }
 

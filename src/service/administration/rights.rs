@@ -1,5 +1,6 @@
 //! What an administrator has, and so may give away.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::{ACTIONS, AdministrationError, Administrator, RESOURCE_TYPE};
@@ -7,6 +8,7 @@ use crate::domain::ids::UserId;
 use crate::domain::policy::{
     ADMIN_PERMISSION, Level, Permission, ResourceName, Snapshot, Standing, Subject,
 };
+use crate::domain::user::User;
 use crate::service::Services;
 use crate::spec::time::Ts;
 
@@ -186,15 +188,49 @@ impl Rights {
             return Ok(());
         }
         let (_, subject) = services.decisions.known(Some(user)).await?;
-        let Some(subject) = subject else {
+        match subject {
+            Some(subject) => self.is_no_less(services, &subject).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Making a person who is called so and has these attributes: policies go by them.
+    pub(super) async fn may_make(
+        &self,
+        services: &Services,
+        user: User,
+    ) -> Result<(), AdministrationError> {
+        if self.is_full() {
             return Ok(());
+        }
+        let (_, known) = services.decisions.known(Some(user.id)).await?;
+        let alone = Subject::of_user(user);
+        let subject = match known {
+            Some(known) => Subject {
+                attributes: alone.attributes,
+                ..Subject::clone(&known)
+            },
+            None => alone,
         };
+        self.is_no_less(services, &subject).await
+    }
+
+    /// Refuses when somebody may administrate what the administrator may not: by roles anywhere, or by what levels and
+    /// policies allow them in the administrator's circumstances. Whoever is disabled may be enabled one day.
+    async fn is_no_less(
+        &self,
+        services: &Services,
+        subject: &Subject,
+    ) -> Result<(), AdministrationError> {
         let beyond = |permission: &str| AdministrationError::Beyond {
             what: format!("the permission {permission}, which this person has,"),
             param: None,
         };
-        for assignment in self.snapshot.assignments_of(&subject, self.now) {
+        let mut organizations = BTreeSet::from([None]);
+        organizations.extend(subject.organizations.iter().map(|name| Some(name.as_str())));
+        for assignment in self.snapshot.assignments_of(subject, self.now) {
             let organization = assignment.organization.as_deref();
+            organizations.insert(organization);
             let own = self
                 .standing(organization, Some(self.now))
                 .unwrap_or_default();
@@ -202,20 +238,58 @@ impl Rights {
                 return Err(beyond(&permission));
             }
         }
-        // What policies and levels allow them.
-        let them = Administrator {
-            user: Some(user),
-            ..self.by.clone()
+        let enabled = Subject {
+            enabled: true,
+            ..subject.clone()
         };
-        for action in ACTIONS {
-            if them.may(services, action, None, self.now).await?
-                && !self.by.may(services, action, None, self.now).await?
-            {
-                return Err(beyond(&format!("{RESOURCE_TYPE}:{action}")));
+        for organization in organizations {
+            for action in ACTIONS {
+                let asked = self.by.asked(subject.id, action, organization, self.now);
+                let decided = services.decisions.decide_of(&enabled, &asked, self.now);
+                if Box::pin(decided).await?.allowed
+                    && !self
+                        .by
+                        .may(services, action, organization, self.now)
+                        .await?
+                {
+                    return Err(beyond(&format!("{RESOURCE_TYPE}:{action}")));
+                }
             }
         }
         Ok(())
     }
+
+    /// What policies may call something: its name, and those of what it brings with it.
+    pub(super) fn names_of(&self, thing: Named<'_>) -> BTreeSet<String> {
+        let snapshot = &self.snapshot;
+        match thing {
+            Named::Role(name) => {
+                let ancestors = snapshot.role_ancestors(name).iter().cloned();
+                ancestors.chain([name.to_owned()]).collect()
+            }
+            Named::Group(name) => {
+                let ancestors = snapshot.group_ancestors(name).iter().cloned();
+                let roles = snapshot.group_assignments(name);
+                let roles = roles.flat_map(|given| snapshot.role_ancestors(&given.role));
+                ancestors
+                    .chain(roles.cloned())
+                    .chain([name.to_owned()])
+                    .collect()
+            }
+            Named::Organization(name) => BTreeSet::from([name.to_owned()]),
+        }
+    }
+}
+
+/// Something that policies speak of by its name.
+#[derive(Clone, Copy, Debug)]
+pub enum Named<'a> {
+    /// A role.
+    Role(&'a str),
+    /// A group.
+    Group(&'a str),
+    /// An organization.
+    Organization(&'a str),
 }
 
 /// Whether a permission, or every action on its type, is among what somebody has.

@@ -54,8 +54,8 @@ pub enum Begun {
 
 /// An act that has begun. Dropping it undoes everything.
 pub struct Writing {
-    work: Work,
-    rights: Rights,
+    pub(super) work: Work,
+    pub(super) rights: Rights,
     /// Whether anybody can administrate before it.
     administrated: bool,
     caller: String,
@@ -197,23 +197,6 @@ impl Writing {
         Ok(apply::clients::delete(&mut self.work, id.as_str()).await?)
     }
 
-    /// Refuses whoever may not do everything, if an enabled policy may speak of something by this name: then it
-    /// decides more than one sees.
-    pub async fn must_be_full_if_in_policies(
-        &mut self,
-        name: &str,
-        param: &str,
-    ) -> Result<(), AdministrationError> {
-        let policies = self.work.tx.list_policies().await?;
-        let quoted = Value::from(name).to_string();
-        let mut enabled = policies.values().filter(|policy| policy.enabled);
-        // An escape may stand for anything.
-        if enabled.any(|policy| policy.cedar.contains(&quoted) || policy.cedar.contains("\\u")) {
-            self.rights.must_be_full(param)?;
-        }
-        Ok(())
-    }
-
     /// Removes a role from everybody and everywhere. `was` is how it was, for the audit trail, as with the others.
     pub async fn delete_role(&mut self, name: &str, was: Value) -> Result<(), AdministrationError> {
         self.work.tx.delete_role(name).await?;
@@ -337,6 +320,21 @@ impl Writing {
         if let Some(version) = revoke::client_in(tx, id, standing, origin, *now).await? {
             self.work.revoked.push(Revoked::Client(id.clone(), version));
             self.work.clients_changed = true;
+        }
+        Ok(())
+    }
+
+    /// What people allowed a client they did not allow whoever answers elsewhere, or can prove to be it in another way:
+    /// they are asked again, unless somebody changes it who may do everything.
+    pub async fn ask_again(&mut self, id: &ClientId) -> Result<(), AdministrationError> {
+        if self.rights.must_be_full("redirect_uris").is_ok() {
+            return Ok(());
+        }
+        if self.work.tx.delete_consents_to(id).await? > 0 {
+            let event = self.event(EventType::ConsentRevoked).client(id);
+            let event = event.target("client", id.as_str());
+            self.record(event.detail("reason", "client changed"))
+                .await?;
         }
         Ok(())
     }

@@ -305,13 +305,28 @@ impl Check<'_, '_> {
         }
     }
 
-    /// No text column of PostgreSQL takes a NUL, nor does its JSON.
+    /// No text column of PostgreSQL takes a NUL, nor does its JSON; and what is held in memory has its bounds.
     pub(super) fn text(&mut self, kind: Kind, name: &str, field: &str, text: &str) {
+        let most = match field {
+            "description" => MAX_DESCRIPTION,
+            "attributes" => MAX_ATTRIBUTES,
+            _ => usize::MAX,
+        };
+        if text.len() > most {
+            let problem = format!("expected at most {most} bytes, got {}", text.len());
+            self.refuse(kind, name, field, problem);
+        }
         if text.contains('\0') || text.contains("\\u0000") {
             self.refuse(kind, name, field, "a NUL character cannot be stored");
         }
     }
 }
+
+/// Longest description, in bytes.
+const MAX_DESCRIPTION: usize = 2 * 1024;
+
+/// Longest attributes of one thing, in bytes of JSON.
+const MAX_ATTRIBUTES: usize = 16 * 1024;
 
 pub(super) const PERMISSION: &str = "expected resource_type:action, such as order:read";
 

@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use serde_json::Value;
+
 use super::check::{Check, NAME, is_name};
 use super::{DesiredUser, Kind};
 use crate::domain::policy::in_cycles;
@@ -20,6 +22,8 @@ impl Check<'_, '_> {
                 "description",
                 description.unwrap_or_default(),
             );
+            let attributes = Value::from(desired.organization.attributes.clone()).to_string();
+            self.text(Kind::Organization, &desired.name, "attributes", &attributes);
         }
     }
 
@@ -37,6 +41,8 @@ impl Check<'_, '_> {
                 "description",
                 description.unwrap_or_default(),
             );
+            let attributes = Value::from(group.group.attributes.clone()).to_string();
+            self.text(Kind::Group, name, "attributes", &attributes);
             for parent in &group.group.parents {
                 if !self.has_group(parent) {
                     let problem = self.no_group(parent);

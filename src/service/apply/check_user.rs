@@ -46,8 +46,10 @@ impl<'a> Check<'a, '_> {
             Kind::User,
             name,
             "claims",
-            &serde_json::to_string(&(&desired.claims, &desired.attributes)).unwrap_or_default(),
+            &serde_json::to_string(&desired.claims).unwrap_or_default(),
         );
+        let attributes = serde_json::to_string(&desired.attributes).unwrap_or_default();
+        self.text(Kind::User, name, "attributes", &attributes);
         if let Some(given) = &desired.roles {
             self.assignments(Kind::User, name, given, roles);
         }

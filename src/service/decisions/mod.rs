@@ -221,12 +221,23 @@ impl Decisions {
             });
         };
         // Whatever was read just now is judged by policies, and beside facts, that are no older.
-        let read = self.refresh_if_read_since(read).await?;
+        self.refresh_if_read_since(read).await?;
+        self.decide_of(&subject, asked, now).await
+    }
+
+    /// The same of somebody as they are given, whatever is written of them.
+    pub async fn decide_of(
+        &self,
+        subject: &Subject,
+        asked: &Asked,
+        now: Ts,
+    ) -> Result<Decision, StoreError> {
+        let read = self.read.load(Ordering::Acquire);
         let object = self.object(asked).await?;
         self.refresh_if_read_since(read).await?;
         let loaded = self.current().await?;
         let client = self.client(asked, &loaded).await?;
-        Ok(loaded.decide(&asked.question(&subject, &object, client.as_deref(), now)))
+        Ok(loaded.decide(&asked.question(subject, &object, client.as_deref(), now)))
     }
 
     /// What a person has whatever they do; nothing is known of nobody and of the disabled.

@@ -10,6 +10,9 @@ use crate::store::error::StoreError;
 const LOOKED_AT: usize = 2000;
 const LOOKED_AT_ROWS: i64 = 2000;
 
+/// After so many decisions others have their turn.
+const YIELD_EVERY: usize = 50;
+
 /// People are read so many at a time.
 const PAGE: i64 = 500;
 const PAGE_LEN: usize = 500;
@@ -113,7 +116,10 @@ impl Decisions {
             complete = candidates.len() - before < LOOKED_AT;
         }
         let mut found = Vec::new();
-        for place in &candidates {
+        for (at, place) in candidates.iter().enumerate() {
+            if at % YIELD_EVERY == 0 {
+                tokio::task::yield_now().await;
+            }
             let asked = Asked {
                 resource_id: place.id().to_owned(),
                 ..asked.clone()
@@ -143,7 +149,14 @@ impl Decisions {
         let object = self.object(asked).await?;
         let client = self.client(asked, &loaded).await?;
         let mut actions: Vec<String> = Vec::new();
-        for action in loaded.named_actions(&asked.resource_type) {
+        for (at, action) in loaded
+            .named_actions(&asked.resource_type)
+            .into_iter()
+            .enumerate()
+        {
+            if at % YIELD_EVERY == 0 {
+                tokio::task::yield_now().await;
+            }
             let question = Question {
                 action: &action,
                 ..asked.question(&subject, &object, client.as_deref(), now)

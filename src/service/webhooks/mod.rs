@@ -309,7 +309,7 @@ fn event(kind: EventType, id: WebhookId, origin: &Origin, now: Ts) -> Event {
 }
 
 /// Scheme, host and port of an address. The rest may be what gives access to it and is told nobody else.
-fn origin_of(url: &str) -> String {
+pub fn origin_of(url: &str) -> String {
     url::Url::parse(url).map_or_else(|_| "…".to_owned(), |url| url.origin().ascii_serialization())
 }
 

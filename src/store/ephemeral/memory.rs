@@ -6,11 +6,11 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use super::{Asked, LimitKey, Taken, Undo, admitted, judge};
-use crate::domain::rate::Mark;
+use crate::domain::rate::{Mark, Rule};
 use crate::spec::time::Ts;
 
 pub(super) struct Table {
-    entries: Mutex<HashMap<LimitKey, Entry>>,
+    entries: Mutex<Entries>,
     /// How many there are, to be read without the lock.
     pub(super) number: AtomicUsize,
     capacity: usize,
@@ -21,6 +21,34 @@ pub(super) struct Table {
 struct Entry {
     mark: Mark,
     rests_at: Ts,
+}
+
+/// Kept apart by the kind of rule: one fresh [`Rule::Backoff`] rests hours later than a [`Rule::Rate`] that is used up,
+/// so a flood of the one would push out all of the other.
+#[derive(Default)]
+struct Entries {
+    rates: HashMap<LimitKey, Entry>,
+    backoffs: HashMap<LimitKey, Entry>,
+}
+
+impl Entries {
+    const fn of(&self, rule: Rule) -> &HashMap<LimitKey, Entry> {
+        match rule {
+            Rule::Rate { .. } => &self.rates,
+            Rule::Backoff { .. } => &self.backoffs,
+        }
+    }
+
+    const fn of_mut(&mut self, rule: Rule) -> &mut HashMap<LimitKey, Entry> {
+        match rule {
+            Rule::Rate { .. } => &mut self.rates,
+            Rule::Backoff { .. } => &mut self.backoffs,
+        }
+    }
+
+    fn len(&self) -> usize {
+        self.rates.len() + self.backoffs.len()
+    }
 }
 
 /// What was remembered of a key before an attempt and after it.
@@ -62,14 +90,15 @@ impl Table {
                 mark: *mark,
                 rests_at: asked.rule.rests_at(*mark),
             };
-            let before = entries.insert(asked.key, entry);
+            let those = entries.of_mut(asked.rule);
+            let before = those.insert(asked.key, entry);
             changes.push(Change {
                 asked: *asked,
                 before,
                 after: entry,
             });
-            if before.is_none() && entries.len() > self.capacity {
-                make_room(&mut entries, self.capacity, now);
+            if before.is_none() && those.len() > self.capacity {
+                make_room(those, self.capacity, now);
             }
         }
         self.number.store(entries.len(), Ordering::Relaxed);
@@ -83,12 +112,13 @@ impl Table {
         let mut others = Vec::new();
         for change in changes {
             let key = change.asked.key;
-            if entries.get(&key) != Some(&change.after) {
+            let those = entries.of_mut(change.asked.rule);
+            if those.get(&key) != Some(&change.after) {
                 others.push(Undo::GiveBack(change.asked));
             } else if let Some(before) = change.before {
-                entries.insert(key, before);
+                those.insert(key, before);
             } else {
-                entries.remove(&key);
+                those.remove(&key);
             }
         }
         self.number.store(entries.len(), Ordering::Relaxed);
@@ -113,22 +143,25 @@ impl Table {
     pub(super) fn undo(&self, undos: &[Undo], now: Ts) {
         let mut entries = self.lock();
         for undo in undos {
-            let (key, left) = match undo {
-                Undo::Forget(key) => (key, None),
-                Undo::GiveBack(asked) => {
-                    let entry = entries.get(&asked.key);
-                    let left = entry.and_then(|entry| asked.rule.give_back(entry.mark, now));
-                    let left = left.map(|mark| Entry {
-                        mark,
-                        rests_at: asked.rule.rests_at(mark),
-                    });
-                    (&asked.key, left)
+            match undo {
+                Undo::Forget(key) => {
+                    entries.rates.remove(key);
+                    entries.backoffs.remove(key);
                 }
-            };
-            match left {
-                Some(left) => entries.insert(*key, left),
-                None => entries.remove(key),
-            };
+                Undo::GiveBack(asked) => {
+                    let those = entries.of_mut(asked.rule);
+                    let mark = those.get(&asked.key).map(|entry| entry.mark);
+                    match mark.and_then(|mark| asked.rule.give_back(mark, now)) {
+                        Some(mark) => {
+                            let rests_at = asked.rule.rests_at(mark);
+                            those.insert(asked.key, Entry { mark, rests_at });
+                        }
+                        None => {
+                            those.remove(&asked.key);
+                        }
+                    }
+                }
+            }
         }
         self.number.store(entries.len(), Ordering::Relaxed);
     }
@@ -139,20 +172,28 @@ impl Table {
 
     pub(super) fn sweep(&self, now: Ts) {
         let mut entries = self.lock();
-        entries.retain(|_, entry| entry.rests_at > now);
-        if entries.capacity() > 4 * entries.len().max(1024) {
-            entries.shrink_to_fit();
+        let Entries { rates, backoffs } = &mut *entries;
+        for those in [rates, backoffs] {
+            those.retain(|_, entry| entry.rests_at > now);
+            if those.capacity() > 4 * those.len().max(1024) {
+                those.shrink_to_fit();
+            }
         }
         self.number.store(entries.len(), Ordering::Relaxed);
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<LimitKey, Entry>> {
+    fn lock(&self) -> MutexGuard<'_, Entries> {
         self.entries.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-fn marks(entries: &HashMap<LimitKey, Entry>, asked: &[Asked]) -> Vec<Option<Mark>> {
-    let mark = |asked: &Asked| entries.get(&asked.key).map(|entry| entry.mark);
+fn marks(entries: &Entries, asked: &[Asked]) -> Vec<Option<Mark>> {
+    let mark = |asked: &Asked| {
+        entries
+            .of(asked.rule)
+            .get(&asked.key)
+            .map(|entry| entry.mark)
+    };
     asked.iter().map(mark).collect()
 }
 

@@ -111,6 +111,9 @@ pub(super) fn deep<T: Send>(work: impl FnOnce() -> T + Send) -> Result<T, String
     })
 }
 
+/// At most so many policies in one text: each is judged by itself.
+const MAX_POLICIES: usize = 50;
+
 pub(super) fn parse(cedar: &str) -> Result<Vec<Policy>, Problem> {
     let whole = |message: &str, hint: &str| Problem {
         at: None,
@@ -137,6 +140,12 @@ pub(super) fn parse(cedar: &str) -> Result<Vec<Policy>, Problem> {
         ));
     }
     let mut policies: Vec<Policy> = set.policies().cloned().collect();
+    if policies.len() > MAX_POLICIES {
+        return Err(whole(
+            "the text holds more than 50 policies",
+            "write them under several ids",
+        ));
+    }
     if policies.is_empty() {
         return Err(whole(
             "there is no policy in it",
