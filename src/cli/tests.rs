@@ -262,7 +262,12 @@ async fn people_are_managed() {
     ))
     .await
     .unwrap();
+    // Somebody must be left who can administrate.
+    assert!(site.run("user disable root").await.is_err());
+    let another = format!("user create zoe --role admin --password-file {password}");
+    site.run(&another).await.unwrap();
     site.run("user disable root").await.unwrap();
+    assert!(site.run("user disable zoe").await.is_err());
     let listed = site.run("user list").await.unwrap();
     assert_eq!(listed["users"][0]["state"], "disabled");
     assert_eq!(listed["users"][0]["token_version"], 3);

@@ -74,14 +74,16 @@ fn members_named_like_secrets_never_get_into_a_body() {
 
 #[test]
 fn a_view_that_is_too_long_is_named_by_its_size_and_digest() {
-    let long = json!({ "text": "x".repeat(MAX_BYTES) });
+    let long = json!({ "text": "x".repeat(MAX_BYTES), "permissions": ["order:read"] });
     let event = Event::new(EventType::PolicyCreated, &origin(), NOW)
         .target("policy", &"p".repeat(5000))
         .after(long);
     let body = event.body(EventId::new(NOW, [0; 10]));
-    assert!(body.len() < 2 * MAX_NAME_BYTES, "{}", body.len());
+    assert!(body.len() < 3 * MAX_NAME_BYTES, "{}", body.len());
     let body: Value = serde_json::from_str(&body).unwrap();
-    assert_eq!(body["after"]["left_out"]["bytes"], MAX_BYTES + 11);
+    assert_eq!(body["after"]["text"]["left_out"]["bytes"], MAX_BYTES + 2);
+    // What is short beside it is still told.
+    assert_eq!(body["after"]["permissions"], json!(["order:read"]));
     assert_eq!(body["target"]["id"].as_str().unwrap().len(), MAX_NAME_BYTES);
 }
 

@@ -97,8 +97,9 @@ impl Table {
                 before,
                 after: entry,
             });
-            if before.is_none() && those.len() > self.capacity {
-                make_room(those, self.capacity, now);
+            let capacity = self.capacity / 2;
+            if before.is_none() && those.len() > capacity {
+                make_room(those, capacity, now);
             }
         }
         self.number.store(entries.len(), Ordering::Relaxed);

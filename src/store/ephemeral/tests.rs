@@ -107,6 +107,21 @@ fn a_flood_of_keys_stays_within_the_capacity_and_spares_what_was_worked_on() {
 }
 
 #[test]
+fn a_flood_of_fresh_delays_spares_a_rate_that_is_used_up() {
+    let table = Table::new(1000);
+    // As an account that many addresses guess at together.
+    let victim = asked(u64::MAX, Rule::per(50, Duration::from_mins(12)));
+    let now = Ts::from_secs(600);
+    while is_admitted(&table.take(&[victim], now)) {}
+    for n in 0..50_000 {
+        let account = asked(n + 50_000, Rule::per(50, Duration::from_mins(12)));
+        table.take(&[asked(n, LADDER), account], now);
+        assert!(table.number.load(std::sync::atomic::Ordering::Relaxed) <= 1000);
+    }
+    assert!(!is_admitted(&table.take(&[victim], now)));
+}
+
+#[test]
 fn a_hundred_threads_get_what_one_would() {
     let limiter = Arc::new(Limiter::new(None).unwrap());
     let rule = Rule::per(10, Duration::from_hours(10));

@@ -165,6 +165,11 @@ on_every_engine! {
         }
         boss.get("/v1/users").await.done(200);
         robot.post("/v1/users", json!({ "username": "second" })).await.done(201);
+        let asleep = id_of(&robot, "second").await;
+        boss.post("/v1/assignments", json!({ "user_id": asleep, "role": "admin" })).await.done(201);
+        // Who has no password cannot sign in.
+        boss.delete(&assignment).await.problem(409, "last_administrator");
+        robot.put(&format!("/v1/users/{asleep}/password"), json!({ "password": PASSWORD })).await.done(204);
         let second = id_of(&robot, "second").await;
         boss.post("/v1/assignments", json!({ "user_id": second, "role": "admin" })).await.done(201);
         boss.delete(&assignment).await.done(204);

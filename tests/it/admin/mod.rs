@@ -3,6 +3,7 @@
 mod clients;
 mod directory;
 mod escalation;
+mod roundabout;
 mod schemathesis;
 mod support;
 mod trail;

@@ -1,4 +1,4 @@
-//! What is too much to hold in memory.
+//! What is too much to hold in memory, and what cannot be read.
 
 use super::*;
 use crate::domain::policy::Bounded;
@@ -49,4 +49,36 @@ async fn too_many_policies_are_refused_and_those_before_go_on_deciding() {
     let alone = Services::start(at.services.config.clone()).await.unwrap();
     let now = alone.clock.now();
     assert!(alone.decisions.decide(&question(), now).await.is_err());
+}
+
+#[tokio::test]
+async fn a_row_that_cannot_be_read_takes_nothing_down() {
+    const BROKEN: [&str; 2] = [
+        "INSERT INTO attribute_types (of_kind, name, type, required) VALUES ('user', 'x', 'of-tomorrow', $1)",
+        "INSERT INTO groups (name, attributes) SELECT 'broken', '[]' WHERE NOT $1",
+    ];
+    for broken in BROKEN {
+        let at = Site::new().await;
+        at.make(&site()).await;
+        let decisions = &at.services.decisions;
+        decisions.refresh().await.unwrap();
+        let mut tx = at.services.store.db().begin().await.unwrap();
+        tx.q(broken).bind(false).exec().await.unwrap();
+        bump_changes(&mut tx, POLICY).await.unwrap();
+        tx.commit().await.unwrap();
+        let decide = async || {
+            let decision = decisions.decide(&question(), at.services.clock.now());
+            decision.await.unwrap().allowed
+        };
+        decisions.refresh().await.unwrap();
+        assert!(decide().await, "{broken}");
+        // Longer than decisions are made by what nobody looked at again.
+        tokio::time::sleep(std::time::Duration::from_millis(3300)).await;
+        assert!(decide().await, "{broken}");
+
+        // Who has nothing from before decides nothing.
+        let alone = Services::start(at.services.config.clone()).await.unwrap();
+        let now = alone.clock.now();
+        assert!(alone.decisions.decide(&question(), now).await.is_err());
+    }
 }
