@@ -5,6 +5,7 @@
 //! requests wins; whoever lost is told apart here. The store runs the guard as one statement;
 //! [`Grant::redeem`] is the same rule in memory, which the tests hold against it.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use super::ids::{ClientId, GrantId, SessionId, UserId};
@@ -44,6 +45,8 @@ pub struct Grant {
     pub acr: String,
     /// How.
     pub amr: Vec<String>,
+    /// From which address they gave it.
+    pub ip: Option<IpAddr>,
     /// How many credentials have been redeemed.
     pub generation: i64,
     /// When it was given.
@@ -241,6 +244,7 @@ mod tests {
             bound_to: binding("https://a.example/cb"),
             auth_time: Ts(0),
             acr: String::new(),
+            ip: None,
             amr: Vec::new(),
             generation: 0,
             created_at: Ts(0),

@@ -76,21 +76,30 @@ impl Circumstances {
         let (acr, amr) = (&session.acr, &session.amr);
         let origin = origin.by(Actor::Person(session.user_id));
         let ip = origin.ip;
-        let mut circumstances =
-            Self::new(session.user_id, session.auth_time, acr, amr, origin, now);
-        if let Some(ip) = ip {
-            circumstances
-                .context
-                .insert("ip".to_owned(), ip.to_string().into());
-        }
-        circumstances
+        Self::new(
+            session.user_id,
+            session.auth_time,
+            acr,
+            amr,
+            ip,
+            origin,
+            now,
+        )
     }
 
-    /// Somebody for whom an application asks.
+    /// Somebody for whom an application asks, from where they were when they allowed it.
     #[must_use]
     pub fn of_grant(grant: &Grant, origin: &Origin, now: Ts) -> Self {
         let (acr, amr, origin) = (&grant.acr, &grant.amr, origin.clone());
-        Self::new(grant.user_id, grant.auth_time, acr, amr, origin, now)
+        Self::new(
+            grant.user_id,
+            grant.auth_time,
+            acr,
+            amr,
+            grant.ip,
+            origin,
+            now,
+        )
     }
 
     fn new(
@@ -98,12 +107,15 @@ impl Circumstances {
         auth_time: Ts,
         acr: &str,
         amr: &[String],
+        ip: Option<IpAddr>,
         origin: Origin,
         now: Ts,
     ) -> Self {
+        let mut context = signed_in(auth_time, acr, amr, now);
+        context.extend(ip.map(|ip| ("ip".to_owned(), ip.to_string().into())));
         Self {
             user,
-            context: signed_in(auth_time, acr, amr, now),
+            context,
             origin,
             now,
         }

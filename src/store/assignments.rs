@@ -175,16 +175,6 @@ impl Tx {
         Ok(rows.into_iter().map(assignment).collect())
     }
 
-    /// The roles that people and groups were given for an organization.
-    pub async fn list_roles_given_for(
-        &mut self,
-        organization: &str,
-    ) -> Result<Vec<String>, StoreError> {
-        let roles = self.q(GIVEN_FOR).bind(organization.to_owned());
-        let rows = roles.all::<(String,)>().await?;
-        Ok(rows.into_iter().map(|(role,)| role).collect())
-    }
-
     /// Gives a role, for one organization or all, until a time or without an end. Whoever has it for the same
     /// organization has it until the new time. The role must exist, and the organization should
     /// ([`Tx::has_organization`]).
@@ -321,9 +311,6 @@ const UNASSIGN_GROUP: &str =
     "DELETE FROM group_roles WHERE group_name = $1 AND role = $2 AND organization = $3";
 
 const HAS_ORGANIZATION: &str = "SELECT name FROM organizations WHERE name = $1";
-
-const GIVEN_FOR: &str = "SELECT role FROM role_assignments WHERE organization = $1 \
-    UNION SELECT role FROM group_roles WHERE organization = $1";
 
 #[cfg(test)]
 mod tests {

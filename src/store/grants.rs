@@ -58,6 +58,7 @@ impl Store {
             .bind(grant.code_expires_at.micros())
             .bind(grant.expires_at.micros())
             .bind(consented)
+            .bind(grant.ip.map(|ip| ip.to_string()))
             .exec()
             .await?;
         Ok(rows == 1)
@@ -124,6 +125,7 @@ pub(super) struct GrantRow {
     auth_time: i64,
     acr: String,
     amr: Json<Vec<String>>,
+    ip: Option<String>,
     generation: i64,
     created_at: i64,
     advanced_at: i64,
@@ -164,6 +166,7 @@ impl GrantRow {
             auth_time: Ts(self.auth_time),
             acr: self.acr,
             amr: self.amr.0,
+            ip: self.ip.and_then(|ip| ip.parse().ok()),
             generation: self.generation,
             created_at: Ts(self.created_at),
             advanced_at: Ts(self.advanced_at),
@@ -178,16 +181,16 @@ impl GrantRow {
 // SQLite has one writer at a time and needs no lock.
 const INSERT_POSTGRES: &str = "WITH held AS MATERIALIZED (SELECT 1 FROM consents WHERE user_id = $3 AND client_id = $2 FOR KEY SHARE) \
     INSERT INTO grants (id, client_id, user_id, user_version, session_id, offline, scope, resources, nonce, claims, \
-    redirect_uri, code_challenge, auth_time, acr, amr, generation, created_at, advanced_at, code_expires_at, expires_at) \
-    SELECT $1, c.id, u.id, u.token_version, s.id, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, 0, $16, $16, $17, $18 \
+    redirect_uri, code_challenge, auth_time, acr, amr, generation, created_at, advanced_at, code_expires_at, expires_at, ip) \
+    SELECT $1, c.id, u.id, u.token_version, s.id, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, 0, $16, $16, $17, $18, $20 \
     FROM users u, clients c, sessions s \
     WHERE u.id = $3 AND u.token_version = $4 AND u.disabled_at IS NULL \
     AND c.id = $2 AND c.disabled_at IS NULL \
     AND s.id = $5 AND s.ended_at IS NULL AND s.expires_at > $16 AND (NOT $19 OR EXISTS (SELECT 1 FROM held))";
 
 const INSERT_SQLITE: &str = "INSERT INTO grants (id, client_id, user_id, user_version, session_id, offline, scope, resources, nonce, claims, \
-    redirect_uri, code_challenge, auth_time, acr, amr, generation, created_at, advanced_at, code_expires_at, expires_at) \
-    SELECT $1, c.id, u.id, u.token_version, s.id, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, 0, $16, $16, $17, $18 \
+    redirect_uri, code_challenge, auth_time, acr, amr, generation, created_at, advanced_at, code_expires_at, expires_at, ip) \
+    SELECT $1, c.id, u.id, u.token_version, s.id, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, 0, $16, $16, $17, $18, $20 \
     FROM users u, clients c, sessions s \
     WHERE u.id = $3 AND u.token_version = $4 AND u.disabled_at IS NULL \
     AND c.id = $2 AND c.disabled_at IS NULL \
@@ -195,7 +198,7 @@ const INSERT_SQLITE: &str = "INSERT INTO grants (id, client_id, user_id, user_ve
     AND (NOT $19 OR EXISTS (SELECT 1 FROM consents k WHERE k.user_id = $3 AND k.client_id = $2))";
 
 const FIND: &str = "SELECT g.id, g.client_id, g.user_id, g.user_version, g.session_id, g.offline, g.scope, g.resources, g.nonce, g.claims, \
-    g.redirect_uri, g.code_challenge, g.auth_time, g.acr, g.amr, g.generation, g.created_at, g.advanced_at, g.code_expires_at, \
+    g.redirect_uri, g.code_challenge, g.auth_time, g.acr, g.amr, g.ip, g.generation, g.created_at, g.advanced_at, g.code_expires_at, \
     g.expires_at, g.revoked_at, \
     (EXISTS (SELECT 1 FROM users u WHERE u.id = g.user_id AND u.token_version = g.user_version AND u.disabled_at IS NULL) \
     AND EXISTS (SELECT 1 FROM clients c WHERE c.id = g.client_id AND c.disabled_at IS NULL AND c.not_before <= g.created_at) \

@@ -73,7 +73,7 @@ impl Store {
 }
 
 /// Every migration, in order; a new file is added here.
-pub const MIGRATIONS: [Migration; 7] = [
+pub const MIGRATIONS: [Migration; 8] = [
     Migration {
         number: 1,
         name: "0001_foundation",
@@ -108,5 +108,10 @@ pub const MIGRATIONS: [Migration; 7] = [
         number: 8,
         name: "0008_webhook_lanes",
         sql: include_str!("../../migrations/0008_webhook_lanes.sql"),
+    },
+    Migration {
+        number: 9,
+        name: "0009_grant_ip",
+        sql: include_str!("../../migrations/0009_grant_ip.sql"),
     },
 ];

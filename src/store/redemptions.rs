@@ -232,7 +232,7 @@ const ADVANCE_POSTGRES: &str = "WITH locked AS MATERIALIZED (SELECT id FROM gran
     grants.created_at) AND (grants.offline OR EXISTS (SELECT 1 FROM sessions s WHERE s.id = grants.session_id AND \
     s.ended_at IS NULL AND s.expires_at > b.now)) RETURNING grants.id, grants.client_id, grants.user_id, \
     grants.user_version, grants.session_id, grants.offline, grants.scope, grants.resources, grants.nonce, grants.claims, \
-    grants.redirect_uri, grants.code_challenge, grants.auth_time, grants.acr, grants.amr, grants.generation, \
+    grants.redirect_uri, grants.code_challenge, grants.auth_time, grants.acr, grants.amr, grants.ip, grants.generation, \
     grants.created_at, grants.advanced_at, grants.code_expires_at, grants.expires_at, grants.revoked_at";
 
 const ADVANCE_SQLITE: &str = "UPDATE grants SET generation = grants.generation + b.step, advanced_at = b.now FROM (SELECT unhex(value ->> '$.id') AS \
@@ -246,5 +246,5 @@ const ADVANCE_SQLITE: &str = "UPDATE grants SET generation = grants.generation +
     EXISTS (SELECT 1 FROM clients c WHERE c.id = grants.client_id AND c.disabled_at IS NULL AND c.not_before <= \
     grants.created_at) AND (grants.offline OR EXISTS (SELECT 1 FROM sessions s WHERE s.id = grants.session_id AND \
     s.ended_at IS NULL AND s.expires_at > b.now)) RETURNING id, client_id, user_id, user_version, session_id, offline, \
-    scope, resources, nonce, claims, redirect_uri, code_challenge, auth_time, acr, amr, generation, created_at, \
+    scope, resources, nonce, claims, redirect_uri, code_challenge, auth_time, acr, amr, ip, generation, created_at, \
     advanced_at, code_expires_at, expires_at, revoked_at";

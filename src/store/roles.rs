@@ -49,6 +49,16 @@ impl Tx {
         Ok(holder.opt::<(i64,)>().await?.is_some())
     }
 
+    /// The roles that people and groups were given for an organization.
+    pub async fn list_roles_given_for(
+        &mut self,
+        organization: &str,
+    ) -> Result<Vec<String>, StoreError> {
+        let roles = self.q(GIVEN_FOR).bind(organization.to_owned());
+        let rows = roles.all::<(String,)>().await?;
+        Ok(rows.into_iter().map(|(role,)| role).collect())
+    }
+
     /// Every role there is.
     pub async fn list_roles(&mut self) -> Result<BTreeMap<String, RoleRecord>, StoreError> {
         let mut roles: BTreeMap<String, RoleRecord> = BTreeMap::new();
@@ -193,6 +203,9 @@ const HOLDER: &str = "WITH RECURSIVE giving (role) AS (SELECT $1 UNION SELECT p.
     UNION ALL SELECT m.user_id FROM group_members m JOIN within ON m.group_name = within.group_name) \
     SELECT CAST(1 AS BIGINT) FROM holders JOIN users u ON u.id = holders.id \
     WHERE u.disabled_at IS NULL AND u.password_hash IS NOT NULL LIMIT 1";
+
+const GIVEN_FOR: &str = "SELECT role FROM role_assignments WHERE organization = $1 \
+    UNION SELECT role FROM group_roles WHERE organization = $1";
 
 const LIST: &str = "SELECT name, description FROM roles ORDER BY name";
 

@@ -2,6 +2,8 @@
 
 use std::fmt::Write as _;
 
+use signet::domain::policy::{Permission, Role, Written};
+
 /// How many there are.
 pub(crate) const PEOPLE: usize = 10_000;
 pub(crate) const ROLES: usize = 500;
@@ -13,6 +15,73 @@ const ACTIONS: usize = POLICIES / 2;
 
 /// Roles of one level.
 pub(crate) const BREADTH: usize = ROLES / LEVELS;
+
+/// How much of everything there is.
+#[derive(Clone, Copy)]
+pub(crate) struct Size {
+    pub(crate) people: usize,
+    pub(crate) roles: usize,
+    pub(crate) policies: usize,
+}
+
+impl Size {
+    /// As the servers have it.
+    pub(crate) const WHOLE: Self = Self {
+        people: PEOPLE,
+        roles: ROLES,
+        policies: POLICIES,
+    };
+
+    /// So many tenths of that.
+    pub(crate) const fn tenths(tenths: usize) -> Self {
+        Self {
+            people: PEOPLE * tenths / 10,
+            roles: ROLES * tenths / 10,
+            policies: POLICIES * tenths / 10,
+        }
+    }
+
+    /// Roles of one level.
+    pub(crate) const fn breadth(self) -> usize {
+        self.roles / LEVELS
+    }
+
+    /// Two policies for each action.
+    pub(crate) const fn actions(self) -> usize {
+        self.policies / 2
+    }
+
+    /// Everything but the people, as the store would read it.
+    pub(crate) fn written(self) -> Written {
+        let role = |number: usize| {
+            let parent = number.checked_sub(self.breadth());
+            let role = Role {
+                parents: parent
+                    .iter()
+                    .map(|parent| format!("role{parent}"))
+                    .collect(),
+                permissions: Permission::parse(&format!("thing{number}:use"))
+                    .into_iter()
+                    .collect(),
+            };
+            (format!("role{number}"), role)
+        };
+        let policy = |number: usize| (format!("policy{number}"), policy(number, self.actions()));
+        Written {
+            roles: (0..self.roles).map(role).collect(),
+            policies: (0..self.policies).map(policy).collect(),
+            ..Written::default()
+        }
+    }
+}
+
+fn policy(number: usize, actions: usize) -> String {
+    format!(
+        "permit(principal, action == Action::\"act{}\", resource is Document) when {{ principal.department == \
+         resource.department && principal.department != \"department{number}\" }};",
+        number % actions
+    )
+}
 
 /// All of them as a document. Everybody has a role of the deepest level.
 pub(crate) fn document() -> String {
@@ -26,13 +95,11 @@ pub(crate) fn document() -> String {
             let _ = writeln!(text, "parents = [\"role{parent}\"]");
         }
     }
-    for policy in 0..POLICIES {
+    for number in 0..POLICIES {
         let _ = write!(
             text,
-            "\n[[policies]]\nid = \"policy{policy}\"\ncedar = 'permit(principal, action == Action::\"act{}\", \
-             resource is Document) when {{ principal.department == resource.department && principal.department != \
-             \"department{policy}\" }};'\n",
-            policy % ACTIONS
+            "\n[[policies]]\nid = \"policy{number}\"\ncedar = '{}'\n",
+            policy(number, ACTIONS)
         );
     }
     for person in 0..PEOPLE {

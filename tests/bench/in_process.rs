@@ -7,21 +7,19 @@ use std::time::{Duration, Instant};
 use serde_json::Map;
 use signet::config::Config;
 use signet::domain::ids::UserId;
-use signet::domain::policy::{Assignment, Levels, Object, Question, Snapshot, Subject};
+use signet::domain::policy::{Assignment, Levels, Object, Question, Snapshot, Subject, Written};
 use signet::service::Services;
 use signet::service::decisions::{Asked, Who};
 use signet::store::Store;
 
-use super::company::{self, BREADTH, ROLES};
+use super::company::{BREADTH, Size};
 use super::load::Sample;
 use super::scenarios::Measured;
 use super::site::Site;
 
-/// People of whom something is asked in turn; as many as the company has.
-const ASKED: usize = company::PEOPLE;
-
 /// The snapshot and the people of the company, in memory.
 pub(crate) struct Company {
+    size: Size,
     snapshot: Snapshot,
     people: Vec<Subject>,
 }
@@ -31,45 +29,57 @@ impl Company {
     pub(crate) async fn read(site: &Site) -> Self {
         let store = Store::open(&site.database_url(), 2).await.unwrap();
         let (_, written) = store.read_policy().await.unwrap();
+        Self::of(written, Size::WHOLE)
+    }
+
+    /// So many tenths of it.
+    pub(crate) fn tenths(tenths: usize) -> Self {
+        let size = Size::tenths(tenths);
+        Self::of(size.written(), size)
+    }
+
+    fn of(written: Written, size: Size) -> Self {
         let person = |number: usize| {
             let mut id = [0; 16];
             id[..8].copy_from_slice(&number.to_be_bytes());
-            let role = format!("role{}", ROLES - BREADTH + number % BREADTH);
+            let role = size.roles - size.breadth() + number % size.breadth();
             Subject {
                 id: UserId::from_random(id),
                 enabled: true,
                 attributes: Map::from_iter([("department".to_owned(), "sales".into())]),
-                assignments: vec![Assignment::of(role)],
+                assignments: vec![Assignment::of(format!("role{role}"))],
                 groups: Vec::new(),
                 organizations: Vec::new(),
                 levels: Levels::default(),
             }
         };
         Self {
+            size,
             snapshot: Snapshot::compile(written),
-            people: (0..ASKED).map(person).collect(),
+            people: (0..size.people).map(person).collect(),
         }
     }
 
     /// One thread, each decision timed.
-    pub(crate) fn measure(&self, length: Duration) -> Vec<Measured> {
+    pub(crate) fn measure(&self, names: [&'static str; 2], length: Duration) -> Vec<Measured> {
         let none = Map::new();
+        let (breadth, actions) = (self.size.breadth(), self.size.actions());
         let now = signet::spec::time::Clock::system().now();
         let objects: BTreeMap<bool, Vec<Object>> = [true, false]
             .into_iter()
-            .map(|by_role| (by_role, (0..BREADTH).map(|n| object(n, by_role)).collect()))
+            .map(|by_role| (by_role, (0..breadth).map(|n| object(n, by_role)).collect()))
             .collect();
-        let actions: Vec<String> = (0..BREADTH).map(|n| format!("act{n}")).collect();
+        let actions: Vec<String> = (0..actions).map(|n| format!("act{n}")).collect();
         let run = |by_role: bool| {
-            repeat(length, |number| {
+            repeat(self.people.len(), length, |number| {
                 let decision = self.snapshot.decide(&Question {
-                    subject: &self.people[number % ASKED],
+                    subject: &self.people[number % self.people.len()],
                     action: if by_role {
                         "use"
                     } else {
-                        &actions[number % BREADTH]
+                        &actions[number % actions.len()]
                     },
-                    object: &objects[&by_role][number % BREADTH],
+                    object: &objects[&by_role][number % breadth],
                     context: &none,
                     client: None,
                     now,
@@ -79,10 +89,8 @@ impl Company {
                 black_box(decision);
             })
         };
-        vec![
-            ("decision in process, by a role", run(true)),
-            ("decision in process, by a policy", run(false)),
-        ]
+        let [by_role, by_policy] = names;
+        vec![(by_role, run(true)), (by_policy, run(false))]
     }
 }
 
@@ -157,8 +165,8 @@ fn object(number: usize, by_role: bool) -> Object {
     }
 }
 
-fn repeat(length: Duration, mut decide: impl FnMut(usize)) -> Sample {
-    (0..ASKED).for_each(&mut decide);
+fn repeat(people: usize, length: Duration, mut decide: impl FnMut(usize)) -> Sample {
+    (0..people).for_each(&mut decide);
     let (began, cpu) = (Instant::now(), cpu_micros());
     let (mut latencies, mut number) = (Vec::new(), 0);
     while began.elapsed() < length {

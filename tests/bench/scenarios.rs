@@ -168,7 +168,27 @@ impl Subject {
             Scenario::DecideInProcess if self.site.engine != Engine::Sqlite => Vec::new(),
             Scenario::DecideInProcess => {
                 let length = self.amount.measured;
-                let mut all = Company::read(&self.site).await.measure(length);
+                let mut all = Company::read(&self.site).await.measure(
+                    [
+                        "decision in process, by a role",
+                        "decision in process, by a policy",
+                    ],
+                    length,
+                );
+                all.extend(Company::tenths(1).measure(
+                    [
+                        "… of a tenth of everything, by a role",
+                        "… of a tenth of everything, by a policy",
+                    ],
+                    length,
+                ));
+                all.extend(Company::tenths(100).measure(
+                    [
+                        "… of ten times everything, by a role",
+                        "… of ten times everything, by a policy",
+                    ],
+                    length,
+                ));
                 all.extend(in_process::through_the_service(&self.site, length).await);
                 all
             }

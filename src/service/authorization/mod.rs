@@ -189,6 +189,7 @@ pub async fn grant(
         auth_time: session.auth_time,
         acr: session.acr.clone(),
         amr: session.amr.clone(),
+        ip: origin.ip,
         generation: 0,
         created_at: now,
         advanced_at: now,

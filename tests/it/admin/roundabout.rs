@@ -6,7 +6,6 @@ use serde_json::{Value, json};
 use super::support::{Api, PASSWORD};
 use crate::support::client::Answer;
 use crate::support::engines::on_every_engine;
-use crate::support::server::Server;
 
 async fn id_of(api: &Api<'_>, name: &str) -> String {
     let found = api
@@ -187,11 +186,11 @@ on_every_engine! {
 
     async fn policies_see_how_an_administrator_signed_in(server: Server) {
         let robot = Api::robot(&server).await;
-        let root = Api::person(&server, "root", &["signet:*"]).await;
+        let person = Api::person(&server, "root", &["signet:*"]).await;
         let fresh = "forbid(principal, action, resource is signet) unless { context.auth_age < 3600 && context.amr.contains(\"pwd\") && context.ip == \"127.0.0.1\" && context.client_id == \"desk\" };";
         policy(&robot, "fresh", fresh).await;
-        root.get("/v1/users").await.done(200);
-        root.patch("/v1/policies/fresh", json!({ "cedar": "forbid(principal, action, resource is signet) when { context.acr != \"mfa\" };" })).await.done(200);
-        root.get("/v1/users").await.problem(403, "forbidden");
+        person.get("/v1/users").await.done(200);
+        person.patch("/v1/policies/fresh", json!({ "cedar": "forbid(principal, action, resource is signet) when { context.acr != \"mfa\" };" })).await.done(200);
+        person.get("/v1/users").await.problem(403, "forbidden");
     }
 }

@@ -91,6 +91,38 @@ on_every_engine! {
         browser.open(&request.url(&server)).await.is_error_page(403);
     }
 
+    async fn policies_see_where_and_how_somebody_signed_in_at_the_browser_and_for_each_token(server: Server) {
+        server.apply(DOCUMENT);
+        let seen = "context.ip == \"127.0.0.1\" && context.amr.contains(\"pwd\") && context.acr != \"\" \
+            && context.auth_age < 3600 && context.client_id == \"shop\" && context.now > 0";
+        let policy = |cedar: &str| server.apply(&format!("[[policies]]\nid = \"seen\"\ncedar = '{cedar}'\n"));
+        policy(&format!("permit(principal, action == Action::\"use\", resource is shop) when {{ {seen} }};"));
+        let request = Authorization::of(&SHOP, "openid offline_access");
+        let browser = Browser::new(&server);
+        let page = until("the policy does not count", async || {
+            let login = browser.open(&request.url(&server)).await;
+            let page = match login.has("login-submit") {
+                true => browser.submit(&login, "login-submit", &[("username", ALICE.0), ("password", ALICE.1)]).await,
+                false => login,
+            };
+            Some(page).filter(|page| page.has("consent-allow"))
+        }).await;
+        let callback = browser.submit(&page, "consent-allow", &[]).await.left_to();
+        let code = parameter(&callback, "code").unwrap();
+        let tokens = server.redeem(&SHOP, &request, &code).await.succeeded();
+        let tokens = server.refresh(&SHOP, &tokens.text("refresh_token")).await.succeeded();
+        // Whoever signed in longer ago than the policy has it gets no more.
+        policy("permit(principal, action == Action::\"use\", resource is shop) when { context.auth_age < 0 };");
+        let mut refresh_token = tokens.text("refresh_token");
+        until("an older sign-in still counts", async || {
+            let answer = server.refresh(&SHOP, &refresh_token).await;
+            if answer.status == 200 {
+                refresh_token = answer.text("refresh_token");
+            }
+            (answer.status == 400).then_some(())
+        }).await;
+    }
+
     async fn a_client_gets_the_claims_that_it_chose_and_no_others(server: Server) {
         server.apply(DOCUMENT);
         server.apply(&format!(r#"

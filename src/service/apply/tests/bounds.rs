@@ -67,7 +67,8 @@ async fn a_row_that_cannot_be_read_takes_nothing_down() {
         bump_changes(&mut tx, POLICY).await.unwrap();
         tx.commit().await.unwrap();
         let decide = async || {
-            let decision = decisions.decide(&question(), at.services.clock.now());
+            let asked = question();
+            let decision = decisions.decide(&asked, at.services.clock.now());
             decision.await.unwrap().allowed
         };
         decisions.refresh().await.unwrap();
