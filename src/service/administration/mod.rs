@@ -6,6 +6,9 @@ mod idempotency;
 mod rights;
 mod writing;
 
+#[cfg(test)]
+mod tests;
+
 use std::net::IpAddr;
 
 use serde_json::Value;

@@ -101,9 +101,10 @@ on_every_engine! {
         let browser = Browser::new(&server);
         let page = until("the policy does not count", async || {
             let login = browser.open(&request.url(&server)).await;
-            let page = match login.has("login-submit") {
-                true => browser.submit(&login, "login-submit", &[("username", ALICE.0), ("password", ALICE.1)]).await,
-                false => login,
+            let page = if login.has("login-submit") {
+                browser.submit(&login, "login-submit", &[("username", ALICE.0), ("password", ALICE.1)]).await
+            } else {
+                login
             };
             Some(page).filter(|page| page.has("consent-allow"))
         }).await;

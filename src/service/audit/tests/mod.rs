@@ -255,6 +255,32 @@ async fn what_has_no_room_is_counted_in_the_trail_itself() {
 }
 
 #[tokio::test]
+async fn who_is_refused_again_and_again_fills_neither_the_queue_nor_the_table() {
+    let fresh = sqlite_fresh();
+    let site = Site::new(&fresh, &[]).await;
+    for kind in [EventType::SignInRefused, EventType::TokenRefused] {
+        for _ in 0..1500 {
+            let event = Event::new(kind, &Origin::system(), minutes(0));
+            site.services.audit.note(event);
+        }
+    }
+    // What is not a refusal still finds its place.
+    let issued = Event::new(EventType::TokenIssued, &Origin::system(), minutes(0));
+    site.services.audit.note(issued);
+    while site.link(minutes(0)).await > 0 {}
+    let filter = EventFilter {
+        kind: Some(EventType::AuditDropped),
+        ..EventFilter::default()
+    };
+    let store = &site.services.store;
+    let dropped = store.list_events(&filter, None, 10).await.unwrap();
+    assert_eq!(dropped.len(), 1);
+    assert_eq!(dropped[0].json()["detail"]["count"], 1000);
+    // The refusals, the token, and the count itself.
+    assert_eq!(site.holds().await.events, 2002);
+}
+
+#[tokio::test]
 async fn retention_leaves_a_signed_beginning_and_nothing_else_passes_for_one() {
     for fresh in both().await {
         let site = Site::new(&fresh, &[("SIGNET_AUDIT_RETENTION", "10m")]).await;

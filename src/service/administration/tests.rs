@@ -1,0 +1,122 @@
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::*;
+use crate::config::Config;
+use crate::domain::audit::{Actor, EventType};
+use crate::service::access::SignIn;
+use crate::store::audit::EventFilter;
+use crate::store::db::tests::{Fresh, both};
+
+struct Site {
+    services: Arc<Services>,
+    robot: Administrator,
+    _directory: tempfile::TempDir,
+}
+
+impl Site {
+    async fn new(fresh: &Fresh) -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let keys = directory.path().join("keys").display().to_string();
+        let settings = [
+            ("SIGNET_DATABASE_URL", fresh.url.as_str()),
+            ("SIGNET_KEYS_DIR", keys.as_str()),
+            ("SIGNET_DATABASE_MAX_CONNECTIONS", "4"),
+        ];
+        let file = directory.path().join("signet.toml");
+        std::fs::write(&file, "").unwrap();
+        let env = settings.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let config = Config::load(Some(&file), env.into_iter(), Vec::new()).unwrap();
+        let client = ClientId::parse("robot").unwrap();
+        let ip = "127.0.0.1".parse().unwrap();
+        Self {
+            services: Services::start(config).await.unwrap(),
+            robot: Administrator {
+                user: None,
+                sign_in: SignIn::default(),
+                ip,
+                origin: Origin::request(ip, "r".to_owned()).by(Actor::Client(client.clone())),
+                client,
+            },
+            _directory: directory,
+        }
+    }
+
+    async fn begin(&self, key: &str, body: &str, now: Ts) -> Result<Begun, AdministrationError> {
+        let key = RequestKey::new(key, &[body.as_bytes()]);
+        begin(&self.services, &self.robot, Some(key), now).await
+    }
+
+    /// Does something under a key; whether it was done now, and what was answered.
+    async fn act(&self, key: &str, body: &str, now: Ts) -> (bool, String) {
+        match self.begin(key, body, now).await.unwrap() {
+            Begun::Before(answered) => (false, answered.body.unwrap()),
+            Begun::Now(mut writing) => {
+                let event = writing.event(EventType::RoleCreated);
+                writing.record(event.target("role", body)).await.unwrap();
+                let answer = Answered {
+                    status: 200,
+                    body: Some(format!("did {body}")),
+                    ..Answered::default()
+                };
+                let answered = writing.finish(&self.services, answer).await.unwrap();
+                (true, answered.body.unwrap())
+            }
+        }
+    }
+
+    /// How often anything was done.
+    async fn done(&self) -> usize {
+        let filter = EventFilter {
+            kind: Some(EventType::RoleCreated),
+            ..EventFilter::default()
+        };
+        let events = self.services.store.list_events(&filter, None, 100).await;
+        events.unwrap().len()
+    }
+}
+
+#[tokio::test]
+async fn a_request_that_is_being_worked_on_is_told_so_to_whoever_repeats_it() {
+    for fresh in both().await {
+        let site = Site::new(&fresh).await;
+        let now = site.services.clock.now();
+        let Begun::Now(working) = site.begin("k", "a", now).await.unwrap() else {
+            panic!("nothing was done yet")
+        };
+        let again = site.begin("k", "a", now).await;
+        assert!(matches!(again, Err(AdministrationError::Running)));
+        // Whoever gives up has done nothing, and the same request may come again.
+        drop(working);
+        assert_eq!(site.act("k", "a", now).await, (true, "did a".to_owned()));
+        assert_eq!(site.act("k", "a", now).await, (false, "did a".to_owned()));
+        let other = site.begin("k", "b", now).await;
+        assert!(matches!(other, Err(AdministrationError::KeyReused)));
+        assert_eq!(site.done().await, 1);
+    }
+}
+
+#[tokio::test]
+async fn an_answer_is_kept_for_a_day_and_written_with_the_act_or_not_at_all() {
+    for fresh in both().await {
+        let site = Site::new(&fresh).await;
+        let now = site.services.clock.now();
+        assert!(site.act("k", "a", now).await.0);
+        let later = |hours| now.plus(Duration::from_hours(hours));
+        assert!(!site.act("k", "a", later(23)).await.0);
+        assert!(site.act("k", "a", later(25)).await.0);
+        assert_eq!(site.done().await, 2);
+        // Neither the act nor its answer is there when the end is not reached.
+        let Begun::Now(mut writing) = site.begin("lost", "b", now).await.unwrap() else {
+            panic!("nothing was done yet")
+        };
+        let event = writing.event(EventType::RoleCreated);
+        writing.record(event).await.unwrap();
+        drop(writing);
+        assert_eq!(site.done().await, 2);
+        assert!(site.act("lost", "b", now).await.0);
+        // What is too old is forgotten.
+        let forgotten = site.services.store.forget_answers(later(50), 500);
+        assert_eq!(forgotten.await.unwrap(), 2);
+    }
+}
