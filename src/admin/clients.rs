@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::api::{About, Api};
 use super::call::{Answer, Call, Context, begun};
 use super::inputs::{Json, Nothing, Patch};
-use super::page::{List, Page, Range};
+use super::page::{Page, Search};
 use super::problem::Problem;
 use super::users::WRITE_ATTRIBUTES;
 use crate::config::Secret;
@@ -144,10 +144,13 @@ pub(super) fn add(api: &mut Api) {
     );
 }
 
-async fn list(call: Call<Nothing, List, Nothing>) -> Result<Answer<Page<Shown>>, Problem> {
-    let range = Range::of(&call.query)?;
+async fn list(call: Call<Nothing, Search, Nothing>) -> Result<Answer<Page<Shown>>, Problem> {
+    let range = call.query.range()?;
     let store = &call.site.services.store;
-    let rows = store.list_clients(range.after(), range.rows()).await?;
+    let begins = call.query.begins();
+    let rows = store
+        .page_of_clients(&begins, range.after(), range.rows())
+        .await?;
     let key = |client: &Client| client.id.as_str().to_owned();
     let page = range.page(rows, key, |client| shown(&client, call.now));
     Ok(Answer::of(&page))

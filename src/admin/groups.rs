@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 use super::api::{About, Api};
 use super::call::{Answer, Call, Context, begun};
 use super::inputs::{ByName, Json, Nothing, Patch};
-use super::page::{List, Page, Range};
+use super::page::{List, Page, Range, Search};
 use super::problem::Problem;
 use super::users::WRITE_ATTRIBUTES;
 use crate::domain::audit::EventType;
@@ -115,10 +115,12 @@ pub(super) fn add(api: &mut Api) {
     api.add(Method::DELETE, member, leave, remove_member);
 }
 
-async fn list(call: Call<Nothing, List, Nothing>) -> Result<Answer<Page<Shown>>, Problem> {
-    let range = Range::of(&call.query)?;
+async fn list(call: Call<Nothing, Search, Nothing>) -> Result<Answer<Page<Shown>>, Problem> {
+    let range = call.query.range()?;
     let store = &call.site.services.store;
-    let rows = store.page_of_groups(range.after(), range.rows()).await?;
+    let rows = store
+        .page_of_groups(&call.query.begins(), range.after(), range.rows())
+        .await?;
     let page = range.page(
         rows,
         |row| row.0.clone(),

@@ -9,7 +9,7 @@ use super::api::{About, Api};
 use super::call::{Answer, Call, begun};
 use super::groups::{ShownMember, members};
 use super::inputs::{ByName, Json, Nothing, Patch};
-use super::page::{List, Page, Range};
+use super::page::{List, Page, Range, Search};
 use super::problem::Problem;
 use super::users::WRITE_ATTRIBUTES;
 use crate::domain::audit::EventType;
@@ -109,10 +109,11 @@ pub(super) fn add(api: &mut Api) {
     );
 }
 
-async fn list(call: Call<Nothing, List, Nothing>) -> Result<Answer<Page<Shown>>, Problem> {
-    let range = Range::of(&call.query)?;
+async fn list(call: Call<Nothing, Search, Nothing>) -> Result<Answer<Page<Shown>>, Problem> {
+    let range = call.query.range()?;
     let store = &call.site.services.store;
-    let rows = store.page_of_organizations(range.after(), range.rows());
+    let begins = call.query.begins();
+    let rows = store.page_of_organizations(&begins, range.after(), range.rows());
     let shown = |(name, organization)| shown(name, organization);
     let page = range.page(rows.await?, |row| row.0.clone(), shown);
     Ok(Answer::of(&page))

@@ -33,6 +33,30 @@ pub(super) struct List {
     limit: Option<u32>,
 }
 
+/// Which part of a list of things with names.
+#[derive(Debug, Deserialize, JsonSchema)]
+pub(super) struct Search {
+    /// How the name begins, in any case.
+    q: Option<String>,
+    /// `next_cursor` of the page before.
+    cursor: Option<String>,
+    /// How many, 1 to 100; 20 if it is left away.
+    #[schemars(range(min = 1, max = 100))]
+    limit: Option<u32>,
+}
+
+impl Search {
+    /// Which part.
+    pub(super) fn range(&self) -> Result<Range, Problem> {
+        Range::new(self.cursor.as_deref(), self.limit)
+    }
+
+    /// How the name begins, in lower case.
+    pub(super) fn begins(&self) -> String {
+        self.q.as_deref().unwrap_or_default().trim().to_lowercase()
+    }
+}
+
 /// How much of a list, and from where on. Flattening it into a query type would lose its schema, so every list's query
 /// has these two members itself and makes one of them.
 #[derive(Clone, Debug)]

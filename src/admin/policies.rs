@@ -8,7 +8,7 @@ use serde_json::json;
 use super::api::{About, Api};
 use super::call::{Answer, Call, begun};
 use super::inputs::{Json, Nothing, Patch};
-use super::page::{List, Page, Range};
+use super::page::{Page, Search};
 use super::problem::Problem;
 use crate::domain::policy;
 use crate::service::administration::Writing;
@@ -143,10 +143,12 @@ async fn validate(call: Call<Nothing, Nothing, Json<Text>>) -> Result<Answer<Jud
     }))
 }
 
-async fn list(call: Call<Nothing, List, Nothing>) -> Result<Answer<Page<Shown>>, Problem> {
-    let range = Range::of(&call.query)?;
+async fn list(call: Call<Nothing, Search, Nothing>) -> Result<Answer<Page<Shown>>, Problem> {
+    let range = call.query.range()?;
     let store = &call.site.services.store;
-    let rows = store.page_of_policies(range.after(), range.rows()).await?;
+    let rows = store
+        .page_of_policies(&call.query.begins(), range.after(), range.rows())
+        .await?;
     let page = range.page(rows, |row| row.0.clone(), |(id, policy)| shown(id, policy));
     Ok(Answer::of(&page))
 }

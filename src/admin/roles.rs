@@ -10,7 +10,7 @@ use serde_json::json;
 use super::api::{About, Api};
 use super::call::{Answer, Call, begun};
 use super::inputs::{ByName, Json, Nothing, Patch};
-use super::page::{List, Page, Range};
+use super::page::{Page, Search};
 use super::problem::Problem;
 use crate::domain::policy::ADMIN_ROLE;
 use crate::service::administration::{Named, Writing};
@@ -72,10 +72,12 @@ pub(super) fn add(api: &mut Api) {
     );
 }
 
-async fn list(call: Call<Nothing, List, Nothing>) -> Result<Answer<Page<Shown>>, Problem> {
-    let range = Range::of(&call.query)?;
+async fn list(call: Call<Nothing, Search, Nothing>) -> Result<Answer<Page<Shown>>, Problem> {
+    let range = call.query.range()?;
     let store = &call.site.services.store;
-    let rows = store.page_of_roles(range.after(), range.rows()).await?;
+    let rows = store
+        .page_of_roles(&call.query.begins(), range.after(), range.rows())
+        .await?;
     let page = range.page(rows, |row| row.0.clone(), |(name, role)| shown(name, role));
     Ok(Answer::of(&page))
 }

@@ -172,10 +172,6 @@ impl Client {
                     "must be a JWK Set: an object with an array named keys (RFC 7517 section 5)",
                 )
             }
-            (_, Some(jwks), None) if has_private_key(jwks) => refuse(
-                "jwks",
-                "holds a private or symmetric key: send public keys alone, and make a new pair, as others may know this one",
-            ),
             (_, _, _) => Ok(()),
         }
     }
@@ -304,7 +300,8 @@ fn is_web_link(uri: &str) -> bool {
     redirect::check_registration(uri.split('#').next().unwrap_or_default(), false).is_ok()
 }
 /// Whether a JWK Set holds a member that only its owner may know (RFC 7518 §6.2.2, §6.3.2, §6.4.1).
-fn has_private_key(jwks: &serde_json::Value) -> bool {
+#[must_use]
+pub fn has_private_key(jwks: &serde_json::Value) -> bool {
     const PRIVATE: [&str; 8] = ["d", "p", "q", "dp", "dq", "qi", "oth", "k"];
     let keys = jwks.get("keys").and_then(serde_json::Value::as_array);
     keys.into_iter()

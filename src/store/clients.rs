@@ -1,10 +1,13 @@
 //! Clients and their secrets: the `clients` and `client_secrets` tables.
 
+use std::collections::HashMap;
+
 use sqlx::types::Json;
 
 use super::Store;
 use super::db::Tx;
 use super::error::StoreError;
+use super::users::prefix_pattern;
 use crate::crypto::secret::TokenDigest;
 use crate::domain::client::{Client, ClientSecret};
 use crate::domain::ids::ClientId;
@@ -43,6 +46,35 @@ impl Store {
             .await?;
         rows.into_iter()
             .map(|row| row.into_client(Vec::new()))
+            .collect()
+    }
+
+    /// Clients whose id begins so, in the order of their ids, after `after`, at most `limit`; with their secrets.
+    pub async fn page_of_clients(
+        &self,
+        begins: &str,
+        after: &str,
+        limit: i64,
+    ) -> Result<Vec<Client>, StoreError> {
+        let page = self.db.q(PAGE).bind(after.to_owned()).bind(limit);
+        let page = page.bind(prefix_pattern(begins)).all::<ClientRow>().await?;
+        let (Some(first), Some(last)) = (page.first(), page.last()) else {
+            return Ok(Vec::new());
+        };
+        let secrets = self.db.q(SECRETS_OF).bind(first.id.clone());
+        let rows = secrets.bind(last.id.clone());
+        let mut secrets: HashMap<String, Vec<SecretRow>> = HashMap::new();
+        for (id, digest, created_at, expires_at) in
+            rows.all::<(String, Vec<u8>, i64, Option<i64>)>().await?
+        {
+            let of = secrets.entry(id).or_default();
+            of.push((digest, created_at, expires_at));
+        }
+        page.into_iter()
+            .map(|row| {
+                let secrets = secrets.remove(&row.id).unwrap_or_default();
+                row.into_client(secrets)
+            })
             .collect()
     }
 }
@@ -218,6 +250,12 @@ impl ClientRow {
 const FIND: &str = "SELECT id, metadata, disabled_at, not_before FROM clients WHERE id = $1";
 
 const SECRETS: &str = "SELECT digest, created_at, expires_at FROM client_secrets WHERE client_id = $1 ORDER BY created_at DESC LIMIT 16";
+
+const SECRETS_OF: &str = "SELECT client_id, digest, created_at, expires_at FROM client_secrets \
+    WHERE client_id >= $1 AND client_id <= $2 ORDER BY client_id, created_at DESC";
+
+const PAGE: &str = "SELECT id, metadata, disabled_at, not_before FROM clients WHERE id > $1 \
+    AND ($3 = '' OR LOWER(id) LIKE $3 ESCAPE '!') ORDER BY id LIMIT $2";
 
 const LIST: &str =
     "SELECT id, metadata, disabled_at, not_before FROM clients WHERE id > $1 ORDER BY id LIMIT $2";

@@ -11,6 +11,7 @@ use super::Store;
 use super::error::StoreError;
 use super::groups::OrganizationRecord;
 use super::roles::{PolicyRecord, RoleRecord};
+use super::users::prefix_pattern;
 use crate::domain::ids::UserId;
 use crate::domain::policy::{Level, ResourceName};
 
@@ -47,10 +48,12 @@ impl Store {
     /// Roles after that name.
     pub async fn page_of_roles(
         &self,
+        begins: &str,
         after: &str,
         limit: i64,
     ) -> Result<Vec<(String, RoleRecord)>, StoreError> {
-        let rows = self.db.q(ROLES).bind(after.to_owned()).bind(limit);
+        let rows = self.db.q(ROLES).bind(after.to_owned());
+        let rows = rows.bind(limit).bind(prefix_pattern(begins));
         let rows = rows.all::<(String, Option<String>)>().await?;
         let (Some(first), Some(last)) = (rows.first(), rows.last()) else {
             return Ok(Vec::new());
@@ -72,10 +75,12 @@ impl Store {
     /// Groups after that name.
     pub async fn page_of_groups(
         &self,
+        begins: &str,
         after: &str,
         limit: i64,
     ) -> Result<Vec<(String, GroupPage)>, StoreError> {
-        let rows = self.db.q(GROUPS).bind(after.to_owned()).bind(limit);
+        let rows = self.db.q(GROUPS).bind(after.to_owned());
+        let rows = rows.bind(limit).bind(prefix_pattern(begins));
         let rows = rows.all::<NamedRow>().await?;
         let (Some(first), Some(last)) = (rows.first(), rows.last()) else {
             return Ok(Vec::new());
@@ -168,10 +173,12 @@ impl Store {
     /// Organizations after that name.
     pub async fn page_of_organizations(
         &self,
+        begins: &str,
         after: &str,
         limit: i64,
     ) -> Result<Vec<(String, OrganizationRecord)>, StoreError> {
-        let rows = self.db.q(ORGANIZATIONS).bind(after.to_owned()).bind(limit);
+        let rows = self.db.q(ORGANIZATIONS).bind(after.to_owned());
+        let rows = rows.bind(limit).bind(prefix_pattern(begins));
         let rows = rows.all::<NamedRow>().await?.into_iter();
         let organization = |(name, description, attributes): NamedRow| {
             let attributes = attributes.0;
@@ -187,10 +194,12 @@ impl Store {
     /// Policies after that id.
     pub async fn page_of_policies(
         &self,
+        begins: &str,
         after: &str,
         limit: i64,
     ) -> Result<Vec<(String, PolicyRecord)>, StoreError> {
-        let rows = self.db.q(POLICIES).bind(after.to_owned()).bind(limit);
+        let rows = self.db.q(POLICIES).bind(after.to_owned());
+        let rows = rows.bind(limit).bind(prefix_pattern(begins));
         let rows = rows.all::<(String, String, Option<String>, bool)>().await?;
         let policy = |(id, cedar, description, enabled)| {
             let record = PolicyRecord {
@@ -288,23 +297,21 @@ const ORGANIZATION: &str = "SELECT description, attributes FROM organizations WH
 
 const POLICY: &str = "SELECT cedar, description, enabled FROM policies WHERE id = $1";
 
-const ROLES: &str = "SELECT name, description FROM roles WHERE name > $1 ORDER BY name LIMIT $2";
+const ROLES: &str = "SELECT name, description FROM roles WHERE name > $1 AND ($3 = '' OR LOWER(name) LIKE $3 ESCAPE '!') ORDER BY name LIMIT $2";
 
 const ROLE_PARENTS: &str = "SELECT role, parent FROM role_parents WHERE role >= $1 AND role <= $2";
 
 const ROLE_PERMISSIONS: &str =
     "SELECT role, permission FROM role_permissions WHERE role >= $1 AND role <= $2";
 
-const GROUPS: &str =
-    "SELECT name, description, attributes FROM groups WHERE name > $1 ORDER BY name LIMIT $2";
+const GROUPS: &str = "SELECT name, description, attributes FROM groups WHERE name > $1 AND ($3 = '' OR LOWER(name) LIKE $3 ESCAPE '!') ORDER BY name LIMIT $2";
 
 const GROUP_PARENTS: &str =
     "SELECT member, parent FROM group_parents WHERE member >= $1 AND member <= $2";
 
-const ORGANIZATIONS: &str = "SELECT name, description, attributes FROM organizations WHERE name > $1 ORDER BY name LIMIT $2";
+const ORGANIZATIONS: &str = "SELECT name, description, attributes FROM organizations WHERE name > $1 AND ($3 = '' OR LOWER(name) LIKE $3 ESCAPE '!') ORDER BY name LIMIT $2";
 
-const POLICIES: &str =
-    "SELECT id, cedar, description, enabled FROM policies WHERE id > $1 ORDER BY id LIMIT $2";
+const POLICIES: &str = "SELECT id, cedar, description, enabled FROM policies WHERE id > $1 AND ($3 = '' OR LOWER(id) LIKE $3 ESCAPE '!') ORDER BY id LIMIT $2";
 
 const GROUP_MEMBERS: &str = "SELECT u.id, u.username FROM group_members m JOIN users u ON u.id = m.user_id \
     WHERE m.group_name = $1 AND m.user_id > $2 ORDER BY m.user_id LIMIT $3";

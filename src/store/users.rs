@@ -167,7 +167,7 @@ pub struct UserFilter {
 }
 
 /// A `LIKE` pattern with `!` as its escape character; empty for everything.
-fn prefix_pattern(begins: &str) -> String {
+pub(super) fn prefix_pattern(begins: &str) -> String {
     if begins.is_empty() {
         return String::new();
     }

@@ -4,7 +4,7 @@ use super::DesiredClient;
 use super::check::{Check, CheckedClient, PERMISSION};
 use super::report::Kind;
 use crate::crypto::secret::PlainToken;
-use crate::domain::client::Client;
+use crate::domain::client::{Client, has_private_key};
 use crate::domain::ids::ClientId;
 use crate::domain::policy::Permission;
 use crate::service::{client_secrets, token_claims};
@@ -52,6 +52,11 @@ impl Check<'_, '_> {
             "metadata",
             &serde_json::to_string(metadata).unwrap_or_default(),
         );
+        if metadata.jwks.as_ref().is_some_and(has_private_key) {
+            let problem = "holds a private or symmetric key: send public keys alone, and make a new pair, as others \
+                may know this one";
+            self.refuse(Kind::Client, name, "jwks", problem);
+        }
         let method = metadata.token_endpoint_auth_method;
         let secret = desired.secret.as_ref().map(|secret| {
             self.secret(

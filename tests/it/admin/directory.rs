@@ -167,6 +167,40 @@ on_every_engine! {
         clerk.put(declared, json!({ "type": "long" })).await.problem(403, "beyond_your_rights");
     }
 
+    async fn things_are_found_by_how_their_names_begin(server: Server) {
+        let api = Api::robot(&server).await;
+        for name in ["Alpha-one", "alpha-two", "beta", "al%"] {
+            for path in ["/v1/roles", "/v1/groups", "/v1/organizations"] {
+                api.post(path, json!({ "name": name })).await.done(201);
+            }
+            let policy = json!({ "id": name, "cedar": "permit(principal, action == Action::\"x\", resource);" });
+            if name != "al%" {
+                api.post("/v1/policies", policy).await.done(201);
+                let client = json!({ "client_id": name, "grant_types": ["client_credentials"] });
+                api.post("/v1/clients", client).await.done(201);
+            }
+        }
+        for (path, id) in [("roles", "name"), ("groups", "name"), ("organizations", "name"), ("policies", "id"), ("clients", "client_id")] {
+            let found = async |q: &str| -> Vec<String> {
+                let list = api.get(&format!("/v1/{path}?q={q}&limit=10")).await.done(200).json();
+                list["data"].as_array().unwrap().iter().map(|one| one[id].as_str().unwrap().to_owned()).collect()
+            };
+            let mut alphas = found("ALPHA").await;
+            alphas.sort_unstable();
+            assert_eq!(alphas, ["Alpha-one", "alpha-two"], "{path}");
+            assert_eq!(found("beta").await, ["beta"], "{path}");
+            assert!(found("lpha").await.is_empty(), "{path}");
+            // A sign of a pattern is only itself.
+            assert_eq!(found("al%25").await.len(), usize::from(id == "name"), "{path}");
+            let first = api.get(&format!("/v1/{path}?q=alpha&limit=1")).await.done(200).json();
+            assert_eq!((first["data"].as_array().unwrap().len(), &first["has_more"]), (1, &json!(true)), "{path}");
+        }
+        // A list says as much of an application as the application itself.
+        let listed = api.get("/v1/clients?q=beta").await.done(200).json();
+        assert_eq!(listed["data"][0], api.get("/v1/clients/beta").await.done(200).json());
+        assert_eq!(listed["data"][0]["secrets"].as_array().unwrap().len(), 1);
+    }
+
     async fn every_list_has_pages(server: Server) {
         let api = Api::robot(&server).await;
         for number in 0..5 {
