@@ -234,7 +234,12 @@ async fn handle(
         admitted, by, now, ..
     } = &arrived.context;
     let (admitted, origin, now) = (*admitted, by.origin.clone(), *now);
-    match work(arrived).await {
+    let again = arrived.clone();
+    let done = match work(arrived).await {
+        Err(problem) if problem.is_collision() => work(again).await,
+        done => done,
+    };
+    match done {
         Ok(answered) => {
             let mut response = respond(answered, &headers, safe);
             admitted.write(response.headers_mut());

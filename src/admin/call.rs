@@ -60,6 +60,23 @@ pub(super) struct Context {
     key: Option<RequestKey>,
 }
 
+impl Clone for Context {
+    /// As it was before anything was found to be allowed.
+    fn clone(&self) -> Self {
+        Self {
+            site: self.site.clone(),
+            by: self.by.clone(),
+            now: self.now,
+            admitted: self.admitted,
+            token: Arc::clone(&self.token),
+            allowed: Mutex::default(),
+            if_match: self.if_match.clone(),
+            only_new: self.only_new,
+            key: self.key.clone(),
+        }
+    }
+}
+
 impl<P, Q, B> Deref for Call<P, Q, B> {
     type Target = Context;
 
@@ -69,6 +86,7 @@ impl<P, Q, B> Deref for Call<P, Q, B> {
 }
 
 /// A request of somebody who may use this API, before the operation's types read it.
+#[derive(Clone)]
 pub(super) struct Arrived {
     /// Who calls, and when.
     pub(super) context: Context,

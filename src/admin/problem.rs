@@ -26,6 +26,7 @@ pub(super) struct Problem {
     hint: Option<Box<str>>,
     errors: Vec<Mistake>,
     challenge: bool,
+    collided: bool,
     limited: Option<Box<Limited>>,
 }
 
@@ -76,6 +77,7 @@ impl Problem {
             hint: None,
             errors: Vec::new(),
             challenge: false,
+            collided: false,
             limited: None,
         }
     }
@@ -212,6 +214,11 @@ impl Problem {
         self
     }
 
+    /// Whether another transaction was in the way: nothing was done, and doing it again may succeed at once.
+    pub(super) const fn is_collision(&self) -> bool {
+        self.collided
+    }
+
     /// What is wrong.
     pub(super) fn detail(&self) -> &str {
         &self.detail
@@ -278,13 +285,18 @@ impl From<StoreError> for Problem {
             return Self::conflict("conflict", "somebody else made the same in the same moment")
                 .hint("send the request again");
         }
+        let collided = matches!(error, StoreError::Retryable(_));
         if error.is_unavailable() {
-            tracing::warn!(%error, "answered 503");
-            return Self::new(
+            tracing::warn!(%error, "the store is in the way");
+            let unavailable = Self::new(
                 StatusCode::SERVICE_UNAVAILABLE,
                 "unavailable",
                 "the server cannot do this right now",
-            )
+            );
+            return Self {
+                collided,
+                ..unavailable
+            }
             .hint("send the same request again in a moment, with the same Idempotency-Key");
         }
         tracing::error!(%error, "answered 500");

@@ -268,6 +268,11 @@ async fn people_are_managed() {
     site.run(&another).await.unwrap();
     site.run("user disable root").await.unwrap();
     assert!(site.run("user disable zoe").await.is_err());
+    assert!(site.run("user delete zoe").await.is_err());
+    let ordinary = format!("user create yan --password-file {password}");
+    site.run(&ordinary).await.unwrap();
+    site.run("user delete YAN").await.unwrap();
+    assert!(site.run("user delete yan").await.is_err());
     let listed = site.run("user list").await.unwrap();
     assert_eq!(listed["users"][0]["state"], "disabled");
     assert_eq!(listed["users"][0]["token_version"], 3);

@@ -1,4 +1,4 @@
-//! `signet user create|list|disable|enable|set-password|revoke-tokens`.
+//! `signet user create|list|disable|enable|delete|set-password|revoke-tokens`.
 
 use std::sync::Arc;
 
@@ -25,6 +25,11 @@ pub enum UserCommand {
     List,
     /// Let somebody sign in no more, and end everything of theirs.
     Disable {
+        /// The name they sign in with.
+        name: String,
+    },
+    /// Remove somebody with everything of theirs; what they did stays in the audit trail.
+    Delete {
         /// The name they sign in with.
         name: String,
     },
@@ -82,6 +87,10 @@ pub async fn run(services: &Arc<Services>, command: UserCommand) -> Result<Answe
         UserCommand::Disable { name } => {
             users::disable(services, &name, &operator(), now).await?;
             Ok(done(&name, "disabled", &Value::Null))
+        }
+        UserCommand::Delete { name } => {
+            users::delete(services, &name, &operator(), now).await?;
+            Ok(done(&name, "deleted", &Value::Null))
         }
         UserCommand::Enable { name } => {
             users::enable(services, &name, &operator(), now).await?;

@@ -3,7 +3,7 @@
 use thiserror::Error;
 
 use super::Services;
-use super::apply::APPLIED;
+use super::apply::{self, APPLIED, ApplyError, Options, Work};
 use super::audit::views;
 use super::revoke::{self, Account};
 use crate::crypto::password::PasswordError;
@@ -170,6 +170,33 @@ pub async fn disable(
         revoke::publish_version(services, id, version, now).await?;
     }
     tracing::info!(user.id = %id, "disabled user {id}");
+    Ok(())
+}
+
+/// Removes a person and ends everything of theirs.
+pub async fn delete(
+    services: &Services,
+    username: &str,
+    origin: &Origin,
+    now: Ts,
+) -> Result<(), UserError> {
+    let id = find_id(services, username).await?;
+    let mut tx = services.store.db().begin().await?;
+    bump_changes(&mut tx, APPLIED).await?;
+    let administrated = tx.has_holder(ADMIN_ROLE).await?;
+    let mut work = Work::new(tx, Options::default(), origin, now);
+    apply::users::delete(&mut work, id, username).await?;
+    if administrated && !work.tx.has_holder(ADMIN_ROLE).await? {
+        return Err(UserError::LastAdministrator);
+    }
+    match work.finish(services).await {
+        Ok(_) => {}
+        Err(ApplyError::Store(error) | ApplyError::NotPublished { source: error, .. }) => {
+            return Err(error.into());
+        }
+        Err(error) => return Err(StoreError::unavailable(error.to_string()).into()),
+    }
+    tracing::info!(user.id = %id, "deleted user {id}");
     Ok(())
 }
 
