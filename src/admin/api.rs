@@ -6,6 +6,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::extract::{Request, State};
 use axum::http::Method;
+use axum::http::header::IF_MATCH;
 use axum::response::Response;
 use axum::routing::{MethodFilter, MethodRouter, on};
 use schemars::{JsonSchema, Schema, SchemaGenerator};
@@ -226,6 +227,11 @@ async fn handle(
 ) -> Response {
     let headers = request.headers().clone();
     let safe = request.method().is_safe();
+    if !safe && !about.guarded && headers.contains_key(IF_MATCH) {
+        let detail = "this operation does not look at what is there before it writes";
+        let problem = Problem::invalid("If-Match", detail).hint("send it without If-Match");
+        return problem.answer(id.as_str());
+    }
     let arrived = match Arrived::read(site.clone(), request).await {
         Ok(arrived) => arrived,
         Err(problem) => return problem.answer(id.as_str()),

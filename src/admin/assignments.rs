@@ -139,12 +139,12 @@ async fn create(call: Call<Nothing, Nothing, Json<Fields>>) -> Result<Answer<Sho
             return Err(Problem::unprocessable("user_id", detail));
         }
     };
-    let until = new
-        .until
-        .as_deref()
-        .map(|text| until(text, call.now))
-        .transpose()?;
+    let until = new.until.as_deref().map(until).transpose()?;
     let mut writing = begun!(call);
+    // Not before: a request that is repeated later was right when it was done.
+    if until.is_some_and(|until| until <= writing.now()) {
+        return Err(Problem::unprocessable("until", "that time has passed"));
+    }
     let roles = writing.tx().list_roles().await?;
     if !roles.contains_key(&new.role) {
         // Who may not read roles is told no names of any.
@@ -257,13 +257,9 @@ async fn taken(
     Ok(())
 }
 
-fn until(text: &str, now: Ts) -> Result<Ts, Problem> {
+fn until(text: &str) -> Result<Ts, Problem> {
     let expected = "expected a time of RFC 3339, such as 2027-01-01T00:00:00Z";
-    let until = Ts::parse_rfc3339(text).ok_or_else(|| Problem::unprocessable("until", expected))?;
-    if until <= now {
-        return Err(Problem::unprocessable("until", "that time has passed"));
-    }
-    Ok(until)
+    Ts::parse_rfc3339(text).ok_or_else(|| Problem::unprocessable("until", expected))
 }
 
 /// The opaque name of an assignment; also the key of lists.

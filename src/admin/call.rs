@@ -362,7 +362,6 @@ async fn administrator(
         Problem::invalid("Authorization", "expected one value of visible ASCII")
     })?;
     let Some(shown) = shown else {
-        site.services.limits.failed(caller.ip)?;
         let detail = "this needs an access token: Authorization: Bearer …";
         return Err(Problem::unauthorized("missing_token", detail).hint(format!(
             "ask /token for the scope {}, with a client that is registered for it",

@@ -149,7 +149,7 @@ async fn list(call: Call<Nothing, Search, Nothing>) -> Result<Answer<Page<Shown>
     let store = &call.site.services.store;
     let begins = call.query.begins();
     let rows = store
-        .page_of_clients(&begins, range.after(), range.rows())
+        .page_of_clients(begins, range.after(), range.rows())
         .await?;
     let key = |client: &Client| client.id.as_str().to_owned();
     let page = range.page(rows, key, |client| shown(&client, call.now));

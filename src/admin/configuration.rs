@@ -24,7 +24,7 @@ pub(super) struct ShownSetting {
     key: String,
     /// Its value; a secret is not shown.
     value: String,
-    /// Where it comes from: `default`, `file`, `environment` or `flag`.
+    /// Where it comes from: `default`, `file`, `env` or `flag`.
     source: String,
 }
 

@@ -119,7 +119,7 @@ async fn list(call: Call<Nothing, Search, Nothing>) -> Result<Answer<Page<Shown>
     let range = call.query.range()?;
     let store = &call.site.services.store;
     let rows = store
-        .page_of_groups(&call.query.begins(), range.after(), range.rows())
+        .page_of_groups(call.query.begins(), range.after(), range.rows())
         .await?;
     let page = range.page(
         rows,

@@ -113,7 +113,7 @@ async fn list(call: Call<Nothing, Search, Nothing>) -> Result<Answer<Page<Shown>
     let range = call.query.range()?;
     let store = &call.site.services.store;
     let begins = call.query.begins();
-    let rows = store.page_of_organizations(&begins, range.after(), range.rows());
+    let rows = store.page_of_organizations(begins, range.after(), range.rows());
     let shown = |(name, organization)| shown(name, organization);
     let page = range.page(rows.await?, |row| row.0.clone(), shown);
     Ok(Answer::of(&page))
@@ -133,6 +133,8 @@ async fn create(call: Call<Nothing, Nothing, Json<Shown>>) -> Result<Answer<Show
     if !new.fields.attributes.is_empty() {
         call.must(WRITE_ATTRIBUTES, None).await?;
     }
+    let named = Named::Organization(&new.name);
+    writing.may_lose(named, "name").await?;
     write(&mut writing, &new.name, &new.fields, true).await?;
     let created = find(&mut writing, &new.name).await?;
     let location = super::location("organizations", &new.name);
@@ -191,6 +193,12 @@ async fn add_member(
     if writing.rights().is_self(*user_id) {
         writing.rights().must_be_full("user_id")?;
     }
+    let named = Named::Organization(name);
+    writing.may_lose(named, "name").await?;
+    let rights = writing.rights();
+    rights
+        .may_make_member(&call.site.services, *user_id, name)
+        .await?;
     if writing.tx().add_organization_member(*user_id, name).await? {
         let event = writing.event(EventType::MembershipCreated).user(*user_id);
         let event = event.target("organization", name).organization(name);

@@ -51,9 +51,9 @@ impl Search {
         Range::new(self.cursor.as_deref(), self.limit)
     }
 
-    /// How the name begins, in lower case.
-    pub(super) fn begins(&self) -> String {
-        self.q.as_deref().unwrap_or_default().trim().to_lowercase()
+    /// How the name begins.
+    pub(super) fn begins(&self) -> &str {
+        self.q.as_deref().unwrap_or_default().trim()
     }
 }
 

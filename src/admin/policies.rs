@@ -147,7 +147,7 @@ async fn list(call: Call<Nothing, Search, Nothing>) -> Result<Answer<Page<Shown>
     let range = call.query.range()?;
     let store = &call.site.services.store;
     let rows = store
-        .page_of_policies(&call.query.begins(), range.after(), range.rows())
+        .page_of_policies(call.query.begins(), range.after(), range.rows())
         .await?;
     let page = range.page(rows, |row| row.0.clone(), |(id, policy)| shown(id, policy));
     Ok(Answer::of(&page))

@@ -76,7 +76,7 @@ async fn list(call: Call<Nothing, Search, Nothing>) -> Result<Answer<Page<Shown>
     let range = call.query.range()?;
     let store = &call.site.services.store;
     let rows = store
-        .page_of_roles(&call.query.begins(), range.after(), range.rows())
+        .page_of_roles(call.query.begins(), range.after(), range.rows())
         .await?;
     let page = range.page(rows, |row| row.0.clone(), |(name, role)| shown(name, role));
     Ok(Answer::of(&page))

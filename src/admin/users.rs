@@ -13,7 +13,7 @@ use super::problem::Problem;
 use crate::config::Secret;
 use crate::domain::audit::EventType;
 use crate::domain::ids::UserId;
-use crate::domain::user::{User, username_key};
+use crate::domain::user::{User, new_username_key, username_key};
 use crate::service::administration::Writing;
 use crate::service::apply::{Desired, DesiredPassword, DesiredUser};
 use crate::service::users::{UserError, hash_password};
@@ -256,8 +256,9 @@ async fn update(call: Call<ById, Nothing, Patch<Fields>>) -> Result<Answer<Shown
         writing.rights().must_be_full("attributes")?;
     }
     wanted.username = wanted.username.trim().to_owned();
-    let key = username_key(&wanted.username).ok_or_else(|| invalid(&UserError::BadName))?;
-    if username_key(&was.user.username).as_ref() != Some(&key) {
+    let key = username_key(&wanted.username);
+    if username_key(&was.user.username) != key {
+        let key = new_username_key(&wanted.username).ok_or_else(|| invalid(&UserError::BadName))?;
         let renamed = writing.tx().rename_user(id, &wanted.username, &key).await;
         if matches!(
             renamed,
@@ -273,7 +274,9 @@ async fn update(call: Call<ById, Nothing, Patch<Fields>>) -> Result<Answer<Shown
         writing.record(event).await?;
     }
     writing.apply(&desired(&wanted, None), false).await?;
-    writing.must_stay_weaker(&call.site.services, id).await?;
+    if known_by {
+        writing.must_stay_weaker(&call.site.services, id).await?;
+    }
     let is = find(&mut writing, id).await?;
     call.done(writing, &shown(&is)).await
 }

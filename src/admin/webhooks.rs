@@ -86,7 +86,7 @@ pub(super) struct Rotation {
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 #[schemars(rename = "Delivery")]
 pub(super) struct ShownDelivery {
-    /// Its `webhook-id`.
+    /// Its name in paths.
     id: DeliveryId,
     /// The webhook.
     webhook_id: WebhookId,

@@ -63,14 +63,15 @@ impl User {
 }
 
 /// The one spelling under which a user name is unique and found: lower case, without outer spaces.
-/// `None` when it cannot be a user name: empty, over 255 bytes, with control characters, or a UUID, which would be taken
-/// for somebody's `sub`.
+/// `None` when it cannot be a user name: empty, over 255 bytes, or with control characters.
 #[must_use]
 pub fn username_key(username: &str) -> Option<String> {
     let key = username.trim().to_lowercase();
-    let good = !key.is_empty()
-        && key.len() <= 255
-        && !key.chars().any(char::is_control)
-        && UserId::parse(&key).is_none();
-    good.then_some(key)
+    (!key.is_empty() && key.len() <= 255 && !key.chars().any(char::is_control)).then_some(key)
+}
+
+/// The same for somebody who is to be called so: not a UUID either, which would be taken for somebody's `sub`.
+#[must_use]
+pub fn new_username_key(username: &str) -> Option<String> {
+    username_key(username).filter(|key| UserId::parse(key).is_none())
 }

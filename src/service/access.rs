@@ -65,6 +65,8 @@ fn signed_in(auth_time: Ts, acr: &str, amr: &[String], now: Ts) -> Map<String, V
 pub struct Circumstances {
     user: UserId,
     context: Map<String, Value>,
+    /// Whether they are there themselves.
+    at_browser: bool,
     origin: Origin,
     now: Ts,
 }
@@ -76,15 +78,18 @@ impl Circumstances {
         let (acr, amr) = (&session.acr, &session.amr);
         let origin = origin.by(Actor::Person(session.user_id));
         let ip = origin.ip;
-        Self::new(
-            session.user_id,
-            session.auth_time,
-            acr,
-            amr,
-            ip,
-            origin,
-            now,
-        )
+        Self {
+            at_browser: true,
+            ..Self::new(
+                session.user_id,
+                session.auth_time,
+                acr,
+                amr,
+                ip,
+                origin,
+                now,
+            )
+        }
     }
 
     /// Somebody for whom an application asks, from where they were when they allowed it.
@@ -116,18 +121,19 @@ impl Circumstances {
         Self {
             user,
             context,
+            at_browser: false,
             origin,
             now,
         }
     }
 
     /// Notes what the person was refused.
-    fn note_denial(&self, services: &Services, client: &Client, permission: &str) {
+    fn note(&self, services: &Services, client: &Client, what: &'static str, which: &str) {
         let event = Event::new(EventType::AccessDenied, &self.origin, self.now)
             .target("client", &client.id)
             .user(self.user)
             .client(&client.id);
-        services.audit.note(event.detail("permission", permission));
+        services.audit.note(event.detail(what, which));
     }
 }
 
@@ -143,7 +149,7 @@ pub async fn may_use(
             let id = client.id.as_str();
             let allowed = may(services, permission, id, client, circumstances).await?;
             if !allowed {
-                circumstances.note_denial(services, client, permission);
+                circumstances.note(services, client, "permission", permission);
             }
             Ok(allowed)
         }
@@ -159,22 +165,24 @@ pub async fn permitted(
     circumstances: &Circumstances,
 ) -> Result<Scope, StoreError> {
     let resources = services.resources.all().await?;
-    let mut permitted = Vec::new();
+    let (mut permitted, mut withheld) = (Vec::new(), Vec::new());
     for token in scope.iter() {
         let mut allowed = true;
         for resource in resources.iter() {
             if let Some(permission) = resource.scope_permissions.get(token) {
                 let id = &resource.identifier;
-                let given = may(services, permission, id, client, circumstances).await?;
-                if !given {
-                    circumstances.note_denial(services, client, permission);
-                }
-                allowed &= given;
+                allowed &= may(services, permission, id, client, circumstances).await?;
             }
         }
         if allowed {
             permitted.push(token);
+        } else {
+            withheld.push(token);
         }
+    }
+    // Once, when they ask, and not with every token.
+    if circumstances.at_browser && !withheld.is_empty() {
+        circumstances.note(services, client, "scope", &withheld.join(" "));
     }
     Ok(permitted.into_iter().collect())
 }

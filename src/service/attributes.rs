@@ -59,6 +59,8 @@ pub async fn validate_policy(
     services: &Services,
     cedar: String,
 ) -> Result<Result<Vec<Problem>, Problem>, StoreError> {
+    let busy = |_| StoreError::unavailable("policies cannot be judged right now");
+    let turn = JUDGING.acquire().await.map_err(busy)?;
     let (_, written) = services.store.read_policy().await?;
     let mut vocabulary = of_permissions(
         written.declarations,
@@ -69,9 +71,11 @@ pub async fn validate_policy(
     );
     let types = services.store.list_object_types().await?;
     vocabulary.resource_types.extend(types);
-    let busy = |_| StoreError::unavailable("policies cannot be judged right now");
-    let _turn = JUDGING.acquire().await.map_err(busy)?;
-    let judging = tokio::task::spawn_blocking(move || validate(&cedar, &vocabulary));
+    let judging = tokio::task::spawn_blocking(move || {
+        // Also when whoever asked has gone.
+        let _turn = turn;
+        validate(&cedar, &vocabulary)
+    });
     let failed = |_| StoreError::unavailable("judging the policy broke off");
     judging.await.map_err(failed)
 }

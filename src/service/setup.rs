@@ -9,7 +9,7 @@ use crate::crypto::random;
 use crate::crypto::secret::PlainToken;
 use crate::domain::audit::{Actor, Event, EventType, Origin};
 use crate::domain::ids::UserId;
-use crate::domain::user::username_key;
+use crate::domain::user::new_username_key;
 use crate::spec::standard_claims::StandardClaims;
 use crate::spec::time::Ts;
 use crate::store::error::StoreError;
@@ -75,7 +75,7 @@ pub async fn create_administrator(
     origin: &Origin,
     now: Ts,
 ) -> Result<SetUp, UserError> {
-    let username_key = username_key(username).ok_or(UserError::BadName)?;
+    let username_key = new_username_key(username).ok_or(UserError::BadName)?;
     let hash = hash_password(services, password).await?;
     let fields = UserFields {
         username: username.trim().to_owned(),

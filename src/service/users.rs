@@ -183,9 +183,11 @@ pub async fn delete(
     let id = find_id(services, username).await?;
     let mut tx = services.store.db().begin().await?;
     bump_changes(&mut tx, APPLIED).await?;
+    let unknown = || UserError::Unknown(username.to_owned());
+    let found = tx.find_user(id).await?.ok_or_else(unknown)?;
     let administrated = tx.has_holder(ADMIN_ROLE).await?;
     let mut work = Work::new(tx, Options::default(), origin, now);
-    apply::users::delete(&mut work, id, username).await?;
+    apply::users::delete(&mut work, id, &found.user.username).await?;
     if administrated && !work.tx.has_holder(ADMIN_ROLE).await? {
         return Err(UserError::LastAdministrator);
     }

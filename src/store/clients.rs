@@ -56,13 +56,12 @@ impl Store {
         after: &str,
         limit: i64,
     ) -> Result<Vec<Client>, StoreError> {
-        let page = self.db.q(PAGE).bind(after.to_owned()).bind(limit);
-        let page = page.bind(prefix_pattern(begins)).all::<ClientRow>().await?;
-        let (Some(first), Some(last)) = (page.first(), page.last()) else {
-            return Ok(Vec::new());
+        let of = |sql| {
+            let query = self.db.q(sql).bind(after.to_owned()).bind(limit);
+            query.bind(prefix_pattern(begins))
         };
-        let secrets = self.db.q(SECRETS_OF).bind(first.id.clone());
-        let rows = secrets.bind(last.id.clone());
+        let page = of(PAGE).all::<ClientRow>().await?;
+        let rows = of(SECRETS_OF);
         let mut secrets: HashMap<String, Vec<SecretRow>> = HashMap::new();
         for (id, digest, created_at, expires_at) in
             rows.all::<(String, Vec<u8>, i64, Option<i64>)>().await?
@@ -251,11 +250,12 @@ const FIND: &str = "SELECT id, metadata, disabled_at, not_before FROM clients WH
 
 const SECRETS: &str = "SELECT digest, created_at, expires_at FROM client_secrets WHERE client_id = $1 ORDER BY created_at DESC LIMIT 16";
 
-const SECRETS_OF: &str = "SELECT client_id, digest, created_at, expires_at FROM client_secrets \
-    WHERE client_id >= $1 AND client_id <= $2 ORDER BY client_id, created_at DESC";
+const SECRETS_OF: &str = "SELECT client_id, digest, created_at, expires_at FROM client_secrets WHERE client_id IN \
+    (SELECT id FROM clients WHERE id > $1 AND ($3 = '' OR LOWER(id) LIKE LOWER($3) ESCAPE '!') ORDER BY id LIMIT $2) \
+    ORDER BY client_id, created_at DESC";
 
 const PAGE: &str = "SELECT id, metadata, disabled_at, not_before FROM clients WHERE id > $1 \
-    AND ($3 = '' OR LOWER(id) LIKE $3 ESCAPE '!') ORDER BY id LIMIT $2";
+    AND ($3 = '' OR LOWER(id) LIKE LOWER($3) ESCAPE '!') ORDER BY id LIMIT $2";
 
 const LIST: &str =
     "SELECT id, metadata, disabled_at, not_before FROM clients WHERE id > $1 ORDER BY id LIMIT $2";

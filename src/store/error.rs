@@ -55,6 +55,22 @@ impl StoreError {
         }
     }
 
+    /// Whether a row that was read makes no sense, so that reading it again will not help.
+    pub fn is_unreadable(&self) -> bool {
+        match self {
+            Self::Inconsistent { .. } => true,
+            Self::Database(error) => matches!(
+                **error,
+                sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_)
+            ),
+            Self::Unavailable(_)
+            | Self::Retryable(_)
+            | Self::Redis(_)
+            | Self::Conflict { .. }
+            | Self::BadUrl(_) => false,
+        }
+    }
+
     pub(crate) fn unavailable(why: impl Into<String>) -> Self {
         Self::Unavailable(why.into())
     }

@@ -297,21 +297,21 @@ const ORGANIZATION: &str = "SELECT description, attributes FROM organizations WH
 
 const POLICY: &str = "SELECT cedar, description, enabled FROM policies WHERE id = $1";
 
-const ROLES: &str = "SELECT name, description FROM roles WHERE name > $1 AND ($3 = '' OR LOWER(name) LIKE $3 ESCAPE '!') ORDER BY name LIMIT $2";
+const ROLES: &str = "SELECT name, description FROM roles WHERE name > $1 AND ($3 = '' OR LOWER(name) LIKE LOWER($3) ESCAPE '!') ORDER BY name LIMIT $2";
 
 const ROLE_PARENTS: &str = "SELECT role, parent FROM role_parents WHERE role >= $1 AND role <= $2";
 
 const ROLE_PERMISSIONS: &str =
     "SELECT role, permission FROM role_permissions WHERE role >= $1 AND role <= $2";
 
-const GROUPS: &str = "SELECT name, description, attributes FROM groups WHERE name > $1 AND ($3 = '' OR LOWER(name) LIKE $3 ESCAPE '!') ORDER BY name LIMIT $2";
+const GROUPS: &str = "SELECT name, description, attributes FROM groups WHERE name > $1 AND ($3 = '' OR LOWER(name) LIKE LOWER($3) ESCAPE '!') ORDER BY name LIMIT $2";
 
 const GROUP_PARENTS: &str =
     "SELECT member, parent FROM group_parents WHERE member >= $1 AND member <= $2";
 
-const ORGANIZATIONS: &str = "SELECT name, description, attributes FROM organizations WHERE name > $1 AND ($3 = '' OR LOWER(name) LIKE $3 ESCAPE '!') ORDER BY name LIMIT $2";
+const ORGANIZATIONS: &str = "SELECT name, description, attributes FROM organizations WHERE name > $1 AND ($3 = '' OR LOWER(name) LIKE LOWER($3) ESCAPE '!') ORDER BY name LIMIT $2";
 
-const POLICIES: &str = "SELECT id, cedar, description, enabled FROM policies WHERE id > $1 AND ($3 = '' OR LOWER(id) LIKE $3 ESCAPE '!') ORDER BY id LIMIT $2";
+const POLICIES: &str = "SELECT id, cedar, description, enabled FROM policies WHERE id > $1 AND ($3 = '' OR LOWER(id) LIKE LOWER($3) ESCAPE '!') ORDER BY id LIMIT $2";
 
 const GROUP_MEMBERS: &str = "SELECT u.id, u.username FROM group_members m JOIN users u ON u.id = m.user_id \
     WHERE m.group_name = $1 AND m.user_id > $2 ORDER BY m.user_id LIMIT $3";

@@ -31,7 +31,6 @@ struct Row {
     group_levels: i64,
     organizations: i64,
     policies: i64,
-    resources: i64,
 }
 
 fn named(row: &Row) -> Vec<Count> {
@@ -46,7 +45,6 @@ fn named(row: &Row) -> Vec<Count> {
         (Bounded::GroupLevels, row.group_levels),
         (Bounded::Organizations, row.organizations),
         (Bounded::Policies, row.policies),
-        (Bounded::Resources, row.resources),
     ]
 }
 
@@ -59,5 +57,4 @@ const COUNT: &str = "SELECT (SELECT COUNT(*) FROM roles) AS roles, \
     (SELECT COALESCE(MAX(n), 0) FROM (SELECT COUNT(*) AS n FROM group_levels GROUP BY group_name) AS each_group) AS levels_of_a_group, \
     (SELECT COUNT(*) FROM group_levels) AS group_levels, \
     (SELECT COUNT(*) FROM organizations) AS organizations, \
-    (SELECT COUNT(*) FROM policies) AS policies, \
-    (SELECT COUNT(*) FROM resources) AS resources";
+    (SELECT COUNT(*) FROM policies) AS policies";

@@ -152,10 +152,9 @@ async fn caller(site: &Site, asking: &Caller, now: Ts) -> Result<Result<(), Resp
     };
     let own = site.services.config.issuer.as_str();
     if !token.audience.iter().any(|audience| audience == own) {
-        return Ok(Err(challenge(
-            ErrorCode::InvalidToken,
-            "the token is not meant for this server: its aud is another",
-        )));
+        let sentence = "the token is not meant for this server: its aud is another";
+        bearer::note_refusal(site, &token.origin(&asking.origin), sentence, now);
+        return Ok(Err(challenge(ErrorCode::InvalidToken, sentence)));
     }
     // A client that lost the scope loses it at once, not when its tokens expire.
     let registered = site.services.clients.find(&token.client_id).await?;

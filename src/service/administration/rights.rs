@@ -12,6 +12,10 @@ use crate::domain::user::User;
 use crate::service::Services;
 use crate::spec::time::Ts;
 
+/// Who belongs to more organizations is too much to judge while others wait: only those who may do everything change
+/// their account.
+const MOST_ORGANIZATIONS: usize = 50;
+
 /// What an administrator has. Whoever has `signet:*` has everything. What ends gives nothing that lasts longer.
 pub struct Rights {
     by: Administrator,
@@ -194,6 +198,22 @@ impl Rights {
         }
     }
 
+    /// Making somebody a member of an organization: policies go by it.
+    pub async fn may_make_member(
+        &self,
+        services: &Services,
+        user: UserId,
+        organization: &str,
+    ) -> Result<(), AdministrationError> {
+        let (_, known) = services.decisions.known(Some(user)).await?;
+        let Some(known) = known.filter(|_| !self.is_full()) else {
+            return Ok(());
+        };
+        let mut subject = Subject::clone(&known);
+        subject.organizations.push(organization.to_owned());
+        self.is_no_less(services, &subject).await
+    }
+
     /// Making a person who is called so and has these attributes: policies go by them.
     pub(super) async fn may_make(
         &self,
@@ -238,11 +258,15 @@ impl Rights {
                 return Err(beyond(&permission));
             }
         }
+        if organizations.len() > MOST_ORGANIZATIONS {
+            return Err(beyond(ADMIN_PERMISSION));
+        }
         let enabled = Subject {
             enabled: true,
             ..subject.clone()
         };
         for organization in organizations {
+            tokio::task::yield_now().await;
             for action in ACTIONS {
                 let asked = self.by.asked(subject.id, action, organization, self.now);
                 let decided = services.decisions.decide_of(&enabled, &asked, self.now);

@@ -333,5 +333,8 @@ pub(super) const PERMISSION: &str = "expected resource_type:action, such as orde
 pub(super) const NAME: &str = "expected 1 to 255 bytes without spaces and control characters";
 
 pub(super) fn is_name(text: &str) -> bool {
-    (1..=255).contains(&text.len()) && !text.chars().any(|c| c.is_control() || c.is_whitespace())
+    // Clients take . and .. out of a path before they send it.
+    (1..=255).contains(&text.len())
+        && !text.chars().any(|c| c.is_control() || c.is_whitespace())
+        && !matches!(text, "." | "..")
 }

@@ -5,15 +5,19 @@ use std::collections::BTreeSet;
 use super::super::audit::views;
 use super::check::Checked;
 use super::{ApplyError, Kind, Known, Outcome, Work};
+use crate::domain::policy::{Bounded, check_counts};
 
 pub(super) async fn apply(
     work: &mut Work,
     checked: &Checked<'_>,
     known: &Known,
 ) -> Result<(), ApplyError> {
+    let mut made = i64::try_from(known.resources.len()).unwrap_or(i64::MAX);
     for resource in checked.resources {
         let name = &resource.identifier;
         let Some(stored) = known.resources.get(name) else {
+            made += 1;
+            check_counts(&[(Bounded::Resources, made)]).map_err(ApplyError::TooMany)?;
             work.tx.save_resource(resource).await?;
             work.note(Kind::Resource, name, None, Some(views::resource(resource)))
                 .await?;

@@ -14,8 +14,9 @@ use crate::crypto::random;
 use crate::domain::audit::EventType;
 use crate::domain::ids::UserId;
 use crate::domain::policy::{Declarations, Misfit, Of};
-use crate::domain::user::User;
+use crate::domain::user::{User, new_username_key};
 use crate::service::revoke::raise_version;
+use crate::service::users::UserError;
 use crate::spec::standard_claims::StandardClaims;
 use crate::store::assignments::Holder;
 use crate::store::error::StoreError;
@@ -53,6 +54,14 @@ async fn create(
     declarations: &Declarations,
 ) -> Result<(), ApplyError> {
     let desired = user.desired;
+    if new_username_key(&desired.username).is_none() {
+        return Err(ApplyError::Invalid(vec![Problem {
+            kind: Kind::User,
+            name: desired.username.clone(),
+            field: "username".to_owned(),
+            problem: UserError::BadName.to_string(),
+        }]));
+    }
     let id = UserId::from_random(random::bytes());
     let hash = match &desired.password {
         None => None,
@@ -241,8 +250,15 @@ pub(in crate::service) async fn delete(
     id: UserId,
     key: &str,
 ) -> Result<(), StoreError> {
+    let mut was = serde_json::json!({ "username": key });
+    if let Some(found) = work.tx.find_user(id).await? {
+        was = views::stored_user(&found.user);
+    }
+    let memberships = work.tx.list_memberships_of(id).await?;
+    was["memberships"] = views::memberships(&memberships);
+    let roles = work.tx.list_assignments_of(&Holder::User(id)).await?;
+    was["roles"] = roles.iter().map(views::assignment).collect();
     work.tx.delete_user(id).await?;
-    let was = serde_json::json!({ "username": key });
     work.note_user(id, Some(was), None).await?;
     work.tx.delete_setting(&applied_hash(id)).await?;
     let until = work.until();

@@ -161,7 +161,7 @@ impl Decisions {
                     last.version = Some(version);
                 }
                 // A row that nobody can read, or a newer version wrote, takes nothing down.
-                Err(error) if !error.is_unavailable() && self.loaded().is_some() => {
+                Err(error) if error.is_unreadable() && self.loaded().is_some() => {
                     tracing::error!(%error, "no change of any role, group or policy counts until this is repaired");
                     last.version = Some(versions.policy);
                 }

@@ -43,6 +43,9 @@ const KEPT: Duration = Duration::from_hours(30 * 24);
 /// How often what is older is deleted.
 const TIDY_EVERY: Duration = Duration::from_mins(10);
 
+/// How long stopping waits for what is on its way.
+const LAST_WORDS: Duration = Duration::from_secs(6);
+
 /// How long it is waited after each attempt that fails, in seconds: about three days in all.
 const PAUSES: [u64; 9] = [5, 300, 1800, 7200, 18_000, 36_000, 50_400, 72_000, 86_400];
 
@@ -68,8 +71,8 @@ struct Told {
 }
 
 impl Told {
-    const fn is_unanswered(&self) -> bool {
-        self.tried > 0 && self.answered == 0
+    fn is_unanswered(&self) -> bool {
+        self.tried >= usize::try_from(AT_ONCE).unwrap_or(usize::MAX) && self.answered == 0
     }
 }
 
@@ -264,6 +267,9 @@ struct Lanes {
     running: JoinSet<Result<Told, StoreError>>,
     busy: HashMap<Id, WebhookId>,
     resting: HashMap<WebhookId, Ts>,
+    /// When each had a lane last, counted in lanes.
+    turns: HashMap<WebhookId, u64>,
+    turn: u64,
 }
 
 impl Lanes {
@@ -271,11 +277,17 @@ impl Lanes {
     async fn look(&mut self, services: &Arc<Services>) -> Result<(), StoreError> {
         let now = services.clock.now();
         self.resting.retain(|_, until| *until > now);
-        for webhook in services.store.list_due_webhooks(now).await? {
+        let mut due = services.store.list_due_webhooks(now).await?;
+        self.turns.retain(|webhook, _| due.contains(webhook));
+        // Who was told longest ago comes first: one with much to be told has its turn like everybody.
+        due.sort_by_key(|webhook| self.turns.get(webhook).copied());
+        for webhook in due {
             let busy = self.busy.values().any(|busy| *busy == webhook);
             if busy || self.resting.contains_key(&webhook) || self.busy.len() >= LANES {
                 continue;
             }
+            self.turn += 1;
+            self.turns.insert(webhook, self.turn);
             let services = Arc::clone(services);
             let lane = async move { send_to(&services, webhook, &services.clock).await };
             let lane = self.running.spawn(lane);
@@ -328,7 +340,7 @@ pub(in crate::service) async fn keep_sending(services: Arc<Services>, stop: Canc
             lanes.look(&services).await
         };
         let worked = tokio::select! {
-            () = stop.cancelled() => return,
+            () = stop.cancelled() => break,
             worked = worked => worked,
         };
         match worked {
@@ -341,4 +353,7 @@ pub(in crate::service) async fn keep_sending(services: Arc<Services>, stop: Canc
             }
         }
     }
+    // What is on its way would be sent once more.
+    let sent = async { while lanes.running.join_next().await.is_some() {} };
+    let _ = tokio::time::timeout(LAST_WORDS, sent).await;
 }

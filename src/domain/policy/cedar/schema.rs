@@ -14,7 +14,7 @@ use cedar_policy::{
 use serde_json::{Map, Value, json};
 
 use super::super::attributes::{AttributeType, Declaration, Declarations, Of};
-use super::texts::{Problem, deep, parse, place};
+use super::texts::{Problem, deep, parse_new, place};
 use super::values::OTHER;
 use super::{ACTION, CLIENT, GROUP, ORGANIZATION, ROLE, USER, text};
 
@@ -33,7 +33,7 @@ pub struct Vocabulary {
 pub fn validate(cedar: &str, vocabulary: &Vocabulary) -> Result<Vec<Problem>, Problem> {
     deep(|| {
         let mut warnings = Vec::new();
-        for policy in parse(cedar)? {
+        for policy in parse_new(cedar)? {
             let policy = Judged {
                 cedar,
                 policy: &policy,

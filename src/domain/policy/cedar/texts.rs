@@ -95,7 +95,7 @@ impl fmt::Display for Problem {
 
 /// Checks that a text can be used as policies.
 pub fn check_text(cedar: &str) -> Result<(), Problem> {
-    deep(|| parse(cedar).map(|_| ())).unwrap_or_else(|message| Err(Problem::plain(message)))
+    deep(|| parse_new(cedar).map(|_| ())).unwrap_or_else(|message| Err(Problem::plain(message)))
 }
 
 /// Runs what descends deeply on a stack of its own.
@@ -111,8 +111,21 @@ pub(super) fn deep<T: Send>(work: impl FnOnce() -> T + Send) -> Result<T, String
     })
 }
 
-/// At most so many policies in one text: each is judged by itself.
+/// At most so many policies in one text that is to be written: each is judged by itself.
 const MAX_POLICIES: usize = 50;
+
+/// The same for a text that is to be written.
+pub(super) fn parse_new(cedar: &str) -> Result<Vec<Policy>, Problem> {
+    let policies = parse(cedar)?;
+    if policies.len() <= MAX_POLICIES {
+        return Ok(policies);
+    }
+    Err(Problem {
+        at: None,
+        message: "the text holds more than 50 policies".to_owned(),
+        hint: Some("write them under several ids".to_owned()),
+    })
+}
 
 pub(super) fn parse(cedar: &str) -> Result<Vec<Policy>, Problem> {
     let whole = |message: &str, hint: &str| Problem {
@@ -140,12 +153,6 @@ pub(super) fn parse(cedar: &str) -> Result<Vec<Policy>, Problem> {
         ));
     }
     let mut policies: Vec<Policy> = set.policies().cloned().collect();
-    if policies.len() > MAX_POLICIES {
-        return Err(whole(
-            "the text holds more than 50 policies",
-            "write them under several ids",
-        ));
-    }
     if policies.is_empty() {
         return Err(whole(
             "there is no policy in it",
