@@ -22,7 +22,7 @@ const EXCEPTIONS: [(&str, &str); 4] = [
     ),
     (
         "audit.trimmed",
-        "happens when events are older than audit_retention, which is at least a day",
+        "happens when events are older than audit_retention, and is looked after every ten minutes",
     ),
     (
         "audit.tampered",

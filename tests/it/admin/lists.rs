@@ -1,0 +1,224 @@
+//! Every list is read a page at a time, whatever others write meanwhile.
+
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use super::document::{Document, Operation};
+use super::support::Api;
+use crate::support::browser::Browser;
+use crate::support::client::{Answer, Authorization, OWN};
+use crate::support::engines::on_every_engine;
+use crate::support::server::{ALICE, Server};
+
+/// Of everything there are so many, which is more than a page has if nobody says how many.
+const MANY: usize = 22;
+
+/// A list of the document, the address at which it is long, and what puts something into it.
+struct List {
+    template: &'static str,
+    address: String,
+    insert: Insert,
+}
+
+enum Insert {
+    Request(Method, String, Value),
+    /// Alice signs in once more, and an application asks for her.
+    SignIn,
+}
+
+async fn sign_in(server: &Server) {
+    let request = Authorization::of(&OWN, "openid offline_access");
+    server.signed_in_with(&Browser::new(server), &OWN, request).await;
+}
+
+/// What the command line can make many of in one go.
+fn apply_many(server: &Server) {
+    let mut document = format!("[[users]]\nusername = \"{}\"\n[users.levels]\n", ALICE.0);
+    for at in 0..MANY {
+        writeln!(document, "\"Thing:{at:02}\" = \"read\"").unwrap();
+    }
+    document.push_str("[[groups]]\nname = \"all\"\nroles = [");
+    for at in 0..MANY {
+        write!(document, "\"role-{at:02}\", ").unwrap();
+    }
+    document.push_str("]\n[groups.levels]\n");
+    for at in 0..MANY {
+        writeln!(document, "\"Thing:{at:02}\" = \"read\"").unwrap();
+    }
+    document.push_str("[[organizations]]\nname = \"everybody\"\n");
+    for at in 0..MANY {
+        write!(
+            document,
+            r#"
+            [[roles]]
+            name = "role-{at:02}"
+
+            [[groups]]
+            name = "group-{at:02}"
+
+            [[organizations]]
+            name = "org-{at:02}"
+
+            [[resources]]
+            identifier = "https://r-{at:02}.example.test"
+
+            [[clients]]
+            client_id = "client-{at:02}"
+            client_secret = "a secret that is long enough for anyone"
+            grant_types = ["client_credentials"]
+
+            [[users]]
+            username = "person-{at:02}"
+            groups = ["all"]
+            organizations = ["everybody"]
+
+            [[objects]]
+            resource = "Thing:{at:02}"
+
+            [[attributes]]
+            of = "Thing"
+            name = "attribute_{at:02}"
+            type = "long"
+
+            [[policies]]
+            id = "policy-{at:02}"
+            cedar = "permit(principal, action, resource is Thing);"
+            enabled = false
+            "#
+        )
+        .unwrap();
+    }
+    server.apply(&document);
+}
+
+/// Every list, filled.
+async fn furnish(server: &Server, api: &Api<'_>) -> Vec<List> {
+    apply_many(server);
+    let found = api.get("/v1/users?q=alice").await.done(200).json();
+    let alice = found["data"][0]["id"].as_str().unwrap().to_owned();
+    let hook = json!({ "url": "https://hooks.example.test/", "event_types": ["webhook.created"] });
+    let told = api.post("/v1/webhooks", hook.clone()).await.done(201);
+    for _ in 0..MANY {
+        api.post("/v1/webhooks", hook.clone()).await.done(201);
+        sign_in(server).await;
+    }
+    for alg in ["ES256", "PS256", "EdDSA"] {
+        api.post("/v1/signing_keys", json!({ "alg": alg })).await.done(201);
+    }
+    // What is new is somewhere between what is there.
+    let later = json!({ "username": "person-10a" });
+    let later = api.post("/v1/users", later).await.done(201).text("id");
+    let list = |template, address: &str, insert| List { template, address: address.to_owned(), insert };
+    let post = |collection: &str, body| Insert::Request(Method::POST, format!("/v1/{collection}"), body);
+    let put = |path: &str, body| Insert::Request(Method::PUT, path.to_owned(), body);
+    let named = |name: &str| json!({ "name": name });
+    let (of_alice, hooks) = (format!("/v1/users/{alice}"), told.header("location"));
+    let between = json!({ "username": "person-10b" });
+    let client = json!({ "client_id": "client-10a", "grant_types": ["client_credentials"] });
+    let policy = json!({ "id": "policy-10a", "cedar": "permit(principal, action, resource is Thing);", "enabled": false });
+    let level = json!({ "level": "read" });
+    vec![
+        list("/v1/users", "/v1/users?q=person-", post("users", between)),
+        list("/v1/users/{id}/sessions", &format!("{of_alice}/sessions"), Insert::SignIn),
+        list("/v1/users/{id}/grants", &format!("{of_alice}/grants"), Insert::SignIn),
+        list("/v1/users/{id}/levels", &format!("{of_alice}/levels"), put(&format!("{of_alice}/levels/Thing/10a"), level.clone())),
+        list("/v1/clients", "/v1/clients", post("clients", client)),
+        list("/v1/resources", "/v1/resources", post("resources", json!({ "identifier": "https://r-10a.example.test" }))),
+        list("/v1/roles", "/v1/roles", post("roles", named("role-10a"))),
+        list("/v1/assignments", "/v1/assignments?group=all", post("assignments", json!({ "group": "all", "role": "role-10a" }))),
+        list("/v1/groups", "/v1/groups", post("groups", named("group-10a"))),
+        list("/v1/groups/{name}/members", "/v1/groups/all/members", put(&format!("/v1/groups/all/members/{later}"), json!({}))),
+        list("/v1/groups/{name}/levels", "/v1/groups/all/levels", put("/v1/groups/all/levels/Thing/10a", level)),
+        list("/v1/organizations", "/v1/organizations", post("organizations", named("org-10a"))),
+        list("/v1/organizations/{name}/members", "/v1/organizations/everybody/members", put(&format!("/v1/organizations/everybody/members/{later}"), json!({}))),
+        list("/v1/objects", "/v1/objects?resource_type=Thing", put("/v1/objects/Thing/10a", json!({}))),
+        list("/v1/policies", "/v1/policies", post("policies", policy)),
+        list("/v1/attributes", "/v1/attributes", put("/v1/attributes/Thing/attribute_10a", json!({ "type": "long" }))),
+        list("/v1/signing_keys", "/v1/signing_keys", post("signing_keys", json!({ "alg": "RS256" }))),
+        list("/v1/audit_events", "/v1/audit_events?type=webhook.created", post("webhooks", hook.clone())),
+        list("/v1/webhooks", "/v1/webhooks", post("webhooks", hook.clone())),
+        list("/v1/webhooks/{id}/deliveries", &format!("{hooks}/deliveries"), post("webhooks", hook)),
+    ]
+}
+
+impl List {
+    fn with(&self, parameters: &str) -> String {
+        let joint = if self.address.contains('?') { '&' } else { '?' };
+        format!("{}{joint}{parameters}", self.address)
+    }
+
+    async fn page(&self, api: &Api<'_>, parameters: &str) -> Value {
+        let page = api.get(&self.with(parameters)).await.done(200).json();
+        assert_eq!(page["has_more"], json!(page["next_cursor"].is_string()), "{}: {page}", self.address);
+        page
+    }
+
+    async fn insert(&self, server: &Server, api: &Api<'_>) {
+        match &self.insert {
+            Insert::Request(method, path, body) => {
+                let answer = Answer::to(api.request(method.clone(), path).json(body)).await;
+                assert!((200..=204).contains(&answer.status), "{path}: {answer:?}");
+            }
+            Insert::SignIn => sign_in(server).await,
+        }
+    }
+}
+
+/// What names an item, whatever else of it changes meanwhile.
+fn name(item: &Value) -> String {
+    let members = ["id", "client_id", "identifier", "user_id", "name", "resource_id", "kid"];
+    let named = members.iter().find(|member| item[**member].is_string());
+    item[*named.unwrap_or_else(|| panic!("what names {item}?"))].to_string()
+}
+
+fn names(page: &Value) -> Vec<String> {
+    page["data"].as_array().unwrap().iter().map(name).collect()
+}
+
+on_every_engine! {
+    async fn every_list_of_the_document_is_read_to_its_end_while_others_write(server: Server) {
+        let server = server.with_settings(&[("SIGNET_API_REQUESTS_PER_MINUTE", "0")]);
+        let api = Api::robot(&server).await;
+        let lists = furnish(&server, &api).await;
+        let known: BTreeSet<_> = lists.iter().map(|list| list.template.to_owned()).collect();
+        let all = Document::read(&server).await.operations().into_iter().filter(Operation::is_list);
+        assert_eq!(all.map(|list| list.path).collect::<BTreeSet<_>>(), known, "this test knows every list");
+
+        for list in &lists {
+            let what = list.template;
+            // There are four algorithms, each with a key that signs and the next.
+            let count = if what == "/v1/signing_keys" { 7 } else { MANY };
+            let whole = list.page(&api, "limit=100").await;
+            let before: BTreeSet<_> = names(&whole).into_iter().collect();
+            assert!(before.len() >= count && whole["next_cursor"].is_null(), "{what}: {whole}");
+            let usual = api.get(&list.address).await.done(200).json();
+            assert_eq!(names(&usual).len(), before.len().min(20), "{what}: 20 if nobody says how many");
+            for limit in ["0", "101", "-1", "many", ""] {
+                api.get(&list.with(&format!("limit={limit}"))).await.problem(400, "invalid_param");
+            }
+            api.get(&list.with("cursor=%25")).await.problem(400, "invalid_param");
+
+            let (mut seen, mut cursor) = (Vec::new(), String::new());
+            loop {
+                let page = list.page(&api, &format!("limit=1{cursor}")).await;
+                let found = names(&page);
+                assert!(found.len() == 1 || page["next_cursor"].is_null(), "{what}: {page}");
+                seen.extend(found);
+                if seen.len() == 3 {
+                    list.insert(&server, &api).await;
+                }
+                let Some(next) = page["next_cursor"].as_str() else { break };
+                cursor = format!("&cursor={next}");
+            }
+            let once: BTreeSet<_> = seen.iter().cloned().collect();
+            assert_eq!(once.len(), seen.len(), "{what}: an item comes once: {seen:?}");
+            assert!(before.is_subset(&once), "{what}: {:?} is missing", before.difference(&once));
+            assert!(once.len() <= before.len() + 1, "{what}: {seen:?}");
+            let after: BTreeSet<_> = names(&list.page(&api, "limit=100").await).into_iter().collect();
+            assert!(after.len() > before.len() && after.is_superset(&once), "{what}: what was inserted is there");
+        }
+    }
+}
