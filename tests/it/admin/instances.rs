@@ -35,7 +35,10 @@ async fn all_say(instances: [&Server; 2], allowed: bool, why: &str) {
     let changed = Instant::now();
     for instance in instances {
         while may_read(instance).await != allowed {
-            assert!(changed.elapsed() < Duration::from_secs(1), "{why} does not count yet");
+            assert!(
+                changed.elapsed() < Duration::from_secs(1),
+                "{why} does not count yet"
+            );
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     }

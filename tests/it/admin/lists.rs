@@ -18,7 +18,7 @@ const MANY: usize = 22;
 
 /// A list of the document, the address at which it is long, and what puts something into it.
 struct List {
-    template: &'static str,
+    template: String,
     address: String,
     insert: Insert,
 }
@@ -31,7 +31,9 @@ enum Insert {
 
 async fn sign_in(server: &Server) {
     let request = Authorization::of(&OWN, "openid offline_access");
-    server.signed_in_with(&Browser::new(server), &OWN, request).await;
+    server
+        .signed_in_with(&Browser::new(server), &OWN, request)
+        .await;
 }
 
 /// What the command line can make many of in one go.
@@ -106,45 +108,147 @@ async fn furnish(server: &Server, api: &Api<'_>) -> Vec<List> {
         sign_in(server).await;
     }
     for alg in ["ES256", "PS256", "EdDSA"] {
-        api.post("/v1/signing_keys", json!({ "alg": alg })).await.done(201);
+        let next = json!({ "alg": alg });
+        api.post("/v1/signing_keys", next).await.done(201);
     }
-    // What is new is somewhere between what is there.
     let later = json!({ "username": "person-10a" });
     let later = api.post("/v1/users", later).await.done(201).text("id");
-    let list = |template, address: &str, insert| List { template, address: address.to_owned(), insert };
-    let post = |collection: &str, body| Insert::Request(Method::POST, format!("/v1/{collection}"), body);
-    let put = |path: &str, body| Insert::Request(Method::PUT, path.to_owned(), body);
-    let named = |name: &str| json!({ "name": name });
-    let (of_alice, hooks) = (format!("/v1/users/{alice}"), told.header("location"));
-    let between = json!({ "username": "person-10b" });
-    let client = json!({ "client_id": "client-10a", "grant_types": ["client_credentials"] });
-    let policy = json!({ "id": "policy-10a", "cedar": "permit(principal, action, resource is Thing);", "enabled": false });
+    let mut lists = of_people(&alice, &later);
+    lists.extend(of_things());
+    let deliveries = format!("{}/deliveries", told.header("location"));
+    for (template, address) in [
+        ("/v1/webhooks", "/v1/webhooks"),
+        ("/v1/audit_events", "/v1/audit_events?type=webhook.created"),
+        ("/v1/webhooks/{id}/deliveries", &deliveries),
+    ] {
+        lists.push(List::new(template, address, post("webhooks", hook.clone())));
+    }
+    lists
+}
+
+fn post(collection: &str, body: Value) -> Insert {
+    Insert::Request(Method::POST, format!("/v1/{collection}"), body)
+}
+
+fn put(path: String, body: Value) -> Insert {
+    Insert::Request(Method::PUT, path, body)
+}
+
+/// What is new is somewhere between what is there, as far as names have an order.
+fn of_people(alice: &str, later: &str) -> Vec<List> {
+    let of_alice = |what: &str| format!("/v1/users/{alice}/{what}");
     let level = json!({ "level": "read" });
-    vec![
-        list("/v1/users", "/v1/users?q=person-", post("users", between)),
-        list("/v1/users/{id}/sessions", &format!("{of_alice}/sessions"), Insert::SignIn),
-        list("/v1/users/{id}/grants", &format!("{of_alice}/grants"), Insert::SignIn),
-        list("/v1/users/{id}/levels", &format!("{of_alice}/levels"), put(&format!("{of_alice}/levels/Thing/10a"), level.clone())),
-        list("/v1/clients", "/v1/clients", post("clients", client)),
-        list("/v1/resources", "/v1/resources", post("resources", json!({ "identifier": "https://r-10a.example.test" }))),
-        list("/v1/roles", "/v1/roles", post("roles", named("role-10a"))),
-        list("/v1/assignments", "/v1/assignments?group=all", post("assignments", json!({ "group": "all", "role": "role-10a" }))),
-        list("/v1/groups", "/v1/groups", post("groups", named("group-10a"))),
-        list("/v1/groups/{name}/members", "/v1/groups/all/members", put(&format!("/v1/groups/all/members/{later}"), json!({}))),
-        list("/v1/groups/{name}/levels", "/v1/groups/all/levels", put("/v1/groups/all/levels/Thing/10a", level)),
-        list("/v1/organizations", "/v1/organizations", post("organizations", named("org-10a"))),
-        list("/v1/organizations/{name}/members", "/v1/organizations/everybody/members", put(&format!("/v1/organizations/everybody/members/{later}"), json!({}))),
-        list("/v1/objects", "/v1/objects?resource_type=Thing", put("/v1/objects/Thing/10a", json!({}))),
-        list("/v1/policies", "/v1/policies", post("policies", policy)),
-        list("/v1/attributes", "/v1/attributes", put("/v1/attributes/Thing/attribute_10a", json!({ "type": "long" }))),
-        list("/v1/signing_keys", "/v1/signing_keys", post("signing_keys", json!({ "alg": "RS256" }))),
-        list("/v1/audit_events", "/v1/audit_events?type=webhook.created", post("webhooks", hook.clone())),
-        list("/v1/webhooks", "/v1/webhooks", post("webhooks", hook.clone())),
-        list("/v1/webhooks/{id}/deliveries", &format!("{hooks}/deliveries"), post("webhooks", hook)),
-    ]
+    let (group, organization) = ("/v1/groups/all", "/v1/organizations/everybody");
+    let member = |of: &str| put(format!("{of}/members/{later}"), json!({}));
+    let role = json!({ "group": "all", "role": "role-10a" });
+    let all = [
+        (
+            "users",
+            "users?q=person-",
+            post("users", json!({ "username": "person-10b" })),
+        ),
+        (
+            "users/{id}/sessions",
+            &of_alice("sessions")[4..],
+            Insert::SignIn,
+        ),
+        (
+            "users/{id}/grants",
+            &of_alice("grants")[4..],
+            Insert::SignIn,
+        ),
+        (
+            "users/{id}/levels",
+            &of_alice("levels")[4..],
+            put(of_alice("levels/Thing/10a"), level.clone()),
+        ),
+        (
+            "roles",
+            "roles",
+            post("roles", json!({ "name": "role-10a" })),
+        ),
+        (
+            "assignments",
+            "assignments?group=all",
+            post("assignments", role),
+        ),
+        (
+            "groups",
+            "groups",
+            post("groups", json!({ "name": "group-10a" })),
+        ),
+        ("groups/{name}/members", "groups/all/members", member(group)),
+        (
+            "groups/{name}/levels",
+            "groups/all/levels",
+            put(format!("{group}/levels/Thing/10a"), level),
+        ),
+        (
+            "organizations",
+            "organizations",
+            post("organizations", json!({ "name": "org-10a" })),
+        ),
+        (
+            "organizations/{name}/members",
+            "organizations/everybody/members",
+            member(organization),
+        ),
+    ];
+    let each = all.into_iter().map(|(template, address, insert)| {
+        List::new(
+            &format!("/v1/{template}"),
+            &format!("/v1/{address}"),
+            insert,
+        )
+    });
+    each.collect()
+}
+
+fn of_things() -> Vec<List> {
+    let client = json!({ "client_id": "client-10a", "grant_types": ["client_credentials"] });
+    let cedar = "permit(principal, action, resource is Thing);";
+    let policy = json!({ "id": "policy-10a", "cedar": cedar, "enabled": false });
+    let attribute = "/v1/attributes/Thing/attribute_10a".to_owned();
+    let all = [
+        ("clients", "", post("clients", client)),
+        (
+            "resources",
+            "",
+            post(
+                "resources",
+                json!({ "identifier": "https://r-10a.example.test" }),
+            ),
+        ),
+        (
+            "objects",
+            "?resource_type=Thing",
+            put("/v1/objects/Thing/10a".to_owned(), json!({})),
+        ),
+        ("policies", "", post("policies", policy)),
+        ("attributes", "", put(attribute, json!({ "type": "long" }))),
+        (
+            "signing_keys",
+            "",
+            post("signing_keys", json!({ "alg": "RS256" })),
+        ),
+    ];
+    let each = all.into_iter().map(|(template, query, insert)| {
+        let template = format!("/v1/{template}");
+        List::new(&template, &format!("{template}{query}"), insert)
+    });
+    each.collect()
 }
 
 impl List {
+    fn new(template: &str, address: &str, insert: Insert) -> Self {
+        let (template, address) = (template.to_owned(), address.to_owned());
+        Self {
+            template,
+            address,
+            insert,
+        }
+    }
+
     fn with(&self, parameters: &str) -> String {
         let joint = if self.address.contains('?') { '&' } else { '?' };
         format!("{}{joint}{parameters}", self.address)
@@ -152,7 +256,12 @@ impl List {
 
     async fn page(&self, api: &Api<'_>, parameters: &str) -> Value {
         let page = api.get(&self.with(parameters)).await.done(200).json();
-        assert_eq!(page["has_more"], json!(page["next_cursor"].is_string()), "{}: {page}", self.address);
+        assert_eq!(
+            page["has_more"],
+            json!(page["next_cursor"].is_string()),
+            "{}: {page}",
+            self.address
+        );
         page
     }
 
@@ -169,7 +278,15 @@ impl List {
 
 /// What names an item, whatever else of it changes meanwhile.
 fn name(item: &Value) -> String {
-    let members = ["id", "client_id", "identifier", "user_id", "name", "resource_id", "kid"];
+    let members = [
+        "id",
+        "client_id",
+        "identifier",
+        "user_id",
+        "name",
+        "resource_id",
+        "kid",
+    ];
     let named = members.iter().find(|member| item[**member].is_string());
     item[*named.unwrap_or_else(|| panic!("what names {item}?"))].to_string()
 }
@@ -183,12 +300,12 @@ on_every_engine! {
         let server = server.with_settings(&[("SIGNET_API_REQUESTS_PER_MINUTE", "0")]);
         let api = Api::robot(&server).await;
         let lists = furnish(&server, &api).await;
-        let known: BTreeSet<_> = lists.iter().map(|list| list.template.to_owned()).collect();
+        let known: BTreeSet<_> = lists.iter().map(|list| list.template.clone()).collect();
         let all = Document::read(&server).await.operations().into_iter().filter(Operation::is_list);
         assert_eq!(all.map(|list| list.path).collect::<BTreeSet<_>>(), known, "this test knows every list");
 
         for list in &lists {
-            let what = list.template;
+            let what = list.template.as_str();
             // There are four algorithms, each with a key that signs and the next.
             let count = if what == "/v1/signing_keys" { 7 } else { MANY };
             let whole = list.page(&api, "limit=100").await;

@@ -17,3 +17,4 @@ mod schemathesis;
 mod support;
 mod trail;
 mod users;
+mod webhooks;

@@ -7,8 +7,18 @@ use super::support::{Api, PASSWORD};
 use crate::support::client::Answer;
 use crate::support::engines::on_every_engine;
 
-async fn send(api: &Api<'_>, method: &Method, path: &str, key: &str, body: Option<&Value>) -> Answer {
-    let request = api.request(method.clone(), path).header("idempotency-key", key);
+type Act = (Method, String, Option<Value>, Option<Value>, u16);
+
+async fn send(
+    api: &Api<'_>,
+    method: &Method,
+    path: &str,
+    key: &str,
+    body: Option<&Value>,
+) -> Answer {
+    let request = api
+        .request(method.clone(), path)
+        .header("idempotency-key", key);
     Answer::to(match body {
         Some(body) => request.json(body),
         None => request,
@@ -22,7 +32,8 @@ on_every_engine! {
         api.post("/v1/users", json!({ "username": "carol" })).await.done(201);
         let carol = api.get("/v1/users?q=carol").await.json()["data"][0]["id"].as_str().unwrap().to_owned();
         let carol = format!("/v1/users/{carol}");
-        let acts: [(Method, String, Option<Value>, Option<Value>, u16); 9] = [
+        // How it is asked, with which body, with which other body, and what is answered.
+        let acts: [Act; 9] = [
             (Method::POST, "/v1/roles".to_owned(), Some(json!({ "name": "reader" })), Some(json!({ "name": "other" })), 201),
             (Method::POST, format!("{carol}/revoke_tokens"), None, None, 204),
             (Method::PUT, "/v1/objects/Document/42".to_owned(), Some(json!({ "attributes": { "a": 1 } })), Some(json!({ "attributes": { "a": 2 } })), 200),

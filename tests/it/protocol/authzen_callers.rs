@@ -84,22 +84,45 @@ async fn everywhere(server: &Server, authorization: &str, expected: Option<(u16,
             assert_eq!(answer.status, 200, "{path}: {answer:?}");
             continue;
         };
-        assert_eq!((answer.status, answer.json()["error"].as_str()), (status, Some(error)), "{path}: {answer:?}");
-        assert!(answer.json().get("decision").is_none() && answer.json().get("results").is_none(), "{answer:?}");
+        assert_eq!(
+            (answer.status, answer.json()["error"].as_str()),
+            (status, Some(error)),
+            "{path}: {answer:?}"
+        );
+        assert!(
+            answer.json().get("decision").is_none() && answer.json().get("results").is_none(),
+            "{answer:?}"
+        );
         if authorization.starts_with("Bearer") {
             let challenge = answer.header("www-authenticate");
-            assert!(challenge.starts_with("Bearer ") && challenge.contains(&format!("error=\"{error}\"")), "{challenge}");
+            assert!(
+                challenge.starts_with("Bearer ")
+                    && challenge.contains(&format!("error=\"{error}\"")),
+                "{challenge}"
+            );
         }
     }
 }
 
 /// What somebody's token for this client is.
-async fn token_of(server: &Server, client: &Client, who: (&str, &str), request: Authorization) -> String {
-    let callback = Browser::new(server).sign_in_and_authorize(&request.url(server), who).await;
+async fn token_of(
+    server: &Server,
+    client: &Client,
+    who: (&str, &str),
+    request: Authorization,
+) -> String {
+    let callback = Browser::new(server)
+        .sign_in_and_authorize(&request.url(server), who)
+        .await;
     let code = parameter(&callback, "code").unwrap_or_else(|| panic!("no code in {callback}"));
     let tokens = server.redeem(client, &request, &code).await.succeeded();
     let authorization = request;
-    SignedIn { authorization, code, tokens }.access_token()
+    SignedIn {
+        authorization,
+        code,
+        tokens,
+    }
+    .access_token()
 }
 
 on_every_engine! {

@@ -58,7 +58,11 @@ async fn ask(server: &Server, path: &str, body: &Value) -> Value {
     let answer = Answer::to(request.header("x-request-id", REQUEST_ID).json(body)).await;
     assert_eq!(answer.status, 200, "{body} {answer:?}");
     assert_eq!(answer.header("content-type"), "application/json");
-    assert_eq!(answer.header("x-request-id"), REQUEST_ID, "it comes back (section 10.1)");
+    assert_eq!(
+        answer.header("x-request-id"),
+        REQUEST_ID,
+        "it comes back (section 10.1)"
+    );
     answer.json()
 }
 
@@ -70,9 +74,15 @@ fn with_more(value: &Value) -> Value {
             let each = members.iter().map(|(name, value)| {
                 // Properties and context are the caller's own.
                 let own = name == "properties" || name == "context";
-                (name.clone(), if own { value.clone() } else { with_more(value) })
+                (
+                    name.clone(),
+                    if own { value.clone() } else { with_more(value) },
+                )
             });
-            let unknown = ("unheard_of".to_owned(), json!({ "nested": [1.5, null, "x"], "decision": true }));
+            let unknown = (
+                "unheard_of".to_owned(),
+                json!({ "nested": [1.5, null, "x"], "decision": true }),
+            );
             Value::Object(each.chain([unknown]).collect())
         }
         other => other.clone(),
@@ -87,8 +97,12 @@ async fn asked(server: &Server, path: &str, body: Value) -> Value {
 }
 
 fn decisions(answer: &Value) -> Vec<bool> {
-    let all = answer["evaluations"].as_array().unwrap_or_else(|| panic!("no evaluations in {answer}"));
-    all.iter().map(|it| it["decision"].as_bool().unwrap()).collect()
+    let all = answer["evaluations"]
+        .as_array()
+        .unwrap_or_else(|| panic!("no evaluations in {answer}"));
+    all.iter()
+        .map(|it| it["decision"].as_bool().unwrap())
+        .collect()
 }
 
 fn alice() -> Value {
