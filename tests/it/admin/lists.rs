@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
+use std::time::{Duration, Instant};
 
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -113,15 +114,28 @@ async fn furnish(server: &Server, api: &Api<'_>) -> Vec<List> {
     }
     let later = json!({ "username": "person-10a" });
     let later = api.post("/v1/users", later).await.done(201).text("id");
-    let mut lists = of_people(&alice, &later);
-    lists.extend(of_things());
     let deliveries = format!("{}/deliveries", told.header("location"));
+    let mut lists = vec![List::new(
+        "/v1/webhooks/{id}/deliveries",
+        &deliveries,
+        post("webhooks", hook.clone()),
+    )];
+    lists.extend(of_people(&alice, &later));
+    lists.extend(of_things());
     for (template, address) in [
         ("/v1/webhooks", "/v1/webhooks"),
         ("/v1/audit_events", "/v1/audit_events?type=webhook.created"),
-        ("/v1/webhooks/{id}/deliveries", &deliveries),
     ] {
         lists.push(List::new(template, address, post("webhooks", hook.clone())));
+    }
+    // Messages are made of events a moment after them.
+    let began = Instant::now();
+    while names(&lists[0].page(api, "limit=100").await).len() < MANY + 1 {
+        assert!(
+            began.elapsed() < Duration::from_secs(10),
+            "a webhook is told of itself and of {MANY} others"
+        );
+        tokio::time::sleep(Duration::from_millis(50)).await;
     }
     lists
 }
@@ -334,8 +348,15 @@ on_every_engine! {
             assert_eq!(once.len(), seen.len(), "{what}: an item comes once: {seen:?}");
             assert!(before.is_subset(&once), "{what}: {:?} is missing", before.difference(&once));
             assert!(once.len() <= before.len() + 1, "{what}: {seen:?}");
-            let after: BTreeSet<_> = names(&list.page(&api, "limit=100").await).into_iter().collect();
-            assert!(after.len() > before.len() && after.is_superset(&once), "{what}: what was inserted is there");
+            let inserted = Instant::now();
+            loop {
+                let after: BTreeSet<_> = names(&list.page(&api, "limit=100").await).into_iter().collect();
+                if after.len() == before.len() + 1 && after.is_superset(&once) {
+                    break;
+                }
+                assert!(inserted.elapsed() < Duration::from_secs(5), "{what}: what was inserted is not there: {after:?}");
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
         }
     }
 }
