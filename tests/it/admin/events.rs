@@ -152,6 +152,10 @@ async fn people(api: &Api<'_>) {
     for path in &member {
         api.delete(path).await.done(204);
     }
+    let role = json!({ "group": "staff", "role": "reader", "organization": "acme" });
+    api.post("/v1/assignments", role).await.done(201);
+    let level = "/v1/groups/staff/levels/Document/8";
+    api.put(level, json!({ "level": "delete" })).await.done(200);
     for path in [
         "/v1/groups/staff",
         "/v1/organizations/acme",
@@ -363,8 +367,13 @@ on_every_engine! {
         assert_eq!(given[0]["after"]["user_id"], given[0]["user_id"]);
 
         let gone = of(&events, "group.deleted", false);
-        let was = json!({ "name": "staff", "description": "All", "attributes": { "floor": 3 }, "parents": [] });
-        assert_eq!((gone.len(), said(gone[0])), (1, (Some(was), None)), "{gone:#?}");
+        assert_eq!((gone.len(), &gone[0]["target"]["id"], gone[0].get("after")), (1, &json!("staff"), None), "{gone:#?}");
+        // What it gave its members is gone with it, and is told.
+        let was = &gone[0]["before"];
+        assert_eq!((&was["description"], &was["attributes"]), (&json!("All"), &json!({ "floor": 3 })), "{was:#}");
+        assert_eq!((&was["roles"][0]["role"], &was["roles"][0]["organization"]), (&json!("reader"), &json!("acme")), "{was:#}");
+        let levels = was["levels"].to_string();
+        assert!(levels.contains("Document:8") && levels.contains("delete"), "{was:#}");
         for kind in ["role.deleted", "organization.deleted", "policy.deleted", "object.deleted", "attribute.deleted", "resource.deleted", "webhook.deleted", "client.deleted", "user.deleted"] {
             for event in of(&events, kind, false) {
                 assert!(event["before"].is_object() && event.get("after").is_none(), "{kind}: {event:#}");

@@ -101,18 +101,7 @@ async fn furnish(api: &Api<'_>) -> Vec<Thing> {
         ),
     ];
     for (template, path, new, body) in put {
-        // Nothing is there, so nothing matches.
-        for tag in ["*", "\"any\""] {
-            let request = api
-                .request(Method::PUT, path)
-                .header("if-match", tag)
-                .json(&new);
-            Answer::to(request)
-                .await
-                .problem(412, "precondition_failed");
-        }
-        api.get(path).await.problem(404, "not_found");
-        api.put(path, new).await.done(200);
+        make(api, path, &new).await;
         let (path, method) = (path.to_owned(), Method::PUT);
         things.push(Thing {
             template,
@@ -122,6 +111,24 @@ async fn furnish(api: &Api<'_>) -> Vec<Thing> {
         });
     }
     things
+}
+
+/// Makes something with `PUT`, where nothing is.
+async fn make(api: &Api<'_>, path: &str, new: &Value) {
+    let put = async |condition: &str, tag: &str| {
+        let request = api.request(Method::PUT, path).header(condition, tag);
+        Answer::to(request.json(new)).await
+    };
+    // Nothing is there, so nothing matches.
+    for tag in ["*", "\"any\""] {
+        let refused = put("if-match", tag).await;
+        refused.problem(412, "precondition_failed");
+    }
+    api.get(path).await.problem(404, "not_found");
+    // Whoever says that nothing may be there yet makes it once.
+    put("if-none-match", "*").await.done(200);
+    let again = put("if-none-match", "*").await;
+    again.problem(412, "precondition_failed");
 }
 
 impl Thing {
