@@ -1,10 +1,20 @@
 //! The administration API.
 
 mod clients;
+mod configuration;
+mod cycles;
 mod directory;
+mod document;
 mod escalation;
+mod events;
+mod every_operation;
+mod guards;
+mod instances;
+mod lists;
+mod repeats;
 mod roundabout;
 mod schemathesis;
 mod support;
 mod trail;
 mod users;
+mod webhooks;

@@ -2,6 +2,8 @@
 
 mod authorize;
 mod authzen;
+mod authzen_callers;
+mod authzen_examples;
 mod client_auth;
 mod discovery;
 mod introspect;

@@ -81,6 +81,17 @@ on_every_engine! {
         }
     }
 
+    async fn the_administration_is_nobodys(server: Server) {
+        for path in ["/v1", "/v1/users", "/v1/openapi.json", "/v1/configuration", "/v1/nothing"] {
+            for method in [Method::GET, Method::OPTIONS, Method::POST] {
+                let answer = ask(&server, method.clone(), path, REGISTERED).await;
+                let headers = answer.headers().keys();
+                let told: Vec<_> = headers.filter(|name| name.as_str().starts_with("access-control-")).collect();
+                assert_eq!(told, Vec::<&reqwest::header::HeaderName>::new(), "{method} {path}");
+            }
+        }
+    }
+
     async fn a_disabled_client_has_no_origin_any_more(server: Server) {
         assert_eq!(allowed(&ask(&server, Method::GET, "/jwks", REGISTERED).await), Some(REGISTERED));
         server.signet_ok(&["client", "disable", SPA.id]);

@@ -6,6 +6,7 @@ pub(crate) mod engines;
 pub(crate) mod jwt;
 pub(crate) mod ports;
 pub(crate) mod postgres;
+pub(crate) mod receiver;
 pub(crate) mod redis;
 pub(crate) mod script;
 pub(crate) mod server;

@@ -36,6 +36,12 @@ impl Redis {
         assert_eq!(self.command("FLUSHALL"), "+OK");
     }
 
+    /// Redis wants this password from now on, from everybody who connects.
+    pub(crate) fn require_password(&self, password: &str) {
+        let answer = self.command(&format!("CONFIG SET requirepass {password}"));
+        assert_eq!(answer, "+OK");
+    }
+
     /// Kills Redis; connections break and new ones are refused.
     pub(crate) fn stop(&self) {
         if let Some(mut process) = self.process.lock().unwrap().take() {

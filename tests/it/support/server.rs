@@ -161,6 +161,10 @@ impl Server {
         self.site.database.is_some()
     }
 
+    pub(crate) fn has_redis(&self) -> bool {
+        self.site.redis.is_some()
+    }
+
     /// The PostgreSQL database of this server.
     pub(crate) fn database(&self) -> &Database {
         self.site
