@@ -264,7 +264,7 @@ async fn write(
 }
 
 async fn find(writing: &mut Writing, name: &str) -> Result<Shown, Problem> {
-    let found = writing.tx().list_organizations().await?.remove(name);
+    let found = writing.tx().find_organization(name).await?;
     let organization = found.ok_or_else(|| Problem::not_found("organization", name))?;
     Ok(shown(name.to_owned(), organization))
 }

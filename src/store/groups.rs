@@ -123,6 +123,27 @@ impl Tx {
         bump_changes(self, FACTS).await
     }
 
+    /// The name of every organization.
+    pub async fn list_organization_names(&mut self) -> Result<BTreeSet<String>, StoreError> {
+        let rows = self.q(ORGANIZATION_NAMES).all::<(String,)>().await?;
+        Ok(rows.into_iter().map(|(name,)| name).collect())
+    }
+
+    /// An organization.
+    pub async fn find_organization(
+        &mut self,
+        name: &str,
+    ) -> Result<Option<OrganizationRecord>, StoreError> {
+        let find = self.q(FIND_ORGANIZATION).bind(name.to_owned());
+        let row = find.opt::<(Option<String>, Json<Map<String, Value>>)>();
+        Ok(row
+            .await?
+            .map(|(description, attributes)| OrganizationRecord {
+                description,
+                attributes: attributes.0,
+            }))
+    }
+
     /// Every organization there is.
     pub async fn list_organizations(
         &mut self,
@@ -241,6 +262,10 @@ const ADD_GROUP_LEVEL: &str =
     "INSERT INTO group_levels (group_name, type, id, level) VALUES ($1, $2, $3, $4)";
 
 const DELETE_GROUP: &str = "DELETE FROM groups WHERE name = $1";
+
+const ORGANIZATION_NAMES: &str = "SELECT name FROM organizations";
+
+const FIND_ORGANIZATION: &str = "SELECT description, attributes FROM organizations WHERE name = $1";
 
 const ORGANIZATIONS: &str = "SELECT name, description, attributes FROM organizations";
 

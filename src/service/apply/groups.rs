@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::super::audit::views;
 use super::check::Checked;
-use super::{ApplyError, Kind, Outcome, Work, different, differing};
+use super::{ApplyError, Kind, Known, Outcome, Work, different, differing};
 use crate::domain::policy::ResourceName;
 use crate::store::groups::GroupRecord;
 
@@ -12,7 +12,17 @@ pub(super) async fn organizations(
     work: &mut Work,
     checked: &Checked<'_>,
 ) -> Result<(), ApplyError> {
-    let stored = work.tx.list_organizations().await?;
+    let stored = if work.options.uncounted {
+        let mut named = BTreeMap::new();
+        for desired in checked.organizations {
+            if let Some(found) = work.tx.find_organization(&desired.name).await? {
+                named.insert(desired.name.clone(), found);
+            }
+        }
+        named
+    } else {
+        work.tx.list_organizations().await?
+    };
     for desired in checked.organizations {
         let name = &desired.name;
         let Some(stored) = stored.get(name) else {
@@ -53,8 +63,12 @@ pub(super) async fn organizations(
     Ok(())
 }
 
-pub(super) async fn groups(work: &mut Work, checked: &Checked<'_>) -> Result<(), ApplyError> {
-    let stored = work.tx.list_groups().await?;
+pub(super) async fn groups(
+    work: &mut Work,
+    checked: &Checked<'_>,
+    known: &Known,
+) -> Result<(), ApplyError> {
+    let stored = &known.groups;
     // All of them first: a group's parents must be there when it gets them.
     for desired in checked.groups {
         let GroupRecord {
@@ -99,7 +113,7 @@ pub(super) async fn groups(work: &mut Work, checked: &Checked<'_>) -> Result<(),
         work.existed(Kind::Group, name, changed)?;
     }
     let named: BTreeSet<&String> = checked.groups.iter().map(|it| &it.name).collect();
-    for (name, stored) in &stored {
+    for (name, stored) in stored {
         if !named.contains(name) && work.prunes(Kind::Group) {
             work.tx.delete_group(name).await?;
             work.note(Kind::Group, name, Some(views::group(stored)), None)

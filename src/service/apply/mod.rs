@@ -218,13 +218,15 @@ async fn perform(
     roles::apply(work, checked, known).await?;
     let counts = !work.options.uncounted;
     groups::organizations(work, checked).await?;
-    groups::groups(work, checked).await?;
+    groups::groups(work, checked, known).await?;
     if counts || !checked.objects.is_empty() {
         groups::objects(work, checked).await?;
     }
     clients::apply(work, checked).await?;
     users::apply(work, checked, passwords).await?;
-    policies::apply(work, checked).await?;
+    if counts || !checked.policies.is_empty() {
+        policies::apply(work, checked).await?;
+    }
     Box::pin(attributes::verify_stored(work, &before)).await?;
     check_counts(&work.tx.count_policy().await?).map_err(ApplyError::TooMany)
 }
@@ -253,7 +255,7 @@ impl Known {
                 .collect(),
             roles: tx.list_roles().await?,
             groups: tx.list_groups().await?,
-            organizations: tx.list_organizations().await?.into_keys().collect(),
+            organizations: tx.list_organization_names().await?,
             declarations: tx.list_declarations().await?,
             object_types: tx.list_object_types().await?,
         })
