@@ -22,6 +22,7 @@ pub mod secret;
 pub mod serve;
 pub mod settings;
 pub mod user;
+pub mod webhook;
 
 #[cfg(test)]
 mod tests;
@@ -77,6 +78,9 @@ pub enum Command {
     /// The audit trail.
     #[command(subcommand)]
     Audit(audit::AuditCommand),
+    /// Who is told what happens.
+    #[command(subcommand)]
+    Webhook(webhook::WebhookCommand),
     /// Bring the database to this version's shape; serve does it by itself.
     Migrate,
     /// The configuration.
@@ -155,6 +159,12 @@ pub async fn run(cli: Cli) -> Result<Answer, Failure> {
         }
         Command::Audit(command) => {
             with_services(config, async |services| audit::run(services, command).await).await
+        }
+        Command::Webhook(command) => {
+            with_services(config, async |services| {
+                webhook::run(services, command).await
+            })
+            .await
         }
         Command::Admin(command) => {
             with_services(config, async |services| {

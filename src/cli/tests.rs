@@ -40,6 +40,11 @@ fn every_documented_command_is_understood() {
         "audit verify --checkpoint kept.jws",
         "audit key",
         "audit list --type user.disabled --user alice --client web --actor root --since 7d --limit 10 --json",
+        "webhook create https://siem.example/hook --type user.* --type policy.updated --description SIEM",
+        "webhook create -",
+        "webhook list --json",
+        "webhook disable 00000000-0000-4000-8000-000000000000",
+        "webhook rotate-secret 00000000-0000-4000-8000-000000000000 --keep 1h",
         "healthcheck",
         "--config signet.toml --issuer https://id.example --set log=debug serve",
     ] {
@@ -285,6 +290,50 @@ async fn people_are_managed() {
             .unwrap()
             .starts_with("http://localhost:8080/setup?token=")
     );
+}
+
+#[tokio::test]
+async fn webhooks_are_managed() {
+    let site = Site::new();
+    let made = site
+        .run("webhook create https://siem.example/hook/TOKEN --type user.* --description SIEM")
+        .await
+        .unwrap();
+    assert!(made["secret"].as_str().unwrap().starts_with("whsec_"));
+    let id = made["id"].as_str().unwrap();
+    for wrong in [
+        "https://siem.example/ --type user.nonsense",
+        "http://siem.example/",
+    ] {
+        assert!(site.run(&format!("webhook create {wrong}")).await.is_err());
+    }
+    let listed = async || site.run("webhook list").await.unwrap()["webhooks"].clone();
+    let all = listed().await;
+    assert_eq!(all[0]["where"], "https://siem.example");
+    assert_eq!(
+        (&all[0]["state"], &all[0]["event_types"][0]),
+        (&Value::from("active"), &Value::from("user.*"))
+    );
+    assert!(!all.to_string().contains("TOKEN") && !all.to_string().contains("whsec_"));
+    site.run(&format!("webhook disable {id}")).await.unwrap();
+    assert_eq!(listed().await[0]["state"], "disabled");
+    site.run(&format!("webhook enable {id}")).await.unwrap();
+    let rotated = site
+        .run(&format!("webhook rotate-secret {id} --keep 2h"))
+        .await
+        .unwrap();
+    assert_ne!(rotated["secret"], made["secret"]);
+    site.run(&format!("webhook delete {id}")).await.unwrap();
+    assert_eq!(listed().await, serde_json::json!([]));
+    assert!(site.run(&format!("webhook delete {id}")).await.is_err());
+    let trail = site
+        .run("audit list --limit 100")
+        .await
+        .unwrap()
+        .to_string();
+    for kind in ["created", "updated", "secret_rotated", "deleted"] {
+        assert!(trail.contains(&format!("webhook.{kind}")), "{kind}");
+    }
 }
 
 #[tokio::test]

@@ -9,7 +9,9 @@ use serde_json::json;
 use super::client_auth::{AuthenticatedClient, authenticate_at};
 use super::{answered, form};
 use crate::crypto::credential::{Credential, CredentialKind};
+use crate::domain::audit::Actor;
 use crate::domain::ids::GrantId;
+use crate::http::bearer::note_refusal;
 use crate::http::caller::Caller;
 use crate::http::error::OAuthError;
 use crate::http::limits::{BodyError, FormBody};
@@ -43,10 +45,11 @@ async fn answer(site: &Site, asking: &Caller, params: &Params) -> Result<String,
     let caller = authenticate_at(site, asking, params, now, standing.clients_version).await?;
     if caller.client().is_public() {
         // Anybody could ask in a public client's name (RFC 7662 §4).
-        return Err(OAuthError::invalid_client(
-            "a public client cannot introspect tokens; the caller must authenticate",
-            false,
-        ));
+        let sentence = "a public client cannot introspect tokens; the caller must authenticate";
+        let client = caller.client().id.clone();
+        let origin = asking.origin.by(Actor::Client(client));
+        note_refusal(site, &origin, sentence, now);
+        return Err(OAuthError::invalid_client(sentence, false));
     }
     let token = params
         .find("token")

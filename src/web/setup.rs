@@ -7,6 +7,7 @@ use super::pages::SetupPage;
 use super::visit::Visit;
 use crate::crypto::password::PasswordError;
 use crate::crypto::secret::PlainToken;
+use crate::http::bearer::note_refusal;
 use crate::http::headers::Page;
 use crate::http::limits::{BodyError, FormBody};
 use crate::http::page_error::PageError;
@@ -94,11 +95,16 @@ async fn refused(visit: &Visit, token: &PlainToken) -> Result<Option<Response>, 
         .limits
         .guess(Guess::SetupLink, None, visit.ip(), None)
         .await;
+    let note = |reason| note_refusal(&visit.site, &visit.origin, reason, visit.now);
     let attempt = match guess {
         Ok(attempt) => attempt,
-        Err(limited) => return Ok(Some(rate_limit::page(&limited))),
+        Err(limited) => {
+            note("too many set-up links were tried");
+            return Ok(Some(rate_limit::page(&limited)));
+        }
     };
     if !setup::is_valid(services, token, visit.now).await? {
+        note("the set-up link is not valid");
         return Err(bad_link());
     }
     attempt.succeeded().await;

@@ -69,6 +69,39 @@ on_every_engine! {
         assert!(verified["events"].as_i64().unwrap() > 10, "{verified}");
     }
 
+    async fn a_refusal_is_an_event_with_its_reason(server: Server) {
+        let api = Api::robot(&server).await;
+        let clerk = Api::person(&server, "clerk", &[]).await;
+        let http = server.http();
+        for path in ["/v1/users", "/userinfo", "/access/v1/evaluation"] {
+            let url = server.url(path);
+            let request = if path == "/access/v1/evaluation" { http.post(url).json(&json!({})) } else { http.get(url) };
+            assert_eq!(Answer::to(request.bearer_auth("nonsense")).await.status, 401, "{path}");
+        }
+        let question = json!({ "subject": { "type": "user", "id": "clerk" }, "action": { "name": "x" }, "resource": { "type": "y", "id": "z" } });
+        let url = server.url("/access/v1/evaluation");
+        assert_eq!(Answer::to(http.post(url).json(&question).bearer_auth(clerk.token())).await.status, 403);
+        clerk.get("/v1/users").await.problem(403, "forbidden");
+        assert_eq!(Answer::to(http.get(server.url("/setup?token=guessed"))).await.status, 404);
+        let expected = [
+            ("not one of ours", 3),
+            ("asking for decisions needs the scope", 1),
+            ("signet:users.read", 1),
+            ("the set-up link is not valid", 1),
+        ];
+        let began = std::time::Instant::now();
+        loop {
+            let events = events(&api, "type=access.denied").await;
+            let told = |reason: &str| events.iter().filter(|event| event["detail"]["reason"].as_str().is_some_and(|it| it.contains(reason))).count();
+            if expected.iter().all(|(reason, times)| told(reason) == *times) {
+                assert!(events.iter().all(|event| event["ip"].is_string() && event["request_id"].is_string()), "{events:#?}");
+                break;
+            }
+            assert!(began.elapsed() < std::time::Duration::from_secs(10), "{events:#?}");
+            tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+        }
+    }
+
     async fn what_was_undone_is_no_event(server: Server) {
         let robot = Api::robot(&server).await;
         robot.post("/v1/users", json!({ "username": ALICE.0 })).await.problem(409, "exists");
