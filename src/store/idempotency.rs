@@ -1,8 +1,9 @@
 //! Answers that may be asked for again: the `idempotency_keys` table.
 
 use super::Store;
-use super::db::Tx;
+use super::db::{Engine, Tx};
 use super::error::StoreError;
+use crate::crypto::digest::sha256;
 use crate::spec::time::Ts;
 
 /// What was answered to a key.
@@ -15,6 +16,18 @@ pub struct StoredAnswer {
 }
 
 impl Tx {
+    /// Claims a caller's key until the transaction ends; `false` while another instance works on it. One process is all
+    /// there is on SQLite.
+    pub async fn claim_key(&mut self, caller: &str, key: &[u8]) -> Result<bool, StoreError> {
+        if self.engine() == Engine::Sqlite {
+            return Ok(true);
+        }
+        let digest = sha256(&[caller.as_bytes(), key].concat());
+        let number = digest.first_chunk().copied().map(i64::from_be_bytes);
+        let claim = self.q(CLAIM).bind(number.unwrap_or_default());
+        Ok(claim.one::<(bool,)>().await?.0)
+    }
+
     /// What was answered to a caller's key, since `since`.
     pub async fn find_answer(
         &mut self,
@@ -57,6 +70,8 @@ impl Store {
         forget.bind(limit).exec().await
     }
 }
+
+const CLAIM: &str = "SELECT pg_try_advisory_xact_lock($1)";
 
 const FIND: &str = "SELECT request, answer FROM idempotency_keys WHERE caller = $1 AND key = $2 AND created_at > $3";
 

@@ -79,8 +79,8 @@ impl Idempotency {
         turn.map_err(|_| busy())?.map_err(|_| busy())
     }
 
-    /// Begins to work on a request; `None` while another one with the same key is being worked on here. One that
-    /// another instance works on is waited for: acts of administrators are done one after the other.
+    /// Begins to work on a request; `None` while another one with the same key is being worked on here. What another
+    /// instance works on is claimed in the store ([`crate::store::db::Tx::claim_key`]).
     pub(super) fn begin(&self, caller: &str, key: &RequestKey) -> Option<Running> {
         let one = sha256(&[caller.as_bytes(), &key.key].concat());
         let mut all = self.running.lock().unwrap_or_else(PoisonError::into_inner);

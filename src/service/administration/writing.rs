@@ -86,6 +86,11 @@ pub async fn begin(
     // One at a time in this process: whoever waits for another holds no connection meanwhile.
     let turn = services.idempotency.turn().await?;
     let mut tx = services.store.db().begin().await?;
+    if let Some(key) = &key
+        && !tx.claim_key(&caller, &key.key).await?
+    {
+        return Err(AdministrationError::Running);
+    }
     bump_changes(&mut tx, apply::APPLIED).await?;
     // Others may have been waited for.
     let now = now.max(services.clock.now());
