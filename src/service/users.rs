@@ -3,7 +3,7 @@
 use thiserror::Error;
 
 use super::Services;
-use super::apply::{self, APPLIED, ApplyError, Options, Work};
+use super::apply::{self, ApplyError, Options, Revoked, Work};
 use super::audit::views;
 use super::revoke::{self, Account};
 use crate::crypto::password::PasswordError;
@@ -15,8 +15,8 @@ use crate::domain::user::username_key;
 use crate::spec::time::Ts;
 use crate::store::assignments::Holder;
 use crate::store::error::StoreError;
-use crate::store::revocations::bump_changes;
 use crate::store::users::UserFields;
+use crate::telemetry::metrics;
 
 /// Shortest password that may be set, in characters (NIST SP 800-63B §3.1.1.2).
 pub const MIN_PASSWORD_CHARS: usize = 8;
@@ -157,18 +157,13 @@ pub async fn disable(
     now: Ts,
 ) -> Result<(), UserError> {
     let id = find_id(services, username).await?;
-    let mut tx = services.store.db().begin().await?;
-    // Whoever administrates waits: two who disable each other would leave nobody.
-    bump_changes(&mut tx, APPLIED).await?;
-    let administrated = tx.has_holder(ADMIN_ROLE).await?;
-    let version = revoke::user_in(&mut tx, id, Account::Disabled, origin, now).await?;
-    if administrated && !tx.has_holder(ADMIN_ROLE).await? {
-        return Err(UserError::LastAdministrator);
+    let mut work = begin(services, origin, now).await?;
+    let (tx, now) = (&mut work.tx, work.now);
+    if let Some(version) = revoke::user_in(tx, id, Account::Disabled, origin, now).await? {
+        work.revoked.push(Revoked::User(id, version));
     }
-    tx.commit().await?;
-    if let Some(version) = version {
-        revoke::publish_version(services, id, version, now).await?;
-    }
+    finish(work, services).await?;
+    metrics::revoked("user");
     tracing::info!(user.id = %id, "disabled user {id}");
     Ok(())
 }
@@ -181,25 +176,29 @@ pub async fn delete(
     now: Ts,
 ) -> Result<(), UserError> {
     let id = find_id(services, username).await?;
-    let mut tx = services.store.db().begin().await?;
-    bump_changes(&mut tx, APPLIED).await?;
+    let mut work = begin(services, origin, now).await?;
     let unknown = || UserError::Unknown(username.to_owned());
-    let found = tx.find_user(id).await?.ok_or_else(unknown)?;
-    let administrated = tx.has_holder(ADMIN_ROLE).await?;
-    let mut work = Work::new(tx, Options::default(), origin, now);
+    let found = work.tx.find_user(id).await?.ok_or_else(unknown)?;
     apply::users::delete(&mut work, id, &found.user.username).await?;
-    if administrated && !work.tx.has_holder(ADMIN_ROLE).await? {
-        return Err(UserError::LastAdministrator);
-    }
-    match work.finish(services).await {
-        Ok(_) => {}
-        Err(ApplyError::Store(error) | ApplyError::NotPublished { source: error, .. }) => {
-            return Err(error.into());
-        }
-        Err(error) => return Err(StoreError::unavailable(error.to_string()).into()),
-    }
+    finish(work, services).await?;
     tracing::info!(user.id = %id, "deleted user {id}");
     Ok(())
+}
+
+async fn begin(services: &Services, origin: &Origin, now: Ts) -> Result<Work, StoreError> {
+    let tx = services.store.db().begin().await?;
+    Work::begin(services, tx, Options::default(), origin, now).await
+}
+
+async fn finish(work: Work, services: &Services) -> Result<(), UserError> {
+    match work.finish(services).await {
+        Ok(_) => Ok(()),
+        Err(ApplyError::LastAdministrator) => Err(UserError::LastAdministrator),
+        Err(ApplyError::Store(error) | ApplyError::NotPublished { source: error, .. }) => {
+            Err(error.into())
+        }
+        Err(error) => Err(StoreError::unavailable(error.to_string()).into()),
+    }
 }
 
 /// Lets a disabled person sign in again.

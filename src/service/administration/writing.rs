@@ -11,7 +11,7 @@ use super::{AdministrationError, Administrator, KEPT_FOR, RequestKey, Rights};
 use crate::crypto::secret::PlainToken;
 use crate::domain::audit::{Event, EventType};
 use crate::domain::ids::{ClientId, GrantId, SessionId, UserId};
-use crate::domain::policy::{ADMIN_ROLE, Assignment, ResourceName};
+use crate::domain::policy::{Assignment, ResourceName};
 use crate::service::Services;
 use crate::service::apply::{self, Desired, Kind, Options, Report, Revoked, Work};
 use crate::service::revoke::{self, ClientStanding};
@@ -21,7 +21,6 @@ use crate::store::assignments::Holder;
 use crate::store::db::Tx;
 use crate::store::error::StoreError;
 use crate::store::idempotency::StoredAnswer;
-use crate::store::revocations::bump_changes;
 use crate::store::signing_keys::StoredKey;
 
 /// What was answered to an act.
@@ -56,8 +55,6 @@ pub enum Begun {
 pub struct Writing {
     pub(super) work: Work,
     pub(super) rights: Rights,
-    /// Whether anybody can administrate before it.
-    administrated: bool,
     caller: String,
     key: Option<RequestKey>,
     /// Nobody else works on the same request meanwhile.
@@ -91,25 +88,23 @@ pub async fn begin(
     {
         return Err(AdministrationError::Running);
     }
-    bump_changes(&mut tx, apply::APPLIED).await?;
-    // Others may have been waited for.
-    let now = now.max(services.clock.now());
+    let mut work = Work::begin(services, tx, Options::default(), &by.origin, now).await?;
+    let now = work.now;
     if let Some(key) = &key
-        && let Some(stored) = tx
+        && let Some(stored) = work
+            .tx
             .find_answer(&caller, &key.key, now.minus(KEPT_FOR))
             .await?
     {
-        drop(tx);
+        drop(work);
         return again(services, &caller, key, &stored, now)
             .await
             .map(Begun::Before);
     }
-    let administrated = tx.has_holder(ADMIN_ROLE).await?;
     let rights = Rights::read(services, by, now).await?;
     Ok(Begun::Now(Box::new(Writing {
-        work: Work::new(tx, Options::default(), &by.origin, now),
+        work,
         rights,
-        administrated,
         caller,
         key,
         _running: running,
@@ -367,9 +362,6 @@ impl Writing {
         services: &Services,
         answer: Answered,
     ) -> Result<Answered, AdministrationError> {
-        if self.administrated && !self.work.tx.has_holder(ADMIN_ROLE).await? {
-            return Err(AdministrationError::LastAdministrator);
-        }
         let kept = Kept {
             answer,
             revoked: self.work.revoked.clone(),

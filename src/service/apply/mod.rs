@@ -189,19 +189,12 @@ async fn attempt(
     let checked = check::check(desired, &known, options, now)?;
     let passwords = passwords::prepare(services, &checked.users).await?;
 
-    let mut tx = services.store.db().begin().await?;
-    // Two who apply wait for each other here, on every engine and in every process.
-    bump_changes(&mut tx, APPLIED).await?;
+    let tx = services.store.db().begin().await?;
     // Hashing may have taken minutes; what is revoked is revoked from now on.
-    let now = now.max(services.clock.now());
-    let known = Known::read(&mut tx).await?;
-    let checked = check::check(desired, &known, options, now)?;
-    let mut work = Work::new(tx, options, origin, now);
-    let administrated = work.tx.has_holder(ADMIN_ROLE).await?;
+    let mut work = Work::begin(services, tx, options, origin, now).await?;
+    let known = Known::read(&mut work.tx).await?;
+    let checked = check::check(desired, &known, options, work.now)?;
     perform(&mut work, &checked, &known, &passwords).await?;
-    if administrated && !work.tx.has_holder(ADMIN_ROLE).await? {
-        return Err(ApplyError::LastAdministrator);
-    }
     work.finish(services).await
 }
 
@@ -272,6 +265,8 @@ pub(in crate::service) struct Work {
     pub(in crate::service) report: Report,
     pub(in crate::service) revoked: Vec<Revoked>,
     pub(in crate::service) clients_changed: bool,
+    /// Whether anybody could administrate before it.
+    administrated: bool,
 }
 
 /// What every instance must learn before success is reported.
@@ -295,9 +290,19 @@ impl Revoked {
 }
 
 impl Work {
-    /// Nothing done yet. [`APPLIED`] must have been bumped in the transaction.
-    pub(in crate::service) fn new(tx: Tx, options: Options, origin: &Origin, now: Ts) -> Self {
-        Self {
+    /// Nothing done yet. Whoever administrates waits here for whoever does already, on every engine and in every process;
+    /// it counts as done when that is over.
+    pub(in crate::service) async fn begin(
+        services: &Services,
+        mut tx: Tx,
+        options: Options,
+        origin: &Origin,
+        now: Ts,
+    ) -> Result<Self, StoreError> {
+        bump_changes(&mut tx, APPLIED).await?;
+        let now = now.max(services.clock.now());
+        Ok(Self {
+            administrated: tx.has_holder(ADMIN_ROLE).await?,
             tx,
             options,
             origin: origin.clone(),
@@ -308,7 +313,7 @@ impl Work {
             },
             revoked: Vec::new(),
             clients_changed: false,
-        }
+        })
     }
 
     /// Makes `desired` true inside the transaction; its passwords, if any, are hashed already.
@@ -348,10 +353,14 @@ impl Work {
         self.now.plus(MAX_ACCESS_TOKEN_LIFETIME)
     }
 
+    /// Commits it and makes every instance know, unless it would leave nobody who can administrate.
     pub(in crate::service) async fn finish(
         mut self,
         services: &Services,
     ) -> Result<Report, ApplyError> {
+        if self.administrated && !self.tx.has_holder(ADMIN_ROLE).await? {
+            return Err(ApplyError::LastAdministrator);
+        }
         if self.options.dry_run {
             self.report.generated.clear();
             return Ok(self.report);
