@@ -22,10 +22,10 @@ use crate::http::headers::json_no_store;
 use crate::http::limits::{BodyLimit, read};
 use crate::http::rate_limit::{self, Admitted, Policy};
 use crate::http::site::Site;
-use crate::service::access_token::AccessToken;
 use crate::service::administration::{
     AdministrationError, Administrator, Answered, Begun, RequestKey, Writing, begin,
 };
+use crate::service::tokens::access_token::AccessToken;
 use crate::spec::scope::Scope;
 use crate::spec::time::Ts;
 

@@ -12,7 +12,7 @@ use super::inputs::{Json, Nothing};
 use super::page::{List, Page, Range};
 use super::problem::Problem;
 use crate::domain::signing_key::KeyState;
-use crate::service::keys::{KeyError, KeyReport};
+use crate::service::tokens::keys::{KeyError, KeyReport};
 use crate::spec::alg::SigningAlg;
 
 /// A signing key that is published, without its private part.

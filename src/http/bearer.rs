@@ -9,7 +9,7 @@ use super::error::plain;
 use super::rate_limit::Limited;
 use super::site::Site;
 use crate::domain::audit::{Event, EventType, Origin};
-use crate::service::access_token::{self, AccessToken, TokenError};
+use crate::service::tokens::access_token::{self, AccessToken, TokenError};
 use crate::spec::time::Ts;
 use crate::store::error::StoreError;
 

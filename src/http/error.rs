@@ -9,8 +9,8 @@ use serde_json::json;
 
 use super::headers::json_no_store;
 use super::rate_limit::Limited;
-use crate::service::keys::KeyError;
-use crate::service::redeem::RedeemError;
+use crate::service::tokens::keys::KeyError;
+use crate::service::tokens::redeem::RedeemError;
 use crate::spec::error_code::ErrorCode;
 use crate::spec::params::ParamsError;
 use crate::store::error::StoreError;

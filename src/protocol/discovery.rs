@@ -8,8 +8,8 @@ use serde_json::{Value, json};
 use crate::domain::session::ACR_VALUES;
 use crate::http::error::OAuthError;
 use crate::http::site::Site;
-use crate::service::resources::scopes;
-use crate::service::token_claims;
+use crate::service::registry::resources::scopes;
+use crate::service::tokens::claims;
 use crate::spec::alg::SigningAlg;
 use crate::spec::auth_method::AuthMethod;
 use crate::spec::grant_type::GrantType;
@@ -61,7 +61,7 @@ fn document(site: &Site, scopes: &Scope) -> Value {
             .iter()
             .flat_map(|(_, claims)| claims.iter().copied()),
     )
-    .chain(token_claims::NAMES)
+    .chain(claims::NAMES)
     .collect();
     json!({
         "issuer": issuer.as_str(),

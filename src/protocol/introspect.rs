@@ -16,7 +16,7 @@ use crate::http::caller::Caller;
 use crate::http::error::OAuthError;
 use crate::http::limits::{BodyError, FormBody};
 use crate::http::site::Site;
-use crate::service::access_token::{self, AccessToken, TokenError};
+use crate::service::tokens::access_token::{self, AccessToken, TokenError};
 use crate::spec::params::Params;
 use crate::spec::time::Ts;
 

@@ -13,8 +13,8 @@ use crate::http::caller::Caller;
 use crate::http::error::OAuthError;
 use crate::http::limits::{BodyError, FormBody};
 use crate::http::site::Site;
-use crate::service::access_token::{self, TokenError};
-use crate::service::revoke;
+use crate::service::tokens::access_token::{self, TokenError};
+use crate::service::tokens::revoke;
 use crate::spec::params::Params;
 
 /// `POST /revoke`.

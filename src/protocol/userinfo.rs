@@ -14,8 +14,8 @@ use crate::http::error::{OAuthError, plain};
 use crate::http::headers::json_no_store;
 use crate::http::limits::{BodyError, FormBody};
 use crate::http::site::Site;
-use crate::service::access_token::AccessToken;
-use crate::service::token_claims;
+use crate::service::tokens::access_token::AccessToken;
+use crate::service::tokens::claims;
 use crate::spec::error_code::ErrorCode;
 use crate::spec::params::Params;
 use crate::spec::standard_claims;
@@ -209,7 +209,7 @@ async fn respond(
     let client = site.services.clients.find(&token.client_id).await?;
     if let (Some(client), Some(user)) = (&client, token.user_id) {
         let names = client.metadata.userinfo_claims.iter().map(String::as_str);
-        claims.extend(token_claims::of(&site.services, user, names, now).await?);
+        claims.extend(claims::of(&site.services, user, names, now).await?);
     }
     let Some(alg) = client.and_then(|client| client.metadata.userinfo_signed_response_alg) else {
         return Ok((json_no_store(), Value::Object(claims).to_string()).into_response());
@@ -223,9 +223,9 @@ async fn respond(
     let key = ring
         .active(alg, now)
         .map_err(|error| Refusal::Other(error.into()))?;
-    let jwt = key
-        .sign("JWT", &claims)
-        .map_err(|error| Refusal::Other(crate::service::keys::KeyError::from(error).into()))?;
+    let jwt = key.sign("JWT", &claims).map_err(|error| {
+        Refusal::Other(crate::service::tokens::keys::KeyError::from(error).into())
+    })?;
     Ok((
         [
             (CONTENT_TYPE, "application/jwt"),

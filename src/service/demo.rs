@@ -6,7 +6,7 @@ use super::Services;
 use super::apply::{
     ApplyError, Desired, DesiredClient, DesiredPassword, DesiredUser, Options, apply,
 };
-use super::client_secrets;
+use super::registry::client_secrets;
 use crate::config::Secret;
 use crate::crypto::secret::PlainToken;
 use crate::domain::audit::Origin;

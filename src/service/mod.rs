@@ -1,32 +1,19 @@
 //! What two callers share: issuing, redeeming, revoking, signing in, consent, keys. Each act that more than one
 //! endpoint, page or command needs has its one implementation here.
 
-pub mod access;
-pub mod access_token;
 pub mod administration;
 pub mod apply;
 pub mod attributes;
 pub mod audit;
 pub mod authorization;
-pub mod client_keys;
-pub mod client_secrets;
-pub mod clients;
-pub mod consent;
 pub mod decisions;
 pub mod demo;
 pub mod fetch;
-pub mod flow;
-pub mod issue;
-pub mod keys;
-pub mod login;
-pub mod logout;
 pub mod rate_limits;
-pub mod redeem;
-pub mod resources;
-pub mod revoke;
-pub mod sessions;
+pub mod registry;
 pub mod setup;
-pub mod token_claims;
+pub mod sign_in;
+pub mod tokens;
 pub mod users;
 pub mod webhooks;
 
@@ -61,9 +48,9 @@ pub struct Services {
     /// What may be used once.
     pub replay: Replay,
     /// Clients, cached for reading.
-    pub clients: clients::Clients,
+    pub clients: registry::clients::Clients,
     /// Resource servers and their scopes.
-    pub resources: resources::Resources,
+    pub resources: registry::resources::Resources,
     /// Who may do what.
     pub decisions: decisions::Decisions,
     /// The audit trail.
@@ -71,7 +58,7 @@ pub struct Services {
     /// Seals the secrets of webhooks.
     pub webhooks: webhooks::Webhooks,
     /// Signing keys.
-    pub keys: keys::KeyRing,
+    pub keys: tokens::keys::KeyRing,
     /// Codes and refresh tokens.
     pub credentials: CredentialKeys,
     /// Password hashing, bounded.
@@ -81,15 +68,15 @@ pub struct Services {
     /// Browsers that have signed in before.
     pub browsers: rate_limits::browsers::KnownBrowsers,
     /// Access tokens that were verified before.
-    pub access_tokens: access_token::AccessTokens,
+    pub access_tokens: tokens::access_token::AccessTokens,
     /// Pending authorization requests on their way through pages.
-    pub flows: flow::Flows,
+    pub flows: authorization::flow::Flows,
     /// Form tokens.
     pub csrf: Mac,
     /// Fetches of what clients publish.
     pub fetcher: fetch::Fetcher,
     /// Clients' public keys.
-    pub client_keys: client_keys::ClientKeys,
+    pub client_keys: registry::client_keys::ClientKeys,
     /// Requests that may be repeated.
     pub idempotency: administration::Idempotency,
 }
@@ -119,7 +106,7 @@ pub enum StartError {
     Passwords(#[from] PasswordError),
     /// Signing keys.
     #[error("the signing keys cannot be used: {0}")]
-    Keys(#[from] keys::KeyError),
+    Keys(#[from] tokens::keys::KeyError),
     /// The audit trail's key.
     #[error("the key of the audit trail cannot be made: {0}")]
     Audit(#[from] crate::crypto::jose::JoseError),
@@ -130,7 +117,7 @@ pub enum StartError {
 
 impl Services {
     /// Opens the store, brings it to this version's shape and makes everything ready but the signing keys,
-    /// which [`keys::KeyRing::ensure`] makes.
+    /// which [`tokens::keys::KeyRing::ensure`] makes.
     pub async fn start(config: Config) -> Result<Arc<Self>, StartError> {
         let master = master_key(&config)?;
         let store = Store::open(
@@ -163,24 +150,24 @@ impl Services {
         let audit = audit::Audit::new(&master, &config)?;
         Box::pin(audit.begin(&store)).await?;
         let fetcher = fetch::Fetcher::new(&config).map_err(StartError::Fetch)?;
-        let clients = clients::Clients::new(store.clone(), revocations.clone());
+        let clients = registry::clients::Clients::new(store.clone(), revocations.clone());
         Ok(Arc::new(Self {
             clock: Clock::system(),
             replay: Replay::new(store.db().clone()),
             clients: clients.clone(),
-            resources: resources::Resources::new(store.clone()),
+            resources: registry::resources::Resources::new(store.clone()),
             decisions: decisions::Decisions::new(store.clone(), clients),
             audit,
             webhooks: webhooks::Webhooks::new(&master),
-            keys: keys::KeyRing::new(store.clone(), &master, &config),
+            keys: tokens::keys::KeyRing::new(store.clone(), &master, &config),
             credentials: CredentialKeys::new(&master),
             passwords,
             limits: rate_limits::Limits::new(&config, &master)?,
             browsers: rate_limits::browsers::KnownBrowsers::new(&master),
-            access_tokens: access_token::AccessTokens::new(),
-            flows: flow::Flows::new(&master, config.login_lifetime),
+            access_tokens: tokens::access_token::AccessTokens::new(),
+            flows: authorization::flow::Flows::new(&master, config.login_lifetime),
             csrf: Mac::new(&master, "csrf"),
-            client_keys: client_keys::ClientKeys::new(fetcher.clone()),
+            client_keys: registry::client_keys::ClientKeys::new(fetcher.clone()),
             idempotency: administration::Idempotency::new(&master),
             fetcher,
             revocations,
@@ -193,7 +180,7 @@ impl Services {
     /// clean-up.
     pub fn spawn_background(self: &Arc<Self>, stop: &CancellationToken) {
         self.revocations.spawn_background(stop.clone());
-        tokio::spawn(keys::keep_rotating(Arc::clone(self), stop.clone()));
+        tokio::spawn(tokens::keys::keep_rotating(Arc::clone(self), stop.clone()));
         tokio::spawn(decisions::keep_fresh(Arc::clone(self), stop.clone()));
         tokio::spawn(webhooks::sender::keep_sending(
             Arc::clone(self),

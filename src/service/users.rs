@@ -5,7 +5,7 @@ use thiserror::Error;
 use super::Services;
 use super::apply::{self, ApplyError, Options, Revoked, Work};
 use super::audit::views;
-use super::revoke::{self, Account};
+use super::tokens::revoke::{self, Account};
 use crate::crypto::password::PasswordError;
 use crate::crypto::random;
 use crate::domain::audit::{Event, EventType, Origin};

@@ -10,7 +10,7 @@ use crate::domain::session::Session;
 use crate::http::headers::Page;
 use crate::http::limits::{BodyError, FormBody};
 use crate::http::page_error::PageError;
-use crate::service::revoke;
+use crate::service::tokens::revoke;
 
 /// `GET /account`.
 pub async fn get(visit: Visit) -> Result<Response, PageError> {

@@ -10,9 +10,9 @@ use crate::domain::session::Session;
 use crate::http::headers::Page;
 use crate::http::limits::{BodyError, FormBody};
 use crate::http::page_error::PageError;
-use crate::service::access::{self, Circumstances};
+use crate::service::authorization::consent;
 use crate::service::authorization::{self, Resolved};
-use crate::service::consent;
+use crate::service::decisions::access::{self, Circumstances};
 use crate::spec::params::Params;
 use crate::spec::scope::Scope;
 

@@ -11,8 +11,8 @@ use crate::http::cookies::Cookie;
 use crate::http::headers::Page;
 use crate::http::limits::{BodyError, FormBody};
 use crate::http::page_error::PageError;
-use crate::service::logout::{LogoutError, LogoutRequest};
-use crate::service::revoke;
+use crate::service::sign_in::logout::{LogoutError, LogoutRequest};
+use crate::service::tokens::revoke;
 use crate::spec::params::Params;
 
 /// What is handed through the question, to be checked again.

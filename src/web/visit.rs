@@ -25,7 +25,7 @@ use crate::http::origin::RequestOrigin;
 use crate::http::page_error::PageError;
 use crate::http::request_id::RequestId;
 use crate::http::site::Site;
-use crate::service::sessions;
+use crate::service::sign_in::sessions;
 use crate::spec::params::{Params, encode};
 use crate::spec::time::Ts;
 use crate::store::error::StoreError;

@@ -3,8 +3,8 @@
 use super::TokenRequest;
 use crate::http::error::OAuthError;
 use crate::http::site::Site;
-use crate::service::issue::{Basis, Issuance, TokenResponse, can_issue, issue};
-use crate::service::redeem;
+use crate::service::tokens::issue::{Basis, Issuance, TokenResponse, can_issue, issue};
+use crate::service::tokens::redeem;
 use crate::spec::grant_type::GrantType;
 use crate::spec::pkce::CodeVerifier;
 

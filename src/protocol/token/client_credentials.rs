@@ -4,7 +4,7 @@ use super::TokenRequest;
 use crate::domain::client::DEFAULT_SCOPE;
 use crate::http::error::OAuthError;
 use crate::http::site::Site;
-use crate::service::issue::{Basis, Issuance, TokenResponse, issue};
+use crate::service::tokens::issue::{Basis, Issuance, TokenResponse, issue};
 use crate::spec::error_code::ErrorCode;
 use crate::spec::grant_type::GrantType;
 use crate::spec::scope::Scope;

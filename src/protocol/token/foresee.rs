@@ -7,8 +7,8 @@ use crate::domain::grant::Grant;
 use crate::domain::resource::Resource;
 use crate::http::error::OAuthError;
 use crate::http::site::Site;
-use crate::service::access::{Circumstances, may_use, permitted};
-use crate::service::redeem::{self, RedeemError};
+use crate::service::decisions::access::{Circumstances, may_use, permitted};
+use crate::service::tokens::redeem::{self, RedeemError};
 use crate::spec::scope::Scope;
 
 /// A grant as it stands before it is redeemed.

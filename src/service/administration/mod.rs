@@ -15,11 +15,11 @@ use serde_json::Value;
 use thiserror::Error;
 
 use super::Services;
-use super::access::SignIn;
 use super::apply::ApplyError;
 use super::decisions::{Asked, Who};
 use crate::domain::audit::Origin;
 use crate::domain::ids::{ClientId, UserId};
+use crate::service::decisions::access::SignIn;
 use crate::spec::time::Ts;
 use crate::store::error::StoreError;
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 use super::*;
 use crate::config::Config;
 use crate::domain::audit::{Actor, EventType};
-use crate::service::access::SignIn;
+use crate::service::decisions::access::SignIn;
 use crate::store::audit::EventFilter;
 use crate::store::db::tests::{Fresh, both};
 

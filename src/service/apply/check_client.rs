@@ -7,7 +7,8 @@ use crate::crypto::secret::PlainToken;
 use crate::domain::client::{Client, has_private_key};
 use crate::domain::ids::ClientId;
 use crate::domain::policy::Permission;
-use crate::service::{client_secrets, token_claims};
+use crate::service::registry::client_secrets;
+use crate::service::tokens::claims;
 use crate::spec::auth_method::AuthMethod;
 
 impl Check<'_, '_> {
@@ -77,11 +78,11 @@ impl Check<'_, '_> {
 
     /// Whether claims can be chosen for tokens.
     pub(super) fn claims(&mut self, kind: Kind, name: &str, field: &str, claims: &[String]) {
-        for claim in claims.iter().filter(|claim| !token_claims::is_name(claim)) {
-            let names = token_claims::NAMES.join(", ");
+        for claim in claims.iter().filter(|claim| !claims::is_name(claim)) {
+            let names = claims::NAMES.join(", ");
             let problem = format!(
                 "{claim:?}: expected {names} or {}NAME with a name that tokens do not use",
-                token_claims::ATTRIBUTE
+                claims::ATTRIBUTE
             );
             self.refuse(kind, name, field, problem);
         }

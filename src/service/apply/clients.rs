@@ -8,7 +8,7 @@ use super::{ApplyError, Generated, Kind, Outcome, Problem, Revoked, Work, differ
 use crate::crypto::secret::TokenDigest;
 use crate::domain::client::Client;
 use crate::domain::ids::{ClientId, UserId};
-use crate::service::client_secrets;
+use crate::service::registry::client_secrets;
 use crate::spec::time::Ts;
 use crate::store::error::StoreError;
 use crate::store::revocations::{Key, last_recorded, record};

@@ -34,7 +34,6 @@ use thiserror::Error;
 
 use super::Services;
 use super::attributes::speaking_of;
-use super::clients::TOPIC;
 use super::setup::ADMIN_ROLE;
 use crate::crypto::password::PasswordError;
 use crate::domain::audit::Origin;
@@ -42,6 +41,7 @@ use crate::domain::client::MAX_ACCESS_TOKEN_LIFETIME;
 use crate::domain::ids::{ClientId, GrantId, SessionId, UserId};
 use crate::domain::policy::{Declarations, check_counts};
 use crate::domain::resource::Resource;
+use crate::service::registry::clients::TOPIC;
 use crate::spec::time::Ts;
 use crate::store::db::Tx;
 use crate::store::error::StoreError;

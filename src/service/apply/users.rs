@@ -15,7 +15,7 @@ use crate::domain::audit::EventType;
 use crate::domain::ids::UserId;
 use crate::domain::policy::{Declarations, Misfit, Of};
 use crate::domain::user::{User, new_username_key};
-use crate::service::revoke::raise_version;
+use crate::service::tokens::revoke::raise_version;
 use crate::service::users::UserError;
 use crate::spec::standard_claims::StandardClaims;
 use crate::store::assignments::Holder;

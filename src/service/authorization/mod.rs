@@ -1,13 +1,13 @@
 //! Authorization requests: from parameters to something that can be decided, the same way whether they have just
 //! come in or have travelled through a page.
 
+pub mod consent;
+pub mod flow;
 mod request;
 
 use std::sync::Arc;
 
 use super::Services;
-use super::access::{Circumstances, permitted};
-use super::keys::KeyError;
 use crate::crypto::credential::CredentialKind;
 use crate::crypto::random;
 use crate::crypto::secret::PlainToken;
@@ -17,6 +17,8 @@ use crate::domain::client::Client;
 use crate::domain::grant::{CodeBinding, Grant};
 use crate::domain::ids::{ClientId, GrantId};
 use crate::domain::session::Session;
+use crate::service::decisions::access::{Circumstances, permitted};
+use crate::service::tokens::keys::KeyError;
 use crate::spec::error_code::ErrorCode;
 use crate::spec::grant_type::GrantType;
 use crate::spec::params::Params;

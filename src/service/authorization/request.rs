@@ -6,8 +6,8 @@ use crate::domain::authorization::{AuthorizationRequest, ExpectedUser, ResponseT
 use crate::domain::client::Client;
 use crate::domain::ids::UserId;
 use crate::service::Services;
-use crate::service::keys::KeyError;
-use crate::service::resources::is_for;
+use crate::service::registry::resources::is_for;
+use crate::service::tokens::keys::KeyError;
 use crate::spec::claims_request::ClaimsRequest;
 use crate::spec::error_code::ErrorCode;
 use crate::spec::grant_type::GrantType;

@@ -4,6 +4,7 @@
 //! or a resource is read when it is first needed, and kept. Both count only under the version of the tables that was
 //! current when they were read; every instance looks for newer versions several times a second.
 
+pub mod access;
 mod asked;
 mod search;
 
@@ -17,11 +18,11 @@ use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
 use super::Services;
-use super::clients::Clients;
 use crate::domain::ids::{ClientId, UserId};
 use crate::domain::policy::check_counts;
 use crate::domain::policy::{Application, Decision, Object, Reason, Snapshot, Standing, Subject};
 use crate::domain::user::username_key;
+use crate::service::registry::clients::Clients;
 use crate::spec::time::Ts;
 use crate::store::Store;
 use crate::store::error::StoreError;

@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use moka::future::Cache;
 
-use super::fetch::Fetcher;
 use crate::crypto::digest::sha256;
 use crate::crypto::jose::{JoseError, KeySet, Verified};
 use crate::domain::client::Client;
+use crate::service::fetch::Fetcher;
 use crate::spec::alg::SigningAlg;
 use crate::spec::time::Ts;
 
@@ -36,7 +36,7 @@ struct Fetched {
 }
 
 impl ClientKeys {
-    pub(super) fn new(fetcher: Fetcher) -> Self {
+    pub(in crate::service) fn new(fetcher: Fetcher) -> Self {
         Self {
             fetcher,
             registered: Cache::builder()

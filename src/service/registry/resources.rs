@@ -20,7 +20,7 @@ pub struct Resources {
 }
 
 impl Resources {
-    pub(super) fn new(store: Store) -> Self {
+    pub(in crate::service) fn new(store: Store) -> Self {
         Self {
             store,
             cache: Cache::builder()

@@ -4,13 +4,13 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::Services;
-use super::keys::KeyError;
 use crate::crypto::jose::JoseError;
 use crate::domain::client::Client;
 use crate::domain::ids::{ClientId, SessionId, UserId};
 use crate::domain::redirect::TrustedRedirect;
 use crate::domain::session::Session;
+use crate::service::Services;
+use crate::service::tokens::keys::KeyError;
 use crate::spec::params::Params;
 use crate::spec::time::Ts;
 use crate::store::error::StoreError;

@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use thiserror::Error;
 
-use super::Services;
-use super::clients::TOPIC;
 use crate::crypto::random;
 use crate::crypto::secret::{PlainToken, TokenDigest};
 use crate::domain::audit::{Event, EventType, Origin};
 use crate::domain::ids::ClientId;
+use crate::service::Services;
+use crate::service::registry::clients::TOPIC;
 use crate::spec::time::Ts;
 use crate::store::db::Tx;
 use crate::store::error::StoreError;
@@ -81,7 +81,12 @@ pub async fn rotate(
 }
 
 /// The event of a new secret.
-pub(super) fn rotated(id: &ClientId, keep: Duration, origin: &Origin, now: Ts) -> Event {
+pub(in crate::service) fn rotated(
+    id: &ClientId,
+    keep: Duration,
+    origin: &Origin,
+    now: Ts,
+) -> Event {
     Event::new(EventType::ClientSecretRotated, origin, now)
         .target("client", id)
         .client(id)
@@ -89,7 +94,7 @@ pub(super) fn rotated(id: &ClientId, keep: Duration, origin: &Origin, now: Ts) -
 }
 
 /// Makes a secret the client's lasting one, inside somebody's transaction; follow it with a bump of [`TOPIC`].
-pub(super) async fn replace(
+pub(in crate::service) async fn replace(
     tx: &mut Tx,
     id: &ClientId,
     digest: TokenDigest,

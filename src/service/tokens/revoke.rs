@@ -1,11 +1,11 @@
 //! Revoking: SQL is written first, in the transaction of the act; then every instance is made to know; only
 //! then may anybody say that it is done.
 
-use super::Services;
-use super::clients::TOPIC;
 use crate::domain::audit::{Event, EventType, Origin};
 use crate::domain::client::MAX_ACCESS_TOKEN_LIFETIME;
 use crate::domain::ids::{ClientId, GrantId, SessionId, UserId};
+use crate::service::Services;
+use crate::service::registry::clients::TOPIC;
 use crate::spec::time::Ts;
 use crate::store::db::Tx;
 use crate::store::error::StoreError;
@@ -72,7 +72,7 @@ async fn end_grant(
 }
 
 /// Revokes a grant inside somebody's transaction; whoever commits it publishes it.
-pub(super) async fn grant_in(
+pub(in crate::service) async fn grant_in(
     tx: &mut Tx,
     id: GrantId,
     origin: &Origin,
@@ -134,7 +134,7 @@ pub async fn session(
 }
 
 /// Ends a session inside somebody's transaction; whoever commits it publishes it.
-pub(super) async fn session_in(
+pub(in crate::service) async fn session_in(
     tx: &mut Tx,
     id: SessionId,
     origin: &Origin,
@@ -176,7 +176,7 @@ pub async fn user(
 }
 
 /// The same inside somebody's transaction; follow the commit with [`publish_version`].
-pub(super) async fn user_in(
+pub(in crate::service) async fn user_in(
     tx: &mut Tx,
     id: UserId,
     account: Account,
@@ -268,7 +268,7 @@ pub async fn client(
 
 /// Disables or enables a client inside somebody's transaction; whoever commits it bumps [`TOPIC`] and publishes the
 /// version, which is none when there is no such client.
-pub(super) async fn client_in(
+pub(in crate::service) async fn client_in(
     tx: &mut Tx,
     id: &ClientId,
     standing: ClientStanding,

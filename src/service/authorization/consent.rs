@@ -1,10 +1,10 @@
 //! What people allow clients.
 
-use super::Services;
 use crate::domain::audit::{Event, EventType, Origin};
 use crate::domain::authorization::AuthorizationRequest;
 use crate::domain::client::Client;
 use crate::domain::ids::UserId;
+use crate::service::Services;
 use crate::spec::scope::Scope;
 use crate::spec::time::Ts;
 use crate::store::error::StoreError;

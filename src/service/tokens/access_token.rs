@@ -10,13 +10,13 @@ use moka::future::Cache;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use super::Services;
-use super::access::SignIn;
-use super::keys::KeyError;
 use crate::crypto::digest::sha256;
 use crate::crypto::jose::JoseError;
 use crate::domain::audit::{Actor, Origin};
 use crate::domain::ids::{ClientId, GrantId, SessionId, UserId};
+use crate::service::Services;
+use crate::service::decisions::access::SignIn;
+use crate::service::tokens::keys::KeyError;
 use crate::spec::scope::Scope;
 use crate::spec::time::Ts;
 use crate::store::error::StoreError;
@@ -77,7 +77,7 @@ impl From<StoreError> for TokenError {
 }
 
 impl AccessTokens {
-    pub(super) fn new() -> Self {
+    pub(in crate::service) fn new() -> Self {
         Self {
             cache: Cache::builder()
                 .max_capacity(4096)
@@ -179,7 +179,7 @@ impl AccessToken {
     }
 }
 
-/// The claims that matter, as [`super::issue`] writes them.
+/// The claims that matter, as [`crate::service::tokens::issue`] writes them.
 #[derive(Deserialize)]
 struct Claims {
     iss: String,

@@ -2,11 +2,11 @@
 
 use std::net::IpAddr;
 
-use super::Services;
-use super::rate_limits::{Guess, Limited};
 use crate::crypto::password::{PasswordError, Verified};
 use crate::domain::audit::{Event, EventType, Origin};
 use crate::domain::user::{User, username_key};
+use crate::service::Services;
+use crate::service::rate_limits::{Guess, Limited};
 use crate::spec::time::Ts;
 use crate::store::error::StoreError;
 use crate::telemetry::metrics;
@@ -37,7 +37,7 @@ impl From<StoreError> for LoginError {
 pub struct Whence<'a> {
     /// The address.
     pub ip: IpAddr,
-    /// The cookie of a browser that has signed in before: [`super::rate_limits::browsers`].
+    /// The cookie of a browser that has signed in before: [`crate::service::rate_limits::browsers`].
     pub browser: Option<&'a str>,
 }
 

@@ -1,12 +1,13 @@
 //! Browser sessions: beginning, finding and ending them.
 
-use super::{Services, revoke};
 use crate::crypto::random;
 use crate::crypto::secret::PlainToken;
 use crate::domain::audit::{Actor, Event, EventType, Origin};
 use crate::domain::ids::SessionId;
 use crate::domain::session::{ACR_PASSWORD, Session};
 use crate::domain::user::User;
+use crate::service::Services;
+use crate::service::tokens::revoke;
 use crate::spec::time::Ts;
 use crate::store::error::StoreError;
 

@@ -43,7 +43,7 @@ impl FlowError {
 }
 
 impl Flows {
-    pub(super) fn new(master: &MasterKey, lifetime: Duration) -> Self {
+    pub(in crate::service) fn new(master: &MasterKey, lifetime: Duration) -> Self {
         Self {
             sealer: Sealer::new(master, "flow"),
             lifetime,

@@ -5,14 +5,14 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
-use super::Services;
-use super::decisions::{Asked, Who};
 use crate::domain::audit::{Actor, Event, EventType, Origin};
 use crate::domain::client::Client;
 use crate::domain::grant::Grant;
 use crate::domain::ids::{ClientId, UserId};
 use crate::domain::policy::Permission;
 use crate::domain::session::Session;
+use crate::service::Services;
+use crate::service::decisions::{Asked, Who};
 use crate::spec::scope::Scope;
 use crate::spec::time::Ts;
 use crate::store::error::StoreError;

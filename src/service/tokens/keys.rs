@@ -8,7 +8,6 @@ use serde_json::{Value, json};
 use thiserror::Error;
 use tokio_util::sync::CancellationToken;
 
-use super::Services;
 use crate::config::Config;
 use crate::crypto::jose::{JoseError, KeySet, SigningKey, Verified};
 use crate::crypto::master_key::MasterKey;
@@ -16,6 +15,7 @@ use crate::crypto::seal::Sealer;
 use crate::domain::audit::{Event, EventType, Origin};
 use crate::domain::client::MAX_ACCESS_TOKEN_LIFETIME;
 use crate::domain::signing_key::{KeyDates, KeyState, state};
+use crate::service::Services;
 use crate::spec::alg::SigningAlg;
 use crate::spec::time::Ts;
 use crate::store::Store;
@@ -86,7 +86,7 @@ pub enum KeyError {
 }
 
 impl KeyRing {
-    pub(super) fn new(store: Store, master: &MasterKey, config: &Config) -> Self {
+    pub(in crate::service) fn new(store: Store, master: &MasterKey, config: &Config) -> Self {
         Self {
             store,
             sealer: Sealer::new(master, "signing-keys"),
@@ -349,7 +349,7 @@ impl KeyRing {
 }
 
 /// What the audit trail says of a new key.
-pub(super) fn about(event: Event, key: &StoredKey) -> Event {
+pub(in crate::service) fn about(event: Event, key: &StoredKey) -> Event {
     event
         .target("signing_key", &key.kid)
         .detail("alg", key.dates.alg.as_str())
@@ -389,7 +389,7 @@ impl Ring {
 }
 
 /// Rotates keys when they are due and picks up those of other instances, until `stop`.
-pub(super) async fn keep_rotating(services: Arc<Services>, stop: CancellationToken) {
+pub(in crate::service) async fn keep_rotating(services: Arc<Services>, stop: CancellationToken) {
     let mut failing: Option<String> = None;
     loop {
         tokio::select! {

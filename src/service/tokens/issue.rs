@@ -3,15 +3,15 @@
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use super::Services;
-use super::keys::KeyError;
-use super::token_claims;
 use crate::crypto::credential::CredentialKind;
 use crate::crypto::jose::at_hash;
 use crate::crypto::{b64, random};
 use crate::domain::audit::{Event, EventType, Origin};
 use crate::domain::client::Client;
 use crate::domain::grant::Grant;
+use crate::service::Services;
+use crate::service::tokens::claims;
+use crate::service::tokens::keys::KeyError;
 use crate::spec::grant_type::GrantType;
 use crate::spec::scope::Scope;
 use crate::spec::standard_claims;
@@ -184,7 +184,7 @@ async fn access_token(
             let names = client.metadata.access_token_claims.iter();
             let names = names.chain(read_by.flat_map(|resource| &resource.access_token_claims));
             let names = names.map(String::as_str);
-            token_claims::of(services, grant.user_id, names, *now).await?
+            claims::of(services, grant.user_id, names, *now).await?
         }
         None => Map::new(),
     };
@@ -279,7 +279,7 @@ async fn id_token(
     let mut claims = asked_claims(services, grant).await?;
     let names = issuance.client.metadata.id_token_claims.iter();
     let names = names.map(String::as_str);
-    claims.extend(token_claims::of(services, grant.user_id, names, now).await?);
+    claims.extend(claims::of(services, grant.user_id, names, now).await?);
     let mut set = |name: &str, value: Value| claims.insert(name.to_owned(), value);
     set("iss", services.config.issuer.as_str().into());
     set("sub", grant.user_id.to_string().into());

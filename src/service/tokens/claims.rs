@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use serde_json::{Map, Value};
 
-use super::Services;
 use crate::domain::ids::UserId;
+use crate::service::Services;
 use crate::spec::standard_claims::BY_SCOPE;
 use crate::spec::time::Ts;
 use crate::store::error::StoreError;

@@ -39,7 +39,7 @@ struct Cached {
 }
 
 impl Clients {
-    pub(super) fn new(store: Store, revocations: Revocations) -> Self {
+    pub(in crate::service) fn new(store: Store, revocations: Revocations) -> Self {
         let cache = Cache::builder()
             .max_capacity(10_000)
             .time_to_live(Duration::from_mins(10))

@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 
-use super::{Services, revoke};
 use crate::crypto::credential::{Credential, CredentialKind};
 use crate::crypto::digest::sha256_b64;
 use crate::domain::audit::{Event, EventType, Origin};
 use crate::domain::client::Client;
 use crate::domain::grant::{CodeBinding, Grant, Presented, Redeemed, Refusal};
 use crate::domain::ids::GrantId;
+use crate::service::Services;
+use crate::service::tokens::revoke;
 use crate::spec::pkce::{CodeChallenge, CodeVerifier};
 use crate::spec::time::Ts;
 use crate::store::error::StoreError;

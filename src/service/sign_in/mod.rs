@@ -1,0 +1,5 @@
+//! Signing in and out: what a person proves, and the browser session that begins and ends.
+
+pub mod logout;
+pub mod password;
+pub mod sessions;

@@ -1,0 +1,8 @@
+//! Tokens: issuing, redeeming, verifying and revoking them, and the keys that sign them.
+
+pub mod access_token;
+pub mod claims;
+pub mod issue;
+pub mod keys;
+pub mod redeem;
+pub mod revoke;
