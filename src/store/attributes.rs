@@ -4,8 +4,7 @@
 use serde_json::{Map, Value};
 use sqlx::types::Json;
 
-use super::Store;
-use super::db::Tx;
+use super::db::{Run, Tx, reads};
 use super::error::StoreError;
 use super::policy::{FACTS, POLICY};
 use super::revocations::bump_changes;
@@ -14,19 +13,32 @@ use crate::domain::policy::{AttributeType, Declaration, Declarations, Of};
 /// The attributes of one thing, by the name an operator knows it by.
 pub type Named = (String, Map<String, Value>);
 
-impl Store {
+reads! {
+    /// What is declared of one attribute.
+    find_declaration(of: &Of, name: &str) -> Option<Declaration> = find;
+
+    /// What is declared of the attributes of one kind.
+    list_declarations_of(of: &Of) -> Declarations = list_of;
+
     /// Everything that is declared.
-    pub async fn list_declarations(&self) -> Result<Declarations, StoreError> {
-        gather(self.db.q(LIST).all::<Row>().await?)
-    }
+    list_declarations() -> Declarations = list;
+}
+
+async fn find(run: &mut impl Run, of: &Of, name: &str) -> Result<Option<Declaration>, StoreError> {
+    let row = run.q(FIND).bind(of.as_str().to_owned());
+    let row = row.bind(name.to_owned()).opt::<Row>().await?;
+    Ok(row.map(declaration).transpose()?.map(|(_, _, it)| it))
+}
+
+async fn list_of(run: &mut impl Run, of: &Of) -> Result<Declarations, StoreError> {
+    gather(run.q(LIST_OF).bind(of.as_str().to_owned()).all().await?)
+}
+
+async fn list(run: &mut impl Run) -> Result<Declarations, StoreError> {
+    gather(run.q(LIST).all().await?)
 }
 
 impl Tx {
-    /// Everything that is declared.
-    pub async fn list_declarations(&mut self) -> Result<Declarations, StoreError> {
-        gather(self.q(LIST).all::<Row>().await?)
-    }
-
     /// Declares an attribute, or declares it anew. Whoever does it has looked at what is stored
     /// ([`Tx::list_attributes`]).
     pub async fn save_declaration(
@@ -93,18 +105,29 @@ type Row = (String, String, String, bool);
 
 fn gather(rows: Vec<Row>) -> Result<Declarations, StoreError> {
     let mut all = Declarations::default();
-    for (of, name, kind, required) in rows {
-        let Some(kind) = AttributeType::parse(&kind) else {
-            return Err(StoreError::Inconsistent {
-                table: "attribute_types",
-                column: "type",
-                id: format!("{of}.{name}"),
-            });
-        };
-        all.insert(Of::parse(&of), name, Declaration { kind, required });
+    for row in rows {
+        let (of, name, declaration) = declaration(row)?;
+        all.insert(of, name, declaration);
     }
     Ok(all)
 }
+
+fn declaration((of, name, kind, required): Row) -> Result<(Of, String, Declaration), StoreError> {
+    match AttributeType::parse(&kind) {
+        Some(kind) => Ok((Of::parse(&of), name, Declaration { kind, required })),
+        None => Err(StoreError::Inconsistent {
+            table: "attribute_types",
+            column: "type",
+            id: format!("{of}.{name}"),
+        }),
+    }
+}
+
+const FIND: &str =
+    "SELECT of_kind, name, type, required FROM attribute_types WHERE of_kind = $1 AND name = $2";
+
+const LIST_OF: &str =
+    "SELECT of_kind, name, type, required FROM attribute_types WHERE of_kind = $1";
 
 const LIST: &str = "SELECT of_kind, name, type, required FROM attribute_types";
 

@@ -6,8 +6,9 @@ use serde_json::{Map, Value};
 use sqlx::types::Json;
 
 use super::assignments::{Holder, assignment};
-use super::db::Tx;
+use super::db::{Among, Run, Tx, among, reads};
 use super::error::StoreError;
+use super::names::{first, grouped};
 use super::policy::{FACTS, POLICY};
 use super::revocations::bump_changes;
 use crate::domain::ids::UserId;
@@ -48,7 +49,108 @@ pub struct Memberships {
     pub levels: BTreeMap<ResourceName, Level>,
 }
 
+reads! {
+    /// Which of these groups there are.
+    existing_groups(names: &BTreeSet<String>) -> BTreeSet<String> = existing_groups;
+
+    /// These groups and all that they are in, each with its own parents. Groups without parents are left out. One
+    /// statement, which reads no other group.
+    find_group_ancestry(names: &BTreeSet<String>) -> BTreeMap<String, BTreeSet<String>> = ancestry;
+
+    /// Names of at most 400 groups that stand next to a name in their order, to guess which one was meant.
+    list_group_names_near(name: &str) -> Vec<String> = groups_near;
+
+    /// The organization of that name.
+    find_organization(name: &str) -> Option<OrganizationRecord> = find_organization;
+
+    /// Which of these organizations there are.
+    existing_organizations(names: &BTreeSet<String>) -> BTreeSet<String> = existing_organizations;
+
+    /// Names of at most 400 organizations that stand next to a name in their order, to guess which one was meant.
+    list_organization_names_near(name: &str) -> Vec<String> = organizations_near;
+}
+
+async fn find(run: &mut impl Run, name: &str) -> Result<Option<GroupRecord>, StoreError> {
+    let row = run.q(FIND_GROUP).bind(name.to_owned());
+    let row = row.opt::<(Option<String>, Json<Map<String, Value>>)>();
+    let Some((description, attributes)) = row.await? else {
+        return Ok(None);
+    };
+    let parents = run.q(PARENTS_OF).bind(name.to_owned());
+    let parents = first(parents.all().await?);
+    let roles = run.q(ROLES_OF).bind(name.to_owned());
+    let roles = roles.all::<(String, String, Option<i64>)>().await?;
+    let levels = run.q(LEVELS_OF_GROUP).bind(name.to_owned());
+    let levels = levels.all::<(String, String, i64)>().await?;
+    Ok(Some(GroupRecord {
+        description,
+        parents,
+        roles: roles.into_iter().map(assignment).collect(),
+        levels: by_resource(levels),
+        attributes: attributes.0,
+    }))
+}
+
+async fn existing_groups(
+    run: &mut impl Run,
+    names: &BTreeSet<String>,
+) -> Result<BTreeSet<String>, StoreError> {
+    Ok(first(run.q_among(EXISTING_GROUPS, names).all().await?))
+}
+
+async fn ancestry(
+    run: &mut impl Run,
+    names: &BTreeSet<String>,
+) -> Result<BTreeMap<String, BTreeSet<String>>, StoreError> {
+    Ok(grouped(run.q_among(ANCESTRY, names).all().await?))
+}
+
+async fn groups_near(run: &mut impl Run, name: &str) -> Result<Vec<String>, StoreError> {
+    let rows = run.q(GROUPS_NEAR).bind(name.to_owned());
+    let rows = rows.all::<(String,)>().await?;
+    Ok(rows.into_iter().map(|(name,)| name).collect())
+}
+
+async fn find_organization(
+    run: &mut impl Run,
+    name: &str,
+) -> Result<Option<OrganizationRecord>, StoreError> {
+    let find = run.q(FIND_ORGANIZATION).bind(name.to_owned());
+    let row = find.opt::<(Option<String>, Json<Map<String, Value>>)>();
+    Ok(row
+        .await?
+        .map(|(description, attributes)| OrganizationRecord {
+            description,
+            attributes: attributes.0,
+        }))
+}
+
+async fn existing_organizations(
+    run: &mut impl Run,
+    names: &BTreeSet<String>,
+) -> Result<BTreeSet<String>, StoreError> {
+    let rows = run.q_among(EXISTING_ORGANIZATIONS, names);
+    Ok(first(rows.all().await?))
+}
+
+async fn organizations_near(run: &mut impl Run, name: &str) -> Result<Vec<String>, StoreError> {
+    let rows = run.q(ORGANIZATIONS_NEAR).bind(name.to_owned());
+    let rows = rows.all::<(String,)>().await?;
+    Ok(rows.into_iter().map(|(name,)| name).collect())
+}
+
+/// A level that this version does not know gives nothing.
+fn by_resource(rows: Vec<(String, String, i64)>) -> BTreeMap<ResourceName, Level> {
+    let level = |(kind, id, level)| Some((ResourceName { kind, id }, Level::from_number(level)?));
+    rows.into_iter().filter_map(level).collect()
+}
+
 impl Tx {
+    /// The group of that name, with everything that hangs on it.
+    pub async fn find_group(&mut self, name: &str) -> Result<Option<GroupRecord>, StoreError> {
+        find(self, name).await
+    }
+
     /// Every group there is.
     pub async fn list_groups(&mut self) -> Result<BTreeMap<String, GroupRecord>, StoreError> {
         let mut groups: BTreeMap<String, GroupRecord> = BTreeMap::new();
@@ -129,21 +231,6 @@ impl Tx {
         Ok(rows.into_iter().map(|(name,)| name).collect())
     }
 
-    /// An organization.
-    pub async fn find_organization(
-        &mut self,
-        name: &str,
-    ) -> Result<Option<OrganizationRecord>, StoreError> {
-        let find = self.q(FIND_ORGANIZATION).bind(name.to_owned());
-        let row = find.opt::<(Option<String>, Json<Map<String, Value>>)>();
-        Ok(row
-            .await?
-            .map(|(description, attributes)| OrganizationRecord {
-                description,
-                attributes: attributes.0,
-            }))
-    }
-
     /// Every organization there is.
     pub async fn list_organizations(
         &mut self,
@@ -199,12 +286,7 @@ impl Tx {
         Ok(Memberships {
             groups: groups.into_iter().map(|(name,)| name).collect(),
             organizations: organizations.into_iter().map(|(name,)| name).collect(),
-            levels: levels
-                .into_iter()
-                .filter_map(|(kind, id, level)| {
-                    Some((ResourceName { kind, id }, Level::from_number(level)?))
-                })
-                .collect(),
+            levels: by_resource(levels),
         })
     }
 
@@ -241,6 +323,27 @@ impl Tx {
 type Described = (String, Option<String>, Json<Map<String, Value>>);
 type GroupRole = (String, String, String, Option<i64>);
 type GroupLevel = (String, String, String, i64);
+
+const FIND_GROUP: &str = "SELECT description, attributes FROM groups WHERE name = $1";
+
+const PARENTS_OF: &str = "SELECT parent FROM group_parents WHERE member = $1";
+
+const ROLES_OF: &str =
+    "SELECT role, organization, expires_at FROM group_roles WHERE group_name = $1";
+
+const LEVELS_OF_GROUP: &str = "SELECT type, id, level FROM group_levels WHERE group_name = $1";
+
+const EXISTING_GROUPS: Among = among!("SELECT name FROM groups WHERE name IN (", ")");
+
+const ANCESTRY: Among = among!(
+    "WITH RECURSIVE reached (name) AS (",
+    " UNION SELECT p.parent FROM group_parents p JOIN reached ON p.member = reached.name) \
+    SELECT p.member, p.parent FROM group_parents p JOIN reached ON p.member = reached.name"
+);
+
+const GROUPS_NEAR: &str = "SELECT name FROM (SELECT name FROM groups WHERE name >= $1 ORDER BY name LIMIT 200) AS behind \
+    UNION ALL SELECT name FROM (SELECT name FROM groups WHERE name < $1 ORDER BY name DESC LIMIT 200) AS before";
+
 const GROUPS: &str = "SELECT name, description, attributes FROM groups";
 
 const PARENTS: &str = "SELECT member, parent FROM group_parents";
@@ -266,6 +369,11 @@ const DELETE_GROUP: &str = "DELETE FROM groups WHERE name = $1";
 const ORGANIZATION_NAMES: &str = "SELECT name FROM organizations";
 
 const FIND_ORGANIZATION: &str = "SELECT description, attributes FROM organizations WHERE name = $1";
+
+const EXISTING_ORGANIZATIONS: Among = among!("SELECT name FROM organizations WHERE name IN (", ")");
+
+const ORGANIZATIONS_NEAR: &str = "SELECT name FROM (SELECT name FROM organizations WHERE name >= $1 ORDER BY name LIMIT 200) AS behind \
+    UNION ALL SELECT name FROM (SELECT name FROM organizations WHERE name < $1 ORDER BY name DESC LIMIT 200) AS before";
 
 const ORGANIZATIONS: &str = "SELECT name, description, attributes FROM organizations";
 

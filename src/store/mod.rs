@@ -21,6 +21,7 @@ mod janitor;
 pub mod living;
 pub mod memberships;
 pub mod migrate;
+mod names;
 pub mod objects;
 pub mod pages;
 pub mod policy;
@@ -35,6 +36,8 @@ pub mod roles;
 pub mod sessions;
 pub mod settings;
 pub mod signing_keys;
+#[cfg(test)]
+mod tests;
 pub mod users;
 pub mod webhooks;
 

@@ -101,22 +101,6 @@ impl Store {
         Ok(rows.into_iter().map(group).collect())
     }
 
-    /// The role of that name.
-    pub async fn find_role(&self, name: &str) -> Result<Option<RoleRecord>, StoreError> {
-        let row = self.db.q(ROLE).bind(name.to_owned());
-        let Some((description,)) = row.opt::<(Option<String>,)>().await? else {
-            return Ok(None);
-        };
-        let range = (name.to_owned(), name.to_owned());
-        let parents = self.pairs(ROLE_PARENTS, &range).await?.remove(name);
-        let permissions = self.pairs(ROLE_PERMISSIONS, &range).await?.remove(name);
-        Ok(Some(RoleRecord {
-            description,
-            parents: parents.unwrap_or_default(),
-            permissions: permissions.unwrap_or_default(),
-        }))
-    }
-
     /// The group of that name.
     pub async fn find_group(&self, name: &str) -> Result<Option<GroupPage>, StoreError> {
         let row = self.db.q(GROUP).bind(name.to_owned());
@@ -130,30 +114,6 @@ impl Store {
             description,
             parents,
             attributes: attributes.0,
-        }))
-    }
-
-    /// The organization of that name.
-    pub async fn find_organization(
-        &self,
-        name: &str,
-    ) -> Result<Option<OrganizationRecord>, StoreError> {
-        let row = self.db.q(ORGANIZATION).bind(name.to_owned());
-        let row = row.opt::<Described>().await?;
-        Ok(row.map(|(description, attributes)| OrganizationRecord {
-            description,
-            attributes: attributes.0,
-        }))
-    }
-
-    /// The policy of that id.
-    pub async fn find_policy(&self, id: &str) -> Result<Option<PolicyRecord>, StoreError> {
-        let row = self.db.q(POLICY).bind(id.to_owned());
-        let row = row.opt::<(String, Option<String>, bool)>().await?;
-        Ok(row.map(|(cedar, description, enabled)| PolicyRecord {
-            cedar,
-            description,
-            enabled,
         }))
     }
 
@@ -289,13 +249,7 @@ fn levels(rows: Vec<(String, String, i64)>) -> Vec<LevelRow> {
         .collect()
 }
 
-const ROLE: &str = "SELECT description FROM roles WHERE name = $1";
-
 const GROUP: &str = "SELECT description, attributes FROM groups WHERE name = $1";
-
-const ORGANIZATION: &str = "SELECT description, attributes FROM organizations WHERE name = $1";
-
-const POLICY: &str = "SELECT cedar, description, enabled FROM policies WHERE id = $1";
 
 const ROLES: &str = "SELECT name, description FROM roles WHERE name > $1 AND ($3 = '' OR LOWER(name) LIKE LOWER($3) ESCAPE '!') ORDER BY name LIMIT $2";
 

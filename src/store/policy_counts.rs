@@ -1,22 +1,45 @@
 //! How much of the policy tables there is, to be compared with what fits into memory.
 
-use super::Store;
-use super::db::Tx;
+use super::db::{Run, reads};
 use super::error::StoreError;
 use crate::domain::policy::{Bounded, Count};
 
-impl Store {
-    /// How much there is of everything that instances hold in memory.
-    pub async fn count_policy(&self) -> Result<Vec<Count>, StoreError> {
-        Ok(named(&self.db.q(COUNT).one::<Row>().await?))
-    }
+reads! {
+    /// How much there is of everything that instances hold in memory. It looks at every row of ten tables: an act on one
+    /// thing asks for what it adds to, with [`Tx::count_bounded`](super::db::Tx::count_bounded).
+    count_policy() -> Vec<Count> = count_all;
+
+    /// How much there is of one kind.
+    count_bounded(what: Bounded) -> i64 = count;
+
+    /// How many levels one group gives ([`Bounded::LevelsOfAGroup`]).
+    count_levels_of_group(group: &str) -> i64 = count_levels_of;
 }
 
-impl Tx {
-    /// The same, with what the transaction has written.
-    pub async fn count_policy(&mut self) -> Result<Vec<Count>, StoreError> {
-        Ok(named(&self.q(COUNT).one::<Row>().await?))
-    }
+async fn count_all(run: &mut impl Run) -> Result<Vec<Count>, StoreError> {
+    Ok(named(&run.q(COUNT).one::<Row>().await?))
+}
+
+async fn count(run: &mut impl Run, what: Bounded) -> Result<i64, StoreError> {
+    let sql = match what {
+        Bounded::Roles => "SELECT COUNT(*) FROM roles",
+        Bounded::Permissions => "SELECT COUNT(*) FROM role_permissions",
+        Bounded::RoleParents => "SELECT COUNT(*) FROM role_parents",
+        Bounded::Groups => "SELECT COUNT(*) FROM groups",
+        Bounded::GroupParents => "SELECT COUNT(*) FROM group_parents",
+        Bounded::GroupRoles => "SELECT COUNT(*) FROM group_roles",
+        Bounded::LevelsOfAGroup => MOST_LEVELS_OF_A_GROUP,
+        Bounded::GroupLevels => "SELECT COUNT(*) FROM group_levels",
+        Bounded::Organizations => "SELECT COUNT(*) FROM organizations",
+        Bounded::Policies => "SELECT COUNT(*) FROM policies",
+        Bounded::Resources => "SELECT COUNT(*) FROM resources",
+    };
+    Ok(run.q(sql).one::<(i64,)>().await?.0)
+}
+
+async fn count_levels_of(run: &mut impl Run, group: &str) -> Result<i64, StoreError> {
+    let count = run.q(LEVELS_OF_GROUP).bind(group.to_owned());
+    Ok(count.one::<(i64,)>().await?.0)
 }
 
 #[derive(sqlx::FromRow)]
@@ -47,6 +70,11 @@ fn named(row: &Row) -> Vec<Count> {
         (Bounded::Policies, row.policies),
     ]
 }
+
+const MOST_LEVELS_OF_A_GROUP: &str = "SELECT COALESCE(MAX(n), 0) FROM \
+    (SELECT COUNT(*) AS n FROM group_levels GROUP BY group_name) AS each_group";
+
+const LEVELS_OF_GROUP: &str = "SELECT COUNT(*) FROM group_levels WHERE group_name = $1";
 
 const COUNT: &str = "SELECT (SELECT COUNT(*) FROM roles) AS roles, \
     (SELECT COUNT(*) FROM role_permissions) AS permissions, \

@@ -1,39 +1,44 @@
 //! Resource servers: the `resources` table.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use sqlx::types::Json;
 
-use super::Store;
-use super::db::Tx;
+use super::db::{Among, Run, Tx, among, reads};
 use super::error::StoreError;
+use super::names::first;
 use crate::domain::resource::Resource;
 use crate::spec::scope::Scope;
 
-impl Store {
+reads! {
+    /// The resource server of that identifier.
+    find_resource(identifier: &str) -> Option<Resource> = find;
+
+    /// Which of these identifiers are resource servers.
+    existing_resources(identifiers: &BTreeSet<String>) -> BTreeSet<String> = existing;
+
     /// Every resource server.
-    pub async fn list_resources(&self) -> Result<Vec<Resource>, StoreError> {
-        self.db
-            .q(LIST)
-            .all::<Row>()
-            .await?
-            .into_iter()
-            .map(into_resource)
-            .collect()
-    }
+    list_resources() -> Vec<Resource> = list;
+}
+
+async fn find(run: &mut impl Run, identifier: &str) -> Result<Option<Resource>, StoreError> {
+    let row = run.q(FIND).bind(identifier.to_owned()).opt::<Row>();
+    row.await?.map(into_resource).transpose()
+}
+
+async fn existing(
+    run: &mut impl Run,
+    identifiers: &BTreeSet<String>,
+) -> Result<BTreeSet<String>, StoreError> {
+    Ok(first(run.q_among(EXISTING, identifiers).all().await?))
+}
+
+async fn list(run: &mut impl Run) -> Result<Vec<Resource>, StoreError> {
+    let rows = run.q(LIST).all::<Row>().await?;
+    rows.into_iter().map(into_resource).collect()
 }
 
 impl Tx {
-    /// Every resource server.
-    pub async fn list_resources(&mut self) -> Result<Vec<Resource>, StoreError> {
-        self.q(LIST)
-            .all::<Row>()
-            .await?
-            .into_iter()
-            .map(into_resource)
-            .collect()
-    }
-
     /// Creates a resource server or replaces what is known of it.
     pub async fn save_resource(&mut self, resource: &Resource) -> Result<(), StoreError> {
         self.q(SAVE)
@@ -78,6 +83,13 @@ fn into_resource(
         access_token_claims: claims.map(|json| json.0).unwrap_or_default(),
     })
 }
+
+const FIND: &str = "SELECT identifier, name, scope, scope_permissions, access_token_claims FROM resources WHERE identifier = $1";
+
+const EXISTING: Among = among!(
+    "SELECT identifier FROM resources WHERE identifier IN (",
+    ")"
+);
 
 const LIST: &str = "SELECT identifier, name, scope, scope_permissions, access_token_claims FROM resources ORDER BY identifier";
 

@@ -2,10 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::Store;
 use super::assignments::Holder;
-use super::db::Tx;
+use super::db::{Among, Run, Tx, among, reads};
 use super::error::StoreError;
+use super::names::{first, grouped};
 use super::policy::{FACTS, POLICY};
 use super::revocations::bump_changes;
 use crate::domain::ids::UserId;
@@ -33,22 +33,87 @@ pub struct PolicyRecord {
     pub enabled: bool,
 }
 
-impl Store {
+reads! {
+    /// The role of that name, with its own parents and permissions.
+    find_role(name: &str) -> Option<RoleRecord> = find;
+
+    /// Which of these roles there are.
+    existing_roles(names: &BTreeSet<String>) -> BTreeSet<String> = existing;
+
+    /// These roles and all their ancestors, each with its own parents. Roles without parents are left out. One statement,
+    /// which reads no other role.
+    find_role_ancestry(names: &BTreeSet<String>) -> BTreeMap<String, BTreeSet<String>> = ancestry;
+
+    /// Names of at most 400 roles that stand next to a name in their order, to guess which one was meant.
+    list_role_names_near(name: &str) -> Vec<String> = near;
+
+    /// Every permission that some role has, once.
+    list_permissions() -> BTreeSet<String> = permissions;
+
     /// Whether anybody who can sign in holds the role, for every organization and without an end: directly, as a member
     /// of a group, or by a role that inherits from it.
-    pub async fn has_holder(&self, role: &str) -> Result<bool, StoreError> {
-        let holder = self.db.q(HOLDER).bind(role.to_owned());
-        Ok(holder.opt::<(i64,)>().await?.is_some())
-    }
+    has_holder(role: &str) -> bool = has_holder;
+
+    /// The policy of that id.
+    find_policy(id: &str) -> Option<PolicyRecord> = find_policy;
+}
+
+async fn find(run: &mut impl Run, name: &str) -> Result<Option<RoleRecord>, StoreError> {
+    let row = run.q(FIND).bind(name.to_owned());
+    let Some((description,)) = row.opt::<(Option<String>,)>().await? else {
+        return Ok(None);
+    };
+    let parents = run.q(PARENTS_OF).bind(name.to_owned());
+    let parents = parents.all::<(String,)>().await?;
+    let permissions = run.q(PERMISSIONS_OF).bind(name.to_owned());
+    let permissions = permissions.all::<(String,)>().await?;
+    Ok(Some(RoleRecord {
+        description,
+        parents: first(parents),
+        permissions: first(permissions),
+    }))
+}
+
+async fn existing(
+    run: &mut impl Run,
+    names: &BTreeSet<String>,
+) -> Result<BTreeSet<String>, StoreError> {
+    Ok(first(run.q_among(EXISTING, names).all().await?))
+}
+
+async fn ancestry(
+    run: &mut impl Run,
+    names: &BTreeSet<String>,
+) -> Result<BTreeMap<String, BTreeSet<String>>, StoreError> {
+    Ok(grouped(run.q_among(ANCESTRY, names).all().await?))
+}
+
+async fn near(run: &mut impl Run, name: &str) -> Result<Vec<String>, StoreError> {
+    let rows = run.q(NEAR).bind(name.to_owned());
+    let rows = rows.all::<(String,)>().await?;
+    Ok(rows.into_iter().map(|(name,)| name).collect())
+}
+
+async fn permissions(run: &mut impl Run) -> Result<BTreeSet<String>, StoreError> {
+    Ok(first(run.q(PERMISSIONS).all().await?))
+}
+
+async fn has_holder(run: &mut impl Run, role: &str) -> Result<bool, StoreError> {
+    let holder = run.q(HOLDER).bind(role.to_owned());
+    Ok(holder.opt::<(i64,)>().await?.is_some())
+}
+
+async fn find_policy(run: &mut impl Run, id: &str) -> Result<Option<PolicyRecord>, StoreError> {
+    let row = run.q(FIND_POLICY).bind(id.to_owned());
+    let row = row.opt::<(String, Option<String>, bool)>().await?;
+    Ok(row.map(|(cedar, description, enabled)| PolicyRecord {
+        cedar,
+        description,
+        enabled,
+    }))
 }
 
 impl Tx {
-    /// The same with what this transaction did.
-    pub async fn has_holder(&mut self, role: &str) -> Result<bool, StoreError> {
-        let holder = self.q(HOLDER).bind(role.to_owned());
-        Ok(holder.opt::<(i64,)>().await?.is_some())
-    }
-
     /// The roles that people and groups were given for an organization.
     pub async fn list_roles_given_for(
         &mut self,
@@ -193,6 +258,25 @@ impl Tx {
     }
 }
 
+const FIND: &str = "SELECT description FROM roles WHERE name = $1";
+
+const PARENTS_OF: &str = "SELECT parent FROM role_parents WHERE role = $1";
+
+const PERMISSIONS_OF: &str = "SELECT permission FROM role_permissions WHERE role = $1";
+
+const EXISTING: Among = among!("SELECT name FROM roles WHERE name IN (", ")");
+
+const ANCESTRY: Among = among!(
+    "WITH RECURSIVE reached (role) AS (",
+    " UNION SELECT p.parent FROM role_parents p JOIN reached ON p.role = reached.role) \
+    SELECT p.role, p.parent FROM role_parents p JOIN reached ON p.role = reached.role"
+);
+
+const NEAR: &str = "SELECT name FROM (SELECT name FROM roles WHERE name >= $1 ORDER BY name LIMIT 200) AS behind \
+    UNION ALL SELECT name FROM (SELECT name FROM roles WHERE name < $1 ORDER BY name DESC LIMIT 200) AS before";
+
+const PERMISSIONS: &str = "SELECT DISTINCT permission FROM role_permissions";
+
 const HOLDER: &str = "WITH RECURSIVE giving (role) AS (SELECT $1 UNION SELECT p.role FROM role_parents p \
     JOIN giving ON p.parent = giving.role), \
     within (group_name) AS (SELECT r.group_name FROM group_roles r JOIN giving ON r.role = giving.role \
@@ -228,6 +312,8 @@ const ENSURE_PERMISSION: &str =
     "INSERT INTO role_permissions (role, permission) VALUES ($1, $2) ON CONFLICT DO NOTHING";
 
 const DELETE: &str = "DELETE FROM roles WHERE name = $1";
+
+const FIND_POLICY: &str = "SELECT cedar, description, enabled FROM policies WHERE id = $1";
 
 const LIST_POLICIES: &str = "SELECT id, cedar, description, enabled FROM policies ORDER BY id";
 

@@ -16,6 +16,7 @@
 
 mod postgres;
 mod query;
+mod run;
 mod sqlite;
 mod tx;
 mod wal_index;
@@ -29,6 +30,7 @@ use std::time::Duration;
 use sqlx::{PgPool, SqlitePool};
 
 pub use query::{Q, Row, Val};
+pub(in crate::store) use run::{Among, Run, among, reads};
 pub(crate) use sqlite::Probe;
 pub(crate) use tx::LONGEST_TX;
 pub use tx::Tx;
