@@ -8,9 +8,11 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
+use super::binding::Binding;
 use super::ids::{ClientId, GrantId, SessionId, UserId};
+use crate::crypto::digest::sha256_b64;
 use crate::spec::claims_request::ClaimsRequest;
-use crate::spec::pkce::CodeChallenge;
+use crate::spec::pkce::{CodeChallenge, CodeVerifier};
 use crate::spec::scope::Scope;
 use crate::spec::time::Ts;
 
@@ -39,6 +41,8 @@ pub struct Grant {
     pub claims: ClaimsRequest,
     /// What the code is bound to.
     pub bound_to: CodeBinding,
+    /// The key that it and its tokens are bound to.
+    pub binding: Binding,
     /// When the person had last proven who they are.
     pub auth_time: Ts,
     /// How strongly.
@@ -70,6 +74,19 @@ pub struct CodeBinding {
     pub code_challenge: Option<CodeChallenge>,
 }
 
+impl CodeBinding {
+    /// What a token request proves of it: the challenge is made from the `code_verifier` (RFC 7636 §4.6).
+    #[must_use]
+    pub fn proven(redirect_uri: &str, verifier: Option<&CodeVerifier>) -> Self {
+        let challenge = |verifier: &CodeVerifier| sha256_b64(verifier.as_bytes());
+        Self {
+            redirect_uri: redirect_uri.to_owned(),
+            code_challenge: verifier
+                .and_then(|verifier| CodeChallenge::parse(&challenge(verifier))),
+        }
+    }
+}
+
 /// A credential with the proofs that came along, ready for the guard.
 #[derive(Clone, Debug)]
 pub struct Presented {
@@ -81,6 +98,8 @@ pub struct Presented {
     pub client_id: ClientId,
     /// For a code: the `redirect_uri`, and the challenge made from the `code_verifier`.
     pub code: Option<CodeBinding>,
+    /// The key that the request has proven to hold.
+    pub binding: Binding,
     /// Whether the counter moves: always for a code, and for clients whose refresh tokens rotate.
     pub rotate: bool,
 }
@@ -116,6 +135,8 @@ pub enum Refusal {
     RedirectUri,
     /// The `code_verifier` does not fit, is missing, or was not expected; nothing happens to the code.
     CodeVerifier,
+    /// The grant is bound to another key than the request proves, or one of them to none; nothing happens to it.
+    Binding,
     /// Too late.
     Expired,
     /// The grant, its session, its user or its client was ended.
@@ -146,6 +167,9 @@ impl Grant {
             if code.code_challenge != self.bound_to.code_challenge {
                 return Verdict::Refused(Refusal::CodeVerifier);
             }
+        }
+        if self.binding != presented.binding {
+            return Verdict::Refused(Refusal::Binding);
         }
         if self.revoked_at.is_some() || !alive {
             return Verdict::Refused(Refusal::Revoked);
@@ -223,6 +247,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::domain::binding::Thumbprint;
 
     const LIMITS: GrantLimits = GrantLimits {
         retry_window: Duration::from_secs(30),
@@ -241,7 +266,8 @@ mod tests {
             resources: Vec::new(),
             nonce: None,
             claims: ClaimsRequest::default(),
-            bound_to: binding("https://a.example/cb"),
+            bound_to: code_binding("https://a.example/cb"),
+            binding: Binding::None,
             auth_time: Ts(0),
             acr: String::new(),
             ip: None,
@@ -255,7 +281,7 @@ mod tests {
         }
     }
 
-    fn binding(redirect_uri: &str) -> CodeBinding {
+    fn code_binding(redirect_uri: &str) -> CodeBinding {
         CodeBinding {
             redirect_uri: redirect_uri.to_owned(),
             code_challenge: CodeChallenge::parse(&"a".repeat(43)),
@@ -264,12 +290,13 @@ mod tests {
 
     fn presented(generation: i64) -> Presented {
         let grant = grant();
-        let code = (generation == 0).then(|| binding("https://a.example/cb"));
+        let code = (generation == 0).then(|| code_binding("https://a.example/cb"));
         Presented {
             grant_id: grant.id,
             generation,
             client_id: grant.client_id,
             code,
+            binding: Binding::None,
             rotate: true,
         }
     }
@@ -294,7 +321,7 @@ mod tests {
         let mut wrong = presented(0);
         wrong.code = Some(CodeBinding {
             code_challenge: None,
-            ..binding("https://a.example/cb")
+            ..code_binding("https://a.example/cb")
         });
         assert_eq!(
             grant.redeem(&wrong, true, Ts::from_secs(1), LIMITS),
@@ -311,6 +338,37 @@ mod tests {
         assert_eq!(grant.revoked_at, None);
     }
 
+    #[test]
+    fn a_bound_grant_is_neither_redeemed_nor_burned_without_its_key_rfc9449_5() {
+        let [key, other] = [
+            Binding::Jkt(Thumbprint([1; 32])),
+            Binding::X5t(Thumbprint([1; 32])),
+        ];
+        let mut grant = Grant {
+            binding: key,
+            ..grant()
+        };
+        let with = |generation: i64, binding| Presented {
+            binding,
+            ..presented(generation)
+        };
+        let now = Ts::from_secs(1);
+        for generation in [0, 1] {
+            for wrong in [Binding::None, other, Binding::Jkt(Thumbprint([2; 32]))] {
+                let verdict = grant.redeem(&with(generation, wrong), true, now, LIMITS);
+                assert_eq!(verdict, Verdict::Refused(Refusal::Binding));
+            }
+            let verdict = grant.redeem(&with(generation, key), true, now, LIMITS);
+            assert_eq!(verdict, Verdict::Advance);
+            // Not even the credential of before kills the family in other hands, nor is it answered again.
+            let verdict = grant.redeem(&with(generation, Binding::None), true, now, LIMITS);
+            assert_eq!(verdict, Verdict::Refused(Refusal::Binding));
+        }
+        assert_eq!((grant.generation, grant.revoked_at), (2, None));
+        let verdict = grant.redeem(&with(1, key), true, now, LIMITS);
+        assert_eq!(verdict, Verdict::Retry);
+    }
+
     #[derive(Clone, Debug)]
     enum Act {
         Wait(u8),
@@ -318,6 +376,7 @@ mod tests {
             back: u8,
             other_client: bool,
             wrong_verifier: bool,
+            wrong_key: bool,
         },
         Revoke,
     }
@@ -325,13 +384,20 @@ mod tests {
     fn act() -> impl Strategy<Value = Act> {
         prop_oneof![
             (0u8..60).prop_map(Act::Wait),
-            (0u8..4, prop::bool::weighted(0.1), prop::bool::weighted(0.1)).prop_map(
-                |(back, other_client, wrong_verifier)| Act::Present {
-                    back,
-                    other_client,
-                    wrong_verifier
-                }
-            ),
+            (
+                0u8..4,
+                prop::bool::weighted(0.1),
+                prop::bool::weighted(0.1),
+                prop::bool::weighted(0.1)
+            )
+                .prop_map(|(back, other_client, wrong_verifier, wrong_key)| {
+                    Act::Present {
+                        back,
+                        other_client,
+                        wrong_verifier,
+                        wrong_key,
+                    }
+                }),
             (0u8..8).prop_map(|n| if n == 0 { Act::Revoke } else { Act::Wait(1) }),
         ]
     }
@@ -349,12 +415,13 @@ mod tests {
                 match act {
                     Act::Wait(secs) => now = now.plus(Duration::from_secs(u64::from(secs))),
                     Act::Revoke => { grant.revoked_at = Some(now); dead = true; }
-                    Act::Present { back, other_client, wrong_verifier } => {
+                    Act::Present { back, other_client, wrong_verifier, wrong_key } => {
                         let generation = (grant.generation - i64::from(back)).max(0);
                         let mut credential = presented(generation);
                         if other_client { credential.client_id = ClientId::parse("other").unwrap(); }
                         if wrong_verifier && generation == 0 { credential.code.as_mut().unwrap().code_challenge = None; }
-                        let innocent = other_client || (wrong_verifier && generation == 0);
+                        if wrong_key { credential.binding = Binding::Jkt(Thumbprint([1; 32])); }
+                        let innocent = other_client || wrong_key || (wrong_verifier && generation == 0);
                         let before = grant.generation;
                         let verdict = grant.redeem(&credential, true, now, LIMITS);
                         match verdict {

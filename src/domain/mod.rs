@@ -3,6 +3,7 @@
 
 pub mod audit;
 pub mod authorization;
+pub mod binding;
 pub mod client;
 pub mod grant;
 pub mod ids;

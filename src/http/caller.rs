@@ -1,4 +1,4 @@
-//! Who calls an endpoint, as far as the request says without proof: its headers, its address and its id.
+//! Who calls an endpoint, as far as the request itself says: its headers, its address, its id and the key it proves.
 
 use std::convert::Infallible;
 use std::net::IpAddr;
@@ -10,6 +10,7 @@ use axum::http::request::Parts;
 use super::client_ip::ClientIp;
 use super::origin::RequestOrigin;
 use crate::domain::audit::Origin;
+use crate::domain::binding::Binding;
 
 /// The headers and the address of a request; an extractor.
 #[derive(Clone, Debug)]
@@ -18,6 +19,8 @@ pub struct Caller {
     pub headers: HeaderMap,
     /// The address, behind trusted proxies.
     pub ip: IpAddr,
+    /// The key that the request proves to hold. Nothing that Signet takes proves one yet, so it is none.
+    pub binding: Binding,
     /// Both for the audit trail, from somebody who is not known yet.
     pub origin: Origin,
 }
@@ -29,6 +32,7 @@ impl<S: Sync> FromRequestParts<S> for Caller {
         Ok(Self {
             ip: ClientIp::from_request_parts(parts, state).await?.0,
             origin: RequestOrigin::from_request_parts(parts, state).await?.0,
+            binding: Binding::None,
             headers: parts.headers.clone(),
         })
     }

@@ -111,7 +111,7 @@ async fn refresh_token(
     if !seen || !current || late || grant.revoked_at.is_some() || !standing.alive {
         return Ok(None);
     }
-    let claims = json!({
+    let mut claims = json!({
         "active": true,
         "client_id": grant.client_id.as_str(),
         "sub": grant.user_id.to_string(),
@@ -121,5 +121,8 @@ async fn refresh_token(
         "exp": grant.expires_at.secs(),
         "token_type": "refresh_token",
     });
+    if let Some(cnf) = grant.binding.cnf() {
+        claims["cnf"] = cnf;
+    }
     Ok(Some(claims.to_string().into()))
 }

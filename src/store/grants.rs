@@ -6,6 +6,7 @@ use uuid::Uuid;
 use super::Store;
 use super::db::{Engine, Tx};
 use super::error::StoreError;
+use crate::domain::binding::Binding;
 use crate::domain::grant::{CodeBinding, Grant};
 use crate::domain::ids::{ClientId, GrantId, SessionId, UserId};
 use crate::spec::claims_request::ClaimsRequest;
@@ -59,6 +60,7 @@ impl Store {
             .bind(grant.expires_at.micros())
             .bind(consented)
             .bind(grant.ip.map(|ip| ip.to_string()))
+            .bind(grant.binding.to_column())
             .exec()
             .await?;
         Ok(rows == 1)
@@ -107,7 +109,7 @@ struct StandingRow {
     alive: bool,
 }
 
-/// The columns of a grant, in the order of [`COLUMNS`].
+/// The columns of a grant, in the order of the statements below.
 #[derive(sqlx::FromRow)]
 pub(super) struct GrantRow {
     pub(super) id: Uuid,
@@ -122,6 +124,7 @@ pub(super) struct GrantRow {
     claims: Json<ClaimsRequest>,
     redirect_uri: String,
     code_challenge: Option<String>,
+    binding: Option<String>,
     auth_time: i64,
     acr: String,
     amr: Json<Vec<String>>,
@@ -163,6 +166,8 @@ impl GrantRow {
                 redirect_uri: self.redirect_uri,
                 code_challenge,
             },
+            binding: Binding::of_column(self.binding.as_deref())
+                .ok_or_else(|| broken("binding"))?,
             auth_time: Ts(self.auth_time),
             acr: self.acr,
             amr: self.amr.0,
@@ -181,16 +186,16 @@ impl GrantRow {
 // SQLite has one writer at a time and needs no lock.
 const INSERT_POSTGRES: &str = "WITH held AS MATERIALIZED (SELECT 1 FROM consents WHERE user_id = $3 AND client_id = $2 FOR KEY SHARE) \
     INSERT INTO grants (id, client_id, user_id, user_version, session_id, offline, scope, resources, nonce, claims, \
-    redirect_uri, code_challenge, auth_time, acr, amr, generation, created_at, advanced_at, code_expires_at, expires_at, ip) \
-    SELECT $1, c.id, u.id, u.token_version, s.id, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, 0, $16, $16, $17, $18, $20 \
+    redirect_uri, code_challenge, auth_time, acr, amr, generation, created_at, advanced_at, code_expires_at, expires_at, ip, binding) \
+    SELECT $1, c.id, u.id, u.token_version, s.id, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, 0, $16, $16, $17, $18, $20, $21 \
     FROM users u, clients c, sessions s \
     WHERE u.id = $3 AND u.token_version = $4 AND u.disabled_at IS NULL \
     AND c.id = $2 AND c.disabled_at IS NULL \
     AND s.id = $5 AND s.ended_at IS NULL AND s.expires_at > $16 AND (NOT $19 OR EXISTS (SELECT 1 FROM held))";
 
 const INSERT_SQLITE: &str = "INSERT INTO grants (id, client_id, user_id, user_version, session_id, offline, scope, resources, nonce, claims, \
-    redirect_uri, code_challenge, auth_time, acr, amr, generation, created_at, advanced_at, code_expires_at, expires_at, ip) \
-    SELECT $1, c.id, u.id, u.token_version, s.id, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, 0, $16, $16, $17, $18, $20 \
+    redirect_uri, code_challenge, auth_time, acr, amr, generation, created_at, advanced_at, code_expires_at, expires_at, ip, binding) \
+    SELECT $1, c.id, u.id, u.token_version, s.id, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, 0, $16, $16, $17, $18, $20, $21 \
     FROM users u, clients c, sessions s \
     WHERE u.id = $3 AND u.token_version = $4 AND u.disabled_at IS NULL \
     AND c.id = $2 AND c.disabled_at IS NULL \
@@ -198,7 +203,7 @@ const INSERT_SQLITE: &str = "INSERT INTO grants (id, client_id, user_id, user_ve
     AND (NOT $19 OR EXISTS (SELECT 1 FROM consents k WHERE k.user_id = $3 AND k.client_id = $2))";
 
 const FIND: &str = "SELECT g.id, g.client_id, g.user_id, g.user_version, g.session_id, g.offline, g.scope, g.resources, g.nonce, g.claims, \
-    g.redirect_uri, g.code_challenge, g.auth_time, g.acr, g.amr, g.ip, g.generation, g.created_at, g.advanced_at, g.code_expires_at, \
+    g.redirect_uri, g.code_challenge, g.binding, g.auth_time, g.acr, g.amr, g.ip, g.generation, g.created_at, g.advanced_at, g.code_expires_at, \
     g.expires_at, g.revoked_at, \
     (EXISTS (SELECT 1 FROM users u WHERE u.id = g.user_id AND u.token_version = g.user_version AND u.disabled_at IS NULL) \
     AND EXISTS (SELECT 1 FROM clients c WHERE c.id = g.client_id AND c.disabled_at IS NULL AND c.not_before <= g.created_at) \

@@ -76,7 +76,7 @@ impl Store {
 }
 
 /// Every migration, in order; a new file is added here.
-pub const MIGRATIONS: [Migration; 8] = [
+pub const MIGRATIONS: [Migration; 9] = [
     Migration {
         number: 1,
         name: "0001_foundation",
@@ -116,5 +116,10 @@ pub const MIGRATIONS: [Migration; 8] = [
         number: 9,
         name: "0009_grant_ip",
         sql: include_str!("../../migrations/0009_grant_ip.sql"),
+    },
+    Migration {
+        number: 11,
+        name: "0011_grant_binding",
+        sql: include_str!("../../migrations/0011_grant_binding.sql"),
     },
 ];

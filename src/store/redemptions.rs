@@ -113,6 +113,7 @@ async fn advance_postgres(db: &Db, batch: &[Redemption]) -> Result<Vec<GrantRow>
         .bind_pg(columns.client_id)
         .bind_pg(columns.redirect_uri)
         .bind_pg(columns.code_challenge)
+        .bind_pg(columns.binding)
         .bind_pg(columns.step)
         .bind_pg(columns.now)
         .bind_pg(columns.idle_since)
@@ -135,6 +136,7 @@ struct SqliteRedemption<'a> {
     client_id: &'a str,
     redirect_uri: Option<&'a str>,
     code_challenge: Option<&'a str>,
+    binding: Option<String>,
     step: i64,
     now: i64,
     idle_since: i64,
@@ -152,6 +154,7 @@ impl<'a> SqliteRedemption<'a> {
             code_challenge: code
                 .and_then(|code| code.code_challenge.as_ref())
                 .map(super::super::spec::pkce::CodeChallenge::as_str),
+            binding: presented.binding.to_column(),
             step: i64::from(presented.rotate),
             now: redemption.now.micros(),
             idle_since: redemption.idle_since.micros(),
@@ -167,6 +170,7 @@ struct Columns {
     client_id: Vec<String>,
     redirect_uri: Vec<Option<String>>,
     code_challenge: Vec<Option<String>>,
+    binding: Vec<Option<String>>,
     step: Vec<i64>,
     now: Vec<i64>,
     idle_since: Vec<i64>,
@@ -199,6 +203,7 @@ impl Columns {
             columns
                 .code_challenge
                 .push(challenge.map(|challenge| challenge.as_str().to_owned()));
+            columns.binding.push(presented.binding.to_column());
             columns.step.push(i64::from(presented.rotate));
             columns.now.push(now.micros());
             columns.idle_since.push(idle_since.micros());
@@ -210,6 +215,7 @@ impl Columns {
             columns.client_id.push(String::new());
             columns.redirect_uri.push(None);
             columns.code_challenge.push(None);
+            columns.binding.push(None);
             columns.step.push(0);
             columns.now.push(0);
             columns.idle_since.push(0);
@@ -222,9 +228,9 @@ impl Columns {
 // different instances cannot deadlock.
 const ADVANCE_POSTGRES: &str = "WITH locked AS MATERIALIZED (SELECT id FROM grants WHERE id = ANY($1::uuid[]) ORDER BY id FOR UPDATE) UPDATE grants \
     SET generation = grants.generation + b.step, advanced_at = b.now FROM locked JOIN UNNEST($1::uuid[], $2::bigint[], \
-    $3::text[], $4::text[], $5::text[], $6::bigint[], $7::bigint[], $8::bigint[]) AS b (id, generation, client_id, \
-    redirect_uri, code_challenge, step, now, idle_since) ON b.id = locked.id WHERE grants.id = b.id AND grants.generation \
-    = b.generation AND grants.client_id = b.client_id AND (b.generation > 0 OR (grants.redirect_uri = b.redirect_uri AND \
+    $3::text[], $4::text[], $5::text[], $6::text[], $7::bigint[], $8::bigint[], $9::bigint[]) AS b (id, generation, \
+    client_id, redirect_uri, code_challenge, binding, step, now, idle_since) ON b.id = locked.id WHERE grants.id = b.id AND grants.generation \
+    = b.generation AND grants.client_id = b.client_id AND grants.binding IS NOT DISTINCT FROM b.binding AND (b.generation > 0 OR (grants.redirect_uri = b.redirect_uri AND \
     grants.code_challenge IS NOT DISTINCT FROM b.code_challenge AND grants.code_expires_at > b.now)) AND (b.generation = 0 \
     OR grants.advanced_at > b.idle_since) AND grants.revoked_at IS NULL AND grants.expires_at > b.now AND EXISTS (SELECT 1 \
     FROM users u WHERE u.id = grants.user_id AND u.token_version = grants.user_version AND u.disabled_at IS NULL) AND \
@@ -232,19 +238,22 @@ const ADVANCE_POSTGRES: &str = "WITH locked AS MATERIALIZED (SELECT id FROM gran
     grants.created_at) AND (grants.offline OR EXISTS (SELECT 1 FROM sessions s WHERE s.id = grants.session_id AND \
     s.ended_at IS NULL AND s.expires_at > b.now)) RETURNING grants.id, grants.client_id, grants.user_id, \
     grants.user_version, grants.session_id, grants.offline, grants.scope, grants.resources, grants.nonce, grants.claims, \
-    grants.redirect_uri, grants.code_challenge, grants.auth_time, grants.acr, grants.amr, grants.ip, grants.generation, \
+    grants.redirect_uri, grants.code_challenge, grants.binding, grants.auth_time, grants.acr, grants.amr, grants.ip, grants.generation, \
     grants.created_at, grants.advanced_at, grants.code_expires_at, grants.expires_at, grants.revoked_at";
 
 const ADVANCE_SQLITE: &str = "UPDATE grants SET generation = grants.generation + b.step, advanced_at = b.now FROM (SELECT unhex(value ->> '$.id') AS \
     id, value ->> '$.generation' AS generation, value ->> '$.client_id' AS client_id, value ->> '$.redirect_uri' AS \
-    redirect_uri, value ->> '$.code_challenge' AS code_challenge, value ->> '$.step' AS step, value ->> '$.now' AS now, \
+    redirect_uri, value ->> '$.code_challenge' AS code_challenge, value ->> '$.binding' AS binding, value ->> '$.step' AS step, value ->> '$.now' AS now, \
     value ->> '$.idle_since' AS idle_since FROM json_each($1)) AS b WHERE grants.id = b.id AND grants.generation = \
-    b.generation AND grants.client_id = b.client_id AND (b.generation > 0 OR (grants.redirect_uri = b.redirect_uri AND \
+    b.generation AND grants.client_id = b.client_id AND grants.binding IS NOT DISTINCT FROM b.binding AND (b.generation > 0 OR (grants.redirect_uri = b.redirect_uri AND \
     grants.code_challenge IS NOT DISTINCT FROM b.code_challenge AND grants.code_expires_at > b.now)) AND (b.generation = 0 \
     OR grants.advanced_at > b.idle_since) AND grants.revoked_at IS NULL AND grants.expires_at > b.now AND EXISTS (SELECT 1 \
     FROM users u WHERE u.id = grants.user_id AND u.token_version = grants.user_version AND u.disabled_at IS NULL) AND \
     EXISTS (SELECT 1 FROM clients c WHERE c.id = grants.client_id AND c.disabled_at IS NULL AND c.not_before <= \
     grants.created_at) AND (grants.offline OR EXISTS (SELECT 1 FROM sessions s WHERE s.id = grants.session_id AND \
     s.ended_at IS NULL AND s.expires_at > b.now)) RETURNING id, client_id, user_id, user_version, session_id, offline, \
-    scope, resources, nonce, claims, redirect_uri, code_challenge, auth_time, acr, amr, ip, generation, created_at, \
+    scope, resources, nonce, claims, redirect_uri, code_challenge, binding, auth_time, acr, amr, ip, generation, created_at, \
     advanced_at, code_expires_at, expires_at, revoked_at";
+
+#[cfg(test)]
+mod tests;

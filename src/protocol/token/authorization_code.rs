@@ -1,6 +1,7 @@
 //! `grant_type=authorization_code` (RFC 6749 §4.1.3, RFC 7636 §4.5).
 
 use super::TokenRequest;
+use crate::domain::grant::CodeBinding;
 use crate::http::error::OAuthError;
 use crate::http::site::Site;
 use crate::service::tokens::issue::{Basis, Issuance, TokenResponse, can_issue, issue};
@@ -26,8 +27,8 @@ pub(super) async fn answer(
         &site.services,
         client,
         code,
-        redirect_uri,
-        verifier.as_ref(),
+        CodeBinding::proven(redirect_uri, verifier.as_ref()),
+        request.binding,
         &request.origin,
         request.now,
     )
@@ -41,6 +42,7 @@ pub(super) async fn answer(
         basis: Basis::Grant(&grant),
         scope: &given.scope,
         resources: &given.resources,
+        binding: request.binding,
         origin: &request.origin,
         now: request.now,
     };

@@ -29,6 +29,7 @@ pub(super) async fn answer(
         basis: Basis::Client,
         scope: &scope,
         resources: &resources,
+        binding: request.binding,
         origin: &request.origin,
         now: request.now,
     };

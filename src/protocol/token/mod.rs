@@ -11,6 +11,7 @@ use axum::response::Response;
 use super::client_auth::{AuthenticatedClient, authenticate};
 use super::{answered, form};
 use crate::domain::audit::{Event, EventType, Origin};
+use crate::domain::binding::Binding;
 use crate::domain::resource::Resource;
 use crate::http::caller::Caller;
 use crate::http::error::OAuthError;
@@ -27,6 +28,7 @@ use crate::spec::time::Ts;
 struct TokenRequest {
     client: AuthenticatedClient,
     params: Params,
+    binding: Binding,
     origin: Origin,
     now: Ts,
 }
@@ -61,6 +63,7 @@ async fn answer(site: &Site, caller: &Caller, params: Params) -> Result<TokenRes
         origin: client.origin(&caller.origin),
         client,
         params,
+        binding: caller.binding,
         now,
     };
     let answer = dispatch(site, &request).await;

@@ -27,8 +27,15 @@ pub(super) async fn answer(
     if let Some(foreseen) = &foreseen {
         scope(request, &foreseen.grant)?;
     }
-    let grant =
-        redeem::refresh_token(&site.services, client, token, &request.origin, request.now).await?;
+    let grant = redeem::refresh_token(
+        &site.services,
+        client,
+        token,
+        request.binding,
+        &request.origin,
+        request.now,
+    )
+    .await?;
     let scope = scope(request, &grant)?;
     let given = request.given(site, &all, &grant, &scope, foreseen).await?;
     let issuance = Issuance {
@@ -37,6 +44,7 @@ pub(super) async fn answer(
         basis: Basis::Grant(&grant),
         scope: &given.scope,
         resources: &given.resources,
+        binding: request.binding,
         origin: &request.origin,
         now: request.now,
     };

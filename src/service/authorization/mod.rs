@@ -13,6 +13,7 @@ use crate::crypto::random;
 use crate::crypto::secret::PlainToken;
 use crate::domain::audit::{Event, EventType, Origin};
 use crate::domain::authorization::{AuthorizationRequest, Pending, ResponseTarget};
+use crate::domain::binding::Binding;
 use crate::domain::client::Client;
 use crate::domain::grant::{CodeBinding, Grant};
 use crate::domain::ids::{ClientId, GrantId};
@@ -188,6 +189,7 @@ pub async fn grant(
             redirect_uri: request.target.redirect.as_str().to_owned(),
             code_challenge: request.code_challenge.clone(),
         },
+        binding: Binding::None,
         auth_time: session.auth_time,
         acr: session.acr.clone(),
         amr: session.amr.clone(),

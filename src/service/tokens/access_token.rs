@@ -13,6 +13,7 @@ use serde_json::{Map, Value};
 use crate::crypto::digest::sha256;
 use crate::crypto::jose::JoseError;
 use crate::domain::audit::{Actor, Origin};
+use crate::domain::binding::Binding;
 use crate::domain::ids::{ClientId, GrantId, SessionId, UserId};
 use crate::service::Services;
 use crate::service::decisions::access::SignIn;
@@ -53,6 +54,8 @@ pub struct AccessToken {
     pub version: i64,
     /// The grant.
     pub grant_id: Option<GrantId>,
+    /// The key that its holder must prove (`cnf`).
+    pub binding: Binding,
     /// The browser session it lives in.
     pub session_id: Option<SessionId>,
     /// How the person signed in.
@@ -207,11 +210,11 @@ enum Audience {
 }
 
 /// The claims as they were signed (RFC 7662 §2.2), without what only Signet itself needs for revocation.
-fn introspection(mut claims: Map<String, Value>) -> Box<str> {
+fn introspection(mut claims: Map<String, Value>, binding: Binding) -> Box<str> {
     claims.remove("ver");
     claims.remove("grant_id");
     claims.insert("active".to_owned(), true.into());
-    claims.insert("token_type".to_owned(), "Bearer".into());
+    claims.insert("token_type".to_owned(), binding.token_type().into());
     Value::Object(claims).to_string().into()
 }
 
@@ -246,6 +249,9 @@ async fn verify_signature(
         ),
         None => None,
     };
+    let binding = Binding::of_cnf(verified.claims.get("cnf")).ok_or(TokenError::Inactive(
+        "the token is bound to a key in a way that this server does not know",
+    ))?;
     Ok(AccessToken {
         user_id,
         sub: claims.sub,
@@ -260,12 +266,13 @@ async fn verify_signature(
         expires_at: Ts::from_secs(claims.exp),
         version: claims.ver.unwrap_or(0),
         grant_id: claims.grant_id,
+        binding,
         session_id: claims.sid,
         sign_in: SignIn {
             acr: claims.acr,
             amr: claims.amr,
             auth_time: claims.auth_time.map(Ts::from_secs),
         },
-        introspection: introspection(verified.claims),
+        introspection: introspection(verified.claims, binding),
     })
 }

@@ -7,6 +7,7 @@ use crate::crypto::credential::CredentialKind;
 use crate::crypto::jose::at_hash;
 use crate::crypto::{b64, random};
 use crate::domain::audit::{Event, EventType, Origin};
+use crate::domain::binding::Binding;
 use crate::domain::client::Client;
 use crate::domain::grant::Grant;
 use crate::service::Services;
@@ -41,6 +42,8 @@ pub struct Issuance<'a> {
     pub scope: &'a Scope,
     /// For which resource servers; none: the client's default audience.
     pub resources: &'a [String],
+    /// The key that the request has proven to hold: the access token is bound to it.
+    pub binding: Binding,
     /// Where the request comes from.
     pub origin: &'a Origin,
     /// When.
@@ -86,6 +89,9 @@ struct AccessTokenClaims<'a> {
     /// The user's token version.
     #[serde(skip_serializing_if = "Option::is_none")]
     ver: Option<i64>,
+    /// The key that the token is bound to (RFC 7800 §3.1).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cnf: Option<Value>,
     /// What the client and the resource servers chose to have in it.
     #[serde(flatten)]
     chosen: Map<String, Value>,
@@ -126,7 +132,7 @@ pub async fn issue(services: &Services, issuance: Issuance<'_>) -> Result<TokenR
     note(services, &issuance, &jti);
     Ok(TokenResponse {
         access_token,
-        token_type: "Bearer",
+        token_type: issuance.binding.token_type(),
         expires_in,
         refresh_token,
         id_token,
@@ -219,6 +225,7 @@ async fn access_token(
             .map(|grant| grant.session_id.to_string()),
         grant_id: grant.map(|grant| grant.id.to_string()),
         ver: grant.map(|grant| grant.user_version),
+        cnf: issuance.binding.cnf(),
         chosen,
     };
     let ring = services.keys.ring();

@@ -3,14 +3,13 @@
 use std::sync::Arc;
 
 use crate::crypto::credential::{Credential, CredentialKind};
-use crate::crypto::digest::sha256_b64;
 use crate::domain::audit::{Event, EventType, Origin};
+use crate::domain::binding::Binding;
 use crate::domain::client::Client;
 use crate::domain::grant::{CodeBinding, Grant, Presented, Redeemed, Refusal};
 use crate::domain::ids::GrantId;
 use crate::service::Services;
 use crate::service::tokens::revoke;
-use crate::spec::pkce::{CodeChallenge, CodeVerifier};
 use crate::spec::time::Ts;
 use crate::store::error::StoreError;
 use crate::telemetry::metrics;
@@ -69,22 +68,18 @@ pub async fn code(
     services: &Arc<Services>,
     client: &Client,
     code: &str,
-    redirect_uri: &str,
-    verifier: Option<&CodeVerifier>,
+    proofs: CodeBinding,
+    binding: Binding,
     origin: &Origin,
     now: Ts,
 ) -> Result<Grant, RedeemError> {
     let credential = opened_code(services, code)?;
-    let code_challenge =
-        verifier.and_then(|verifier| CodeChallenge::parse(&sha256_b64(verifier.as_bytes())));
     let presented = Presented {
         grant_id: grant_id(&credential),
         generation: credential.generation,
         client_id: client.id.clone(),
-        code: Some(CodeBinding {
-            redirect_uri: redirect_uri.to_owned(),
-            code_challenge,
-        }),
+        code: Some(proofs),
+        binding,
         rotate: true,
     };
     redeem(services, presented, origin, now).await
@@ -96,6 +91,7 @@ pub async fn refresh_token(
     services: &Arc<Services>,
     client: &Client,
     token: &str,
+    binding: Binding,
     origin: &Origin,
     now: Ts,
 ) -> Result<Grant, RedeemError> {
@@ -105,6 +101,7 @@ pub async fn refresh_token(
         generation: credential.generation,
         client_id: client.id.clone(),
         code: None,
+        binding,
         rotate: !client.keeps_refresh_token(),
     };
     redeem(services, presented, origin, now).await
@@ -175,6 +172,9 @@ const fn sentence(refusal: Refusal) -> &'static str {
         Refusal::RedirectUri => "redirect_uri is not the one of the authorization request",
         Refusal::CodeVerifier => {
             "code_verifier does not fit the code_challenge of the authorization request, or one of them is missing"
+        }
+        Refusal::Binding => {
+            "the request does not prove the key that the code or refresh token is bound to"
         }
         Refusal::Expired => "the code or refresh token has expired",
         Refusal::Revoked => "the grant was revoked",
