@@ -7,7 +7,7 @@ use sqlx::types::Json;
 use super::Store;
 use super::db::Tx;
 use super::error::StoreError;
-use super::users::prefix_pattern;
+use super::names::prefix_pattern;
 use crate::crypto::secret::TokenDigest;
 use crate::domain::client::{Client, ClientSecret};
 use crate::domain::ids::ClientId;

@@ -1,4 +1,4 @@
-//! Rows that are names.
+//! Rows that are names, and patterns for them.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,4 +14,20 @@ pub(super) fn grouped(rows: Vec<(String, String)>) -> BTreeMap<String, BTreeSet<
         all.entry(name).or_default().insert(value);
     }
     all
+}
+
+/// A `LIKE` pattern with `!` as its escape character; empty for everything.
+pub(super) fn prefix_pattern(begins: &str) -> String {
+    if begins.is_empty() {
+        return String::new();
+    }
+    let mut pattern = String::with_capacity(begins.len() + 1);
+    for c in begins.chars() {
+        if matches!(c, '%' | '_' | '!') {
+            pattern.push('!');
+        }
+        pattern.push(c);
+    }
+    pattern.push('%');
+    pattern
 }

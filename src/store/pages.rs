@@ -10,8 +10,8 @@ use uuid::Uuid;
 use super::Store;
 use super::error::StoreError;
 use super::groups::OrganizationRecord;
+use super::names::prefix_pattern;
 use super::roles::{PolicyRecord, RoleRecord};
-use super::users::prefix_pattern;
 use crate::domain::ids::UserId;
 use crate::domain::policy::{Level, ResourceName};
 

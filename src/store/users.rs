@@ -5,8 +5,9 @@ use sqlx::types::Json;
 use uuid::Uuid;
 
 use super::Store;
-use super::db::Tx;
+use super::db::{Run, Tx, reads, row};
 use super::error::StoreError;
+use super::names::prefix_pattern;
 use super::policy::FACTS;
 use super::revocations::bump_changes;
 use crate::domain::ids::UserId;
@@ -40,26 +41,33 @@ pub struct UserWithPassword {
     pub password_hash: Option<String>,
 }
 
+reads! {
+    /// The person of that id, with the hash of their password.
+    find_user_with_password(id: UserId) -> Option<UserWithPassword> = find;
+
+    /// The person who signs in under that name, with the hash of their password. `key` comes from
+    /// [`crate::domain::user::username_key`].
+    find_user_by_key(key: &str) -> Option<UserWithPassword> = find_by_key;
+}
+
+async fn find(run: &mut impl Run, id: UserId) -> Result<Option<UserWithPassword>, StoreError> {
+    let row = run.q(FIND).bind(id.0).opt::<UserRow>().await?;
+    Ok(row.map(UserRow::with_password))
+}
+
+async fn find_by_key(
+    run: &mut impl Run,
+    key: &str,
+) -> Result<Option<UserWithPassword>, StoreError> {
+    let row = run.q(FIND_BY_KEY).bind(key.to_owned());
+    Ok(row.opt::<UserRow>().await?.map(UserRow::with_password))
+}
+
 impl Store {
     /// The person of that id.
     pub async fn find_user(&self, id: UserId) -> Result<Option<User>, StoreError> {
         let row = self.db.q(FIND).bind(id.0).opt::<UserRow>().await?;
         Ok(row.map(UserRow::into_user))
-    }
-
-    /// The person who signs in under that name, with the hash of their password. `key` comes from
-    /// [`crate::domain::user::username_key`].
-    pub async fn find_user_by_key(
-        &self,
-        key: &str,
-    ) -> Result<Option<UserWithPassword>, StoreError> {
-        let row = self
-            .db
-            .q(FIND_BY_KEY)
-            .bind(key.to_owned())
-            .opt::<UserRow>()
-            .await?;
-        Ok(row.map(UserRow::with_password))
     }
 
     /// People in the order of their names, after `after`, at most `limit`.
@@ -117,15 +125,6 @@ impl Store {
         Ok(rows.into_iter().map(UserRow::with_password).collect())
     }
 
-    /// The person of that id, with the hash of their password.
-    pub async fn find_user_with_password(
-        &self,
-        id: UserId,
-    ) -> Result<Option<UserWithPassword>, StoreError> {
-        let row = self.db.q(FIND).bind(id.0).opt::<UserRow>().await?;
-        Ok(row.map(UserRow::with_password))
-    }
-
     /// The people whose verified e-mail address that is; upper and lower case are the same.
     pub async fn find_users_by_email(&self, email: &str) -> Result<Vec<UserId>, StoreError> {
         let rows = self.db.q(BY_EMAIL).bind(email.to_lowercase());
@@ -166,22 +165,6 @@ pub struct UserFilter {
     pub disabled: Option<bool>,
 }
 
-/// A `LIKE` pattern with `!` as its escape character; empty for everything.
-pub(super) fn prefix_pattern(begins: &str) -> String {
-    if begins.is_empty() {
-        return String::new();
-    }
-    let mut pattern = String::with_capacity(begins.len() + 1);
-    for c in begins.chars() {
-        if matches!(c, '%' | '_' | '!') {
-            pattern.push('!');
-        }
-        pattern.push(c);
-    }
-    pattern.push('%');
-    pattern
-}
-
 impl Tx {
     /// The person of that id, with the hash of their password.
     pub async fn find_user(&mut self, id: UserId) -> Result<Option<UserWithPassword>, StoreError> {
@@ -199,19 +182,6 @@ impl Tx {
         let rename = self.q(RENAME).bind(id.0).bind(username.to_owned());
         rename.bind(key.to_owned()).exec().await?;
         bump_changes(self, FACTS).await
-    }
-
-    /// The person who signs in under that name.
-    pub async fn find_user_by_key(
-        &mut self,
-        key: &str,
-    ) -> Result<Option<UserWithPassword>, StoreError> {
-        let row = self
-            .q(FIND_BY_KEY)
-            .bind(key.to_owned())
-            .opt::<UserRow>()
-            .await?;
-        Ok(row.map(UserRow::with_password))
     }
 
     /// Every person's id and the name under which they are found.
@@ -299,19 +269,20 @@ impl Tx {
     }
 }
 
-#[derive(sqlx::FromRow)]
-struct UserRow {
-    id: Uuid,
-    username: String,
-    password_hash: Option<String>,
-    email: Option<String>,
-    email_verified: bool,
-    claims: Json<StandardClaims>,
-    attributes: Json<Map<String, Value>>,
-    token_version: i64,
-    disabled_at: Option<i64>,
-    created_at: i64,
-    updated_at: i64,
+row! { $
+    struct UserRow, user_columns {
+        id: Uuid,
+        username: String,
+        password_hash: Option<String>,
+        email: Option<String>,
+        email_verified: bool,
+        claims: Json<StandardClaims>,
+        attributes: Json<Map<String, Value>>,
+        token_version: i64,
+        disabled_at: Option<i64>,
+        created_at: i64,
+        updated_at: i64,
+    }
 }
 
 impl UserRow {
@@ -338,26 +309,37 @@ impl UserRow {
     }
 }
 
-const FIND: &str = "SELECT id, username, password_hash, email, email_verified, claims, attributes, token_version, disabled_at, \
-    created_at, updated_at FROM users WHERE id = $1";
+const FIND: &str = concat!("SELECT ", user_columns!(), " FROM users WHERE id = $1");
 
-const FIND_BY_KEY: &str = "SELECT id, username, password_hash, email, email_verified, claims, attributes, token_version, disabled_at, \
-    created_at, updated_at FROM users WHERE username_key = $1";
+const FIND_BY_KEY: &str = concat!(
+    "SELECT ",
+    user_columns!(),
+    " FROM users WHERE username_key = $1"
+);
 
-const LIST: &str = "SELECT id, username, password_hash, email, email_verified, claims, attributes, token_version, disabled_at, \
-    created_at, updated_at FROM users WHERE username_key > $1 ORDER BY username_key LIMIT $2";
+const LIST: &str = concat!(
+    "SELECT ",
+    user_columns!(),
+    " FROM users WHERE username_key > $1 ORDER BY username_key LIMIT $2"
+);
 
-const LIST_BY_ID: &str = "SELECT id, username, password_hash, email, email_verified, claims, attributes, token_version, disabled_at, \
-    created_at, updated_at FROM users WHERE id > $1 ORDER BY id LIMIT $2";
+const LIST_BY_ID: &str = concat!(
+    "SELECT ",
+    user_columns!(),
+    " FROM users WHERE id > $1 ORDER BY id LIMIT $2"
+);
 
-const SEARCH: &str = "SELECT id, username, password_hash, email, email_verified, claims, attributes, token_version, disabled_at, \
-    created_at, updated_at FROM users WHERE username_key > $1 \
+const SEARCH: &str = concat!(
+    "SELECT ",
+    user_columns!(),
+    " FROM users WHERE username_key > $1 \
     AND ($2 = '' OR username_key LIKE $2 ESCAPE '!' OR LOWER(email) LIKE $2 ESCAPE '!') \
     AND ($3 = '' OR EXISTS (SELECT 1 FROM organization_members m WHERE m.user_id = users.id AND m.organization = $3)) \
     AND ($4 = '' OR EXISTS (SELECT 1 FROM group_members g WHERE g.user_id = users.id AND g.group_name = $4)) \
     AND ($5 = '' OR EXISTS (SELECT 1 FROM role_assignments r WHERE r.user_id = users.id AND r.role = $5)) \
     AND ($6 = 0 OR ($6 = 1 AND disabled_at IS NOT NULL) OR ($6 = 2 AND disabled_at IS NULL)) \
-    ORDER BY username_key LIMIT $7";
+    ORDER BY username_key LIMIT $7"
+);
 
 const BY_EMAIL: &str =
     "SELECT id FROM users WHERE LOWER(email) = $1 AND email_verified ORDER BY id LIMIT 1000";

@@ -14,6 +14,7 @@
 //! for seconds, one that commits what waits together does not. While a [`Tx`] is open on SQLite nobody else
 //! writes, so await nothing but its own queries.
 
+mod columns;
 mod postgres;
 mod query;
 mod run;
@@ -29,6 +30,7 @@ use std::time::Duration;
 
 use sqlx::{PgPool, SqlitePool};
 
+pub(in crate::store) use columns::row;
 pub use query::{Q, Row, Val};
 pub(in crate::store) use run::{Among, Run, among, reads};
 pub(crate) use sqlite::Probe;
