@@ -12,7 +12,7 @@ use tokio::sync::Mutex;
 
 use super::super::error::StoreError;
 use super::wal_index::{Stamp, WalIndex};
-use super::writer::Writer;
+use super::writer::{Writer, connect_writer};
 use super::{ACQUIRE_TIMEOUT, Row};
 
 const READERS: u32 = 4;
@@ -64,23 +64,6 @@ pub(super) async fn open(path: &str) -> Result<(SqlitePool, Writer, Probe), Stor
         index,
     };
     Ok((readers, writer, probe))
-}
-
-/// Opens the connection that writes. Turning a new file into WAL mode does not wait for the busy timeout,
-/// so processes that start together have to try again.
-pub(super) async fn connect_writer(
-    options: &SqliteConnectOptions,
-) -> Result<SqliteConnection, StoreError> {
-    let mut attempt = 0;
-    loop {
-        match options.connect().await.map_err(StoreError::from) {
-            Err(StoreError::Retryable(_)) if attempt < 100 => {
-                attempt += 1;
-                tokio::time::sleep(Duration::from_millis(10 + attempt)).await;
-            }
-            connected => return connected,
-        }
-    }
 }
 
 /// The WAL index, if a commit is seen in it: on a file system where reading a file passes by what was written through

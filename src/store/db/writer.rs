@@ -8,13 +8,12 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use sqlx::sqlite::{SqliteArguments, SqliteConnectOptions, SqliteRow};
-use sqlx::{Connection, SqliteConnection};
+use sqlx::{ConnectOptions, Connection, SqliteConnection};
 use tokio::sync::{mpsc, oneshot};
 use tracing::{error, warn};
 
 use super::super::error::StoreError;
 use super::ACQUIRE_TIMEOUT;
-use super::sqlite::connect_writer;
 
 /// Most statements in one commit.
 const BATCH: usize = 64;
@@ -337,6 +336,23 @@ impl Drop for Lease {
             // The task rolls back what was not committed: dropping may happen in the middle of anything
             // and cannot wait.
             let _ = home.send((connection, self.clean));
+        }
+    }
+}
+
+/// Opens the connection that writes. Turning a new file into WAL mode does not wait for the busy timeout,
+/// so processes that start together have to try again.
+pub(super) async fn connect_writer(
+    options: &SqliteConnectOptions,
+) -> Result<SqliteConnection, StoreError> {
+    let mut attempt = 0;
+    loop {
+        match options.connect().await.map_err(StoreError::from) {
+            Err(StoreError::Retryable(_)) if attempt < 100 => {
+                attempt += 1;
+                tokio::time::sleep(Duration::from_millis(10 + attempt)).await;
+            }
+            connected => return connected,
         }
     }
 }
