@@ -11,8 +11,9 @@ use super::page::{List, Page, Range};
 use super::problem::Problem;
 use super::users::{ById, controlled};
 use crate::domain::ids::{GrantId, SessionId, UserId};
+use crate::domain::session::Session;
 use crate::spec::time::Ts;
-use crate::store::living::{GrantPage, SessionPage};
+use crate::store::living::GrantPage;
 
 const READ: &str = "sessions.read";
 const WRITE: &str = "sessions.write";
@@ -120,7 +121,7 @@ async fn list_sessions(
     let after = range.after_id(SessionId::parse)?;
     let store = &call.site.services.store;
     let rows = store.page_of_sessions(id, after, range.rows(), call.now);
-    let key = |row: &SessionPage| row.id.to_string();
+    let key = |row: &Session| row.id.to_string();
     Ok(Answer::of(&range.page(rows.await?, key, session)))
 }
 
@@ -175,7 +176,7 @@ async fn known(site: &crate::http::site::Site, id: UserId) -> Result<UserId, Pro
         .ok_or_else(|| Problem::not_found("user", id))
 }
 
-async fn living_session<Q, B>(call: &Call<BySession, Q, B>) -> Result<SessionPage, Problem> {
+async fn living_session<Q, B>(call: &Call<BySession, Q, B>) -> Result<Session, Problem> {
     let id = call.path.id;
     let found = call.site.services.store.find_session_by_id(id, call.now);
     found
@@ -191,7 +192,7 @@ async fn living_grant<Q, B>(call: &Call<ByGrant, Q, B>) -> Result<GrantPage, Pro
         .ok_or_else(|| Problem::not_found("living grant", id))
 }
 
-fn session(row: SessionPage) -> ShownSession {
+fn session(row: Session) -> ShownSession {
     ShownSession {
         id: row.id,
         user_id: row.user_id,

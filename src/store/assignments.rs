@@ -7,10 +7,9 @@ use std::collections::BTreeSet;
 use uuid::Uuid;
 
 use super::Store;
-use super::db::Tx;
+use super::changes::{FACTS, POLICY, bump_changes};
+use super::db::{Run, Tx, reads};
 use super::error::StoreError;
-use super::policy::{FACTS, POLICY};
-use super::revocations::bump_changes;
 use crate::domain::ids::UserId;
 use crate::domain::policy::Assignment;
 use crate::spec::time::Ts;
@@ -161,20 +160,21 @@ impl Store {
     }
 }
 
-impl Tx {
-    /// Everything that somebody was given directly.
-    pub async fn list_assignments_of(
-        &mut self,
-        holder: &Holder,
-    ) -> Result<BTreeSet<Assignment>, StoreError> {
-        let query = match holder {
-            Holder::User(id) => self.q(OF_USER).bind(id.0),
-            Holder::Group(name) => self.q(OF_GROUP).bind(name.clone()),
-        };
-        let rows = query.all::<Row>().await?;
-        Ok(rows.into_iter().map(assignment).collect())
-    }
+reads! {
+    /// The roles that a user or a group was given directly.
+    list_assignments_of(holder: &Holder) -> BTreeSet<Assignment> = list_of;
+}
 
+async fn list_of(run: &mut impl Run, holder: &Holder) -> Result<BTreeSet<Assignment>, StoreError> {
+    let query = match holder {
+        Holder::User(id) => run.q(OF_USER).bind(id.0),
+        Holder::Group(name) => run.q(OF_GROUP).bind(name.clone()),
+    };
+    let rows = query.all::<Row>().await?;
+    Ok(rows.into_iter().map(assignment).collect())
+}
+
+impl Tx {
     /// Gives a role, for one organization or all, until a time or without an end. Whoever has it for the same
     /// organization has it until the new time. The role must exist, and the organization should
     /// ([`Tx::has_organization`]).
@@ -311,129 +311,3 @@ const UNASSIGN_GROUP: &str =
     "DELETE FROM group_roles WHERE group_name = $1 AND role = $2 AND organization = $3";
 
 const HAS_ORGANIZATION: &str = "SELECT name FROM organizations WHERE name = $1";
-
-#[cfg(test)]
-mod tests {
-    use super::super::db::tests::both;
-    use super::*;
-    use crate::store::groups::OrganizationRecord;
-    use crate::store::users::UserFields;
-
-    fn given(role: &str, organization: Option<&str>, until: Option<i64>) -> Assignment {
-        Assignment {
-            role: role.to_owned(),
-            organization: organization.map(str::to_owned),
-            until: until.map(Ts::from_secs),
-        }
-    }
-
-    async fn user(tx: &mut Tx, number: u8) -> UserId {
-        let id = UserId::from_random([number; 16]);
-        let fields = UserFields {
-            username: format!("user{number}"),
-            username_key: format!("user{number}"),
-            ..UserFields::default()
-        };
-        tx.insert_user(id, &fields, None, Ts(0)).await.unwrap();
-        id
-    }
-
-    #[tokio::test]
-    async fn a_role_is_held_for_each_organization_and_listed_page_by_page() {
-        for fresh in both().await {
-            let store = Store::open(&fresh.url, 4).await.unwrap();
-            store.migrate().await.unwrap();
-            let mut tx = store.db().begin().await.unwrap();
-            for role in ["manager", "support"] {
-                tx.save_role(role, None).await.unwrap();
-            }
-            let acme = OrganizationRecord::default();
-            tx.save_organization("acme", &acme).await.unwrap();
-            assert!(tx.has_organization("acme").await.unwrap());
-            assert!(!tx.has_organization("acne").await.unwrap());
-            tx.save_group("berlin", None, &serde_json::Map::new())
-                .await
-                .unwrap();
-            let alice = Holder::User(user(&mut tx, 1).await);
-            let bob = Holder::User(user(&mut tx, 2).await);
-            let berlin = Holder::Group("berlin".to_owned());
-            for holder in [&alice, &bob, &berlin] {
-                for one in [
-                    given("manager", None, None),
-                    given("manager", Some("acme"), Some(100)),
-                    given("support", Some("acme"), None),
-                ] {
-                    assert_eq!(tx.assign(holder, &one).await.unwrap(), Assigned::Created);
-                    assert_eq!(tx.assign(holder, &one).await.unwrap(), Assigned::Unchanged);
-                }
-            }
-            let longer = given("manager", Some("acme"), Some(200));
-            assert_eq!(tx.assign(&alice, &longer).await.unwrap(), Assigned::Changed);
-            assert!(tx.unassign(&bob, "manager", None).await.unwrap());
-            assert!(!tx.unassign(&bob, "manager", None).await.unwrap());
-            let wanted = BTreeSet::from([given("manager", Some("acme"), None)]);
-            assert!(tx.replace_assignments(&berlin, &wanted).await.unwrap());
-            assert!(!tx.replace_assignments(&berlin, &wanted).await.unwrap());
-            assert_eq!(tx.list_assignments_of(&berlin).await.unwrap(), wanted);
-            tx.commit().await.unwrap();
-
-            let all = Filter::default();
-            let everything = store.list_assignments(&all, None, 100).await.unwrap();
-            assert_eq!(everything.len(), 3 + 2 + 1);
-            assert!(everything.is_sorted());
-            let (mut paged, mut after) = (Vec::new(), None);
-            loop {
-                let page = store
-                    .list_assignments(&all, after.as_ref(), 2)
-                    .await
-                    .unwrap();
-                after = page.last().map(Place::of);
-                if page.is_empty() {
-                    break;
-                }
-                paged.extend(page);
-            }
-            assert_eq!(paged, everything);
-            let count = async |filter: Filter| {
-                let page = store.list_assignments(&filter, None, 100).await.unwrap();
-                page.len()
-            };
-            let role = Some("support".to_owned());
-            assert_eq!(
-                count(Filter {
-                    role,
-                    ..Filter::default()
-                })
-                .await,
-                2
-            );
-            let holder = Some(bob.clone());
-            assert_eq!(
-                count(Filter {
-                    holder,
-                    ..Filter::default()
-                })
-                .await,
-                2
-            );
-            let holder = Some(berlin.clone());
-            assert_eq!(
-                count(Filter {
-                    holder,
-                    ..Filter::default()
-                })
-                .await,
-                1
-            );
-            let organization = Some(String::new());
-            assert_eq!(
-                count(Filter {
-                    organization,
-                    ..Filter::default()
-                })
-                .await,
-                1
-            );
-        }
-    }
-}

@@ -4,10 +4,9 @@
 use serde_json::{Map, Value};
 use sqlx::types::Json;
 
+use super::changes::{FACTS, POLICY, bump_changes};
 use super::db::{Run, Tx, reads};
 use super::error::StoreError;
-use super::policy::{FACTS, POLICY};
-use super::revocations::bump_changes;
 use crate::domain::policy::{AttributeType, Declaration, Declarations, Of};
 
 /// The attributes of one thing, by the name an operator knows it by.
@@ -26,7 +25,7 @@ reads! {
 
 async fn find(run: &mut impl Run, of: &Of, name: &str) -> Result<Option<Declaration>, StoreError> {
     let row = run.q(FIND).bind(of.as_str().to_owned());
-    let row = row.bind(name.to_owned()).opt::<Row>().await?;
+    let row = row.bind(name.to_owned()).opt::<DeclarationRow>().await?;
     Ok(row.map(declaration).transpose()?.map(|(_, _, it)| it))
 }
 
@@ -101,9 +100,16 @@ async fn changed(tx: &mut Tx) -> Result<(), StoreError> {
     bump_changes(tx, FACTS).await
 }
 
-type Row = (String, String, String, bool);
+type DeclarationRow = (String, String, String, bool);
 
-fn gather(rows: Vec<Row>) -> Result<Declarations, StoreError> {
+/// The columns of a [`DeclarationRow`].
+macro_rules! declaration_columns {
+    () => {
+        "of_kind, name, type, required"
+    };
+}
+
+fn gather(rows: Vec<DeclarationRow>) -> Result<Declarations, StoreError> {
     let mut all = Declarations::default();
     for row in rows {
         let (of, name, declaration) = declaration(row)?;
@@ -112,7 +118,9 @@ fn gather(rows: Vec<Row>) -> Result<Declarations, StoreError> {
     Ok(all)
 }
 
-fn declaration((of, name, kind, required): Row) -> Result<(Of, String, Declaration), StoreError> {
+fn declaration(
+    (of, name, kind, required): DeclarationRow,
+) -> Result<(Of, String, Declaration), StoreError> {
     match AttributeType::parse(&kind) {
         Some(kind) => Ok((Of::parse(&of), name, Declaration { kind, required })),
         None => Err(StoreError::Inconsistent {
@@ -123,13 +131,19 @@ fn declaration((of, name, kind, required): Row) -> Result<(Of, String, Declarati
     }
 }
 
-const FIND: &str =
-    "SELECT of_kind, name, type, required FROM attribute_types WHERE of_kind = $1 AND name = $2";
+const FIND: &str = concat!(
+    "SELECT ",
+    declaration_columns!(),
+    " FROM attribute_types WHERE of_kind = $1 AND name = $2"
+);
 
-const LIST_OF: &str =
-    "SELECT of_kind, name, type, required FROM attribute_types WHERE of_kind = $1";
+const LIST_OF: &str = concat!(
+    "SELECT ",
+    declaration_columns!(),
+    " FROM attribute_types WHERE of_kind = $1"
+);
 
-const LIST: &str = "SELECT of_kind, name, type, required FROM attribute_types";
+const LIST: &str = concat!("SELECT ", declaration_columns!(), " FROM attribute_types");
 
 const SAVE: &str = "INSERT INTO attribute_types (of_kind, name, type, required) VALUES ($1, $2, $3, $4) \
     ON CONFLICT (of_kind, name) DO UPDATE SET type = excluded.type, required = excluded.required";

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use sqlx::types::Json;
 
 use super::Store;
-use super::db::Tx;
+use super::db::{Run, Tx, reads, row};
 use super::error::StoreError;
 use super::names::prefix_pattern;
 use crate::crypto::secret::TokenDigest;
@@ -14,27 +14,22 @@ use crate::domain::ids::ClientId;
 use crate::spec::client_metadata::ClientMetadata;
 use crate::spec::time::Ts;
 
-impl Store {
+reads! {
     /// The client of that id, with its secrets.
-    pub async fn find_client(&self, id: &ClientId) -> Result<Option<Client>, StoreError> {
-        let Some(row) = self
-            .db
-            .q(FIND)
-            .bind(id.as_str().to_owned())
-            .opt::<ClientRow>()
-            .await?
-        else {
-            return Ok(None);
-        };
-        let secrets = self
-            .db
-            .q(SECRETS)
-            .bind(id.as_str().to_owned())
-            .all::<SecretRow>()
-            .await?;
-        row.into_client(secrets).map(Some)
-    }
+    find_client(id: &ClientId) -> Option<Client> = find;
+}
 
+async fn find(run: &mut impl Run, id: &ClientId) -> Result<Option<Client>, StoreError> {
+    let row = run.q(FIND).bind(id.as_str().to_owned());
+    let Some(row) = row.opt::<ClientRow>().await? else {
+        return Ok(None);
+    };
+    let secrets = run.q(SECRETS).bind(id.as_str().to_owned());
+    let secrets = secrets.all::<SecretRow>().await?;
+    row.into_client(secrets).map(Some)
+}
+
+impl Store {
     /// Clients in the order of their ids, after `after`, at most `limit`; without their secrets.
     pub async fn list_clients(&self, after: &str, limit: i64) -> Result<Vec<Client>, StoreError> {
         let rows = self
@@ -79,24 +74,6 @@ impl Store {
 }
 
 impl Tx {
-    /// The client of that id, with its secrets.
-    pub async fn find_client(&mut self, id: &ClientId) -> Result<Option<Client>, StoreError> {
-        let Some(row) = self
-            .q(FIND)
-            .bind(id.as_str().to_owned())
-            .opt::<ClientRow>()
-            .await?
-        else {
-            return Ok(None);
-        };
-        let secrets = self
-            .q(SECRETS)
-            .bind(id.as_str().to_owned())
-            .all::<SecretRow>()
-            .await?;
-        row.into_client(secrets).map(Some)
-    }
-
     /// Every client id there is.
     pub async fn list_client_ids(&mut self) -> Result<Vec<String>, StoreError> {
         Ok(self
@@ -211,12 +188,13 @@ impl Tx {
     }
 }
 
-#[derive(sqlx::FromRow)]
-struct ClientRow {
-    id: String,
-    metadata: Json<ClientMetadata>,
-    disabled_at: Option<i64>,
-    not_before: i64,
+row! { $
+    struct ClientRow, client_columns {
+        id: String,
+        metadata: Json<ClientMetadata>,
+        disabled_at: Option<i64>,
+        not_before: i64,
+    }
 }
 
 type SecretRow = (Vec<u8>, i64, Option<i64>);
@@ -246,7 +224,7 @@ impl ClientRow {
     }
 }
 
-const FIND: &str = "SELECT id, metadata, disabled_at, not_before FROM clients WHERE id = $1";
+const FIND: &str = concat!("SELECT ", client_columns!(), " FROM clients WHERE id = $1");
 
 const SECRETS: &str = "SELECT digest, created_at, expires_at FROM client_secrets WHERE client_id = $1 ORDER BY created_at DESC LIMIT 16";
 
@@ -254,11 +232,18 @@ const SECRETS_OF: &str = "SELECT client_id, digest, created_at, expires_at FROM 
     (SELECT id FROM clients WHERE id > $1 AND ($3 = '' OR LOWER(id) LIKE LOWER($3) ESCAPE '!') ORDER BY id LIMIT $2) \
     ORDER BY client_id, created_at DESC";
 
-const PAGE: &str = "SELECT id, metadata, disabled_at, not_before FROM clients WHERE id > $1 \
-    AND ($3 = '' OR LOWER(id) LIKE LOWER($3) ESCAPE '!') ORDER BY id LIMIT $2";
+const PAGE: &str = concat!(
+    "SELECT ",
+    client_columns!(),
+    " FROM clients WHERE id > $1 \
+    AND ($3 = '' OR LOWER(id) LIKE LOWER($3) ESCAPE '!') ORDER BY id LIMIT $2"
+);
 
-const LIST: &str =
-    "SELECT id, metadata, disabled_at, not_before FROM clients WHERE id > $1 ORDER BY id LIMIT $2";
+const LIST: &str = concat!(
+    "SELECT ",
+    client_columns!(),
+    " FROM clients WHERE id > $1 ORDER BY id LIMIT $2"
+);
 
 const LIST_IDS: &str = "SELECT id FROM clients ORDER BY id";
 

@@ -1,18 +1,23 @@
-//! Groups, organizations and the facts about resources: what decisions know beside people and roles.
+//! Groups and their members: the `groups`, `group_parents` and `group_members` tables. The roles of a group are in
+//! [`super::assignments`], its levels in [`super::levels`].
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value};
 use sqlx::types::Json;
 
+use super::Store;
 use super::assignments::{Holder, assignment};
-use super::db::{Among, Run, Tx, among, reads};
+use super::changes::{FACTS, POLICY, bump_changes};
+use super::db::{Among, Run, Tx, among, reads, row};
 use super::error::StoreError;
-use super::names::{first, grouped};
-use super::policy::{FACTS, POLICY};
-use super::revocations::bump_changes;
+use super::names::{first, grouped, prefix_pattern};
+use super::users::{Member, members};
 use crate::domain::ids::UserId;
 use crate::domain::policy::{Assignment, Level, ResourceName};
+
+pub use super::organizations::OrganizationRecord;
+pub use super::users::Memberships;
 
 /// A group with everything that hangs on it.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -29,73 +34,37 @@ pub struct GroupRecord {
     pub attributes: Map<String, Value>,
 }
 
-/// An organization.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct OrganizationRecord {
-    /// What it is.
+/// A group, without what it gives.
+#[derive(Clone, Debug, Default)]
+pub struct GroupPage {
+    /// What it is for.
     pub description: Option<String>,
+    /// Groups whose members its members are too.
+    pub parents: BTreeSet<String>,
     /// What policies may ask about it.
     pub attributes: Map<String, Value>,
 }
 
-/// To what a person belongs, and what they may do to single resources.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Memberships {
-    /// Groups.
-    pub groups: BTreeSet<String>,
-    /// Organizations.
-    pub organizations: BTreeSet<String>,
-    /// Levels.
-    pub levels: BTreeMap<ResourceName, Level>,
-}
-
 reads! {
     /// Which of these groups there are.
-    existing_groups(names: &BTreeSet<String>) -> BTreeSet<String> = existing_groups;
+    existing_groups(names: &BTreeSet<String>) -> BTreeSet<String> = existing;
 
     /// These groups and all that they are in, each with its own parents. Groups without parents are left out. One
     /// statement, which reads no other group.
     find_group_ancestry(names: &BTreeSet<String>) -> BTreeMap<String, BTreeSet<String>> = ancestry;
 
     /// Names of at most 400 groups that stand next to a name in their order, to guess which one was meant.
-    list_group_names_near(name: &str) -> Vec<String> = groups_near;
+    list_group_names_near(name: &str) -> Vec<String> = near;
 
-    /// The organization of that name.
-    find_organization(name: &str) -> Option<OrganizationRecord> = find_organization;
-
-    /// Which of these organizations there are.
-    existing_organizations(names: &BTreeSet<String>) -> BTreeSet<String> = existing_organizations;
-
-    /// Names of at most 400 organizations that stand next to a name in their order, to guess which one was meant.
-    list_organization_names_near(name: &str) -> Vec<String> = organizations_near;
+    /// Every group there is.
+    list_groups() -> BTreeMap<String, GroupRecord> = list;
 }
 
-async fn find(run: &mut impl Run, name: &str) -> Result<Option<GroupRecord>, StoreError> {
-    let row = run.q(FIND_GROUP).bind(name.to_owned());
-    let row = row.opt::<(Option<String>, Json<Map<String, Value>>)>();
-    let Some((description, attributes)) = row.await? else {
-        return Ok(None);
-    };
-    let parents = run.q(PARENTS_OF).bind(name.to_owned());
-    let parents = first(parents.all().await?);
-    let roles = run.q(ROLES_OF).bind(name.to_owned());
-    let roles = roles.all::<(String, String, Option<i64>)>().await?;
-    let levels = run.q(LEVELS_OF_GROUP).bind(name.to_owned());
-    let levels = levels.all::<(String, String, i64)>().await?;
-    Ok(Some(GroupRecord {
-        description,
-        parents,
-        roles: roles.into_iter().map(assignment).collect(),
-        levels: by_resource(levels),
-        attributes: attributes.0,
-    }))
-}
-
-async fn existing_groups(
+async fn existing(
     run: &mut impl Run,
     names: &BTreeSet<String>,
 ) -> Result<BTreeSet<String>, StoreError> {
-    Ok(first(run.q_among(EXISTING_GROUPS, names).all().await?))
+    Ok(first(run.q_among(EXISTING, names).all().await?))
 }
 
 async fn ancestry(
@@ -105,74 +74,102 @@ async fn ancestry(
     Ok(grouped(run.q_among(ANCESTRY, names).all().await?))
 }
 
-async fn groups_near(run: &mut impl Run, name: &str) -> Result<Vec<String>, StoreError> {
-    let rows = run.q(GROUPS_NEAR).bind(name.to_owned());
-    let rows = rows.all::<(String,)>().await?;
-    Ok(rows.into_iter().map(|(name,)| name).collect())
+async fn near(run: &mut impl Run, name: &str) -> Result<Vec<String>, StoreError> {
+    Ok(first(run.q(NEAR).bind(name.to_owned()).all().await?))
 }
 
-async fn find_organization(
-    run: &mut impl Run,
-    name: &str,
-) -> Result<Option<OrganizationRecord>, StoreError> {
-    let find = run.q(FIND_ORGANIZATION).bind(name.to_owned());
-    let row = find.opt::<(Option<String>, Json<Map<String, Value>>)>();
-    Ok(row
-        .await?
-        .map(|(description, attributes)| OrganizationRecord {
-            description,
-            attributes: attributes.0,
+async fn list(run: &mut impl Run) -> Result<BTreeMap<String, GroupRecord>, StoreError> {
+    let mut groups: BTreeMap<String, GroupRecord> = BTreeMap::new();
+    for row in run.q(LIST).all::<GroupRow>().await? {
+        let group = groups.entry(row.name).or_default();
+        group.description = row.description;
+        group.attributes = row.attributes.0;
+    }
+    for (member, parent) in run.q(LIST_PARENTS).all::<(String, String)>().await? {
+        groups.entry(member).or_default().parents.insert(parent);
+    }
+    for (group, role, organization, until) in run.q(LIST_ROLES).all::<GroupRole>().await? {
+        let roles = &mut groups.entry(group).or_default().roles;
+        roles.insert(assignment((role, organization, until)));
+    }
+    for (group, kind, id, level) in run.q(LIST_LEVELS).all::<GroupLevel>().await? {
+        if let Some(level) = Level::from_number(level) {
+            let levels = &mut groups.entry(group).or_default().levels;
+            levels.insert(ResourceName { kind, id }, level);
+        }
+    }
+    Ok(groups)
+}
+
+impl Store {
+    /// The group of that name, without what it gives.
+    pub async fn find_group(&self, name: &str) -> Result<Option<GroupPage>, StoreError> {
+        let row = self.db.q(FIND).bind(name.to_owned());
+        let Some(row) = row.opt::<GroupRow>().await? else {
+            return Ok(None);
+        };
+        let parents = self.db.q(PARENTS_OF).bind(name.to_owned());
+        Ok(Some(GroupPage {
+            description: row.description,
+            parents: first(parents.all().await?),
+            attributes: row.attributes.0,
         }))
-}
+    }
 
-async fn existing_organizations(
-    run: &mut impl Run,
-    names: &BTreeSet<String>,
-) -> Result<BTreeSet<String>, StoreError> {
-    let rows = run.q_among(EXISTING_ORGANIZATIONS, names);
-    Ok(first(rows.all().await?))
-}
+    /// Groups whose names begin so, in the order of their names, behind `after`.
+    pub async fn page_of_groups(
+        &self,
+        begins: &str,
+        after: &str,
+        limit: i64,
+    ) -> Result<Vec<(String, GroupPage)>, StoreError> {
+        let rows = self.db.q(PAGE).bind(after.to_owned()).bind(limit);
+        let rows = rows.bind(prefix_pattern(begins));
+        let rows = rows.all::<GroupRow>().await?;
+        let (Some(from), Some(to)) = (rows.first(), rows.last()) else {
+            return Ok(Vec::new());
+        };
+        let parents = self.db.q(PARENTS_WITHIN).bind(from.name.clone());
+        let mut parents = grouped(parents.bind(to.name.clone()).all().await?);
+        let page = |row: GroupRow| {
+            let group = GroupPage {
+                description: row.description,
+                parents: parents.remove(&row.name).unwrap_or_default(),
+                attributes: row.attributes.0,
+            };
+            (row.name, group)
+        };
+        Ok(rows.into_iter().map(page).collect())
+    }
 
-async fn organizations_near(run: &mut impl Run, name: &str) -> Result<Vec<String>, StoreError> {
-    let rows = run.q(ORGANIZATIONS_NEAR).bind(name.to_owned());
-    let rows = rows.all::<(String,)>().await?;
-    Ok(rows.into_iter().map(|(name,)| name).collect())
-}
-
-/// A level that this version does not know gives nothing.
-fn by_resource(rows: Vec<(String, String, i64)>) -> BTreeMap<ResourceName, Level> {
-    let level = |(kind, id, level)| Some((ResourceName { kind, id }, Level::from_number(level)?));
-    rows.into_iter().filter_map(level).collect()
+    /// Members of a group itself, in the order of their ids, behind `after`.
+    pub async fn page_of_group_members(
+        &self,
+        group: &str,
+        after: Option<UserId>,
+        limit: i64,
+    ) -> Result<Vec<Member>, StoreError> {
+        members(self, MEMBERS, group, after, limit).await
+    }
 }
 
 impl Tx {
     /// The group of that name, with everything that hangs on it.
     pub async fn find_group(&mut self, name: &str) -> Result<Option<GroupRecord>, StoreError> {
-        find(self, name).await
-    }
-
-    /// Every group there is.
-    pub async fn list_groups(&mut self) -> Result<BTreeMap<String, GroupRecord>, StoreError> {
-        let mut groups: BTreeMap<String, GroupRecord> = BTreeMap::new();
-        for (name, description, attributes) in self.q(GROUPS).all::<Described>().await? {
-            let group = groups.entry(name).or_default();
-            group.description = description;
-            group.attributes = attributes.0;
-        }
-        for (member, parent) in self.q(PARENTS).all::<(String, String)>().await? {
-            groups.entry(member).or_default().parents.insert(parent);
-        }
-        for (group, role, organization, until) in self.q(GROUP_ROLES).all::<GroupRole>().await? {
-            let roles = &mut groups.entry(group).or_default().roles;
-            roles.insert(assignment((role, organization, until)));
-        }
-        for (group, kind, id, level) in self.q(GROUP_LEVELS).all::<GroupLevel>().await? {
-            if let Some(level) = Level::from_number(level) {
-                let levels = &mut groups.entry(group).or_default().levels;
-                levels.insert(ResourceName { kind, id }, level);
-            }
-        }
-        Ok(groups)
+        let row = self.q(FIND).bind(name.to_owned());
+        let Some(row) = row.opt::<GroupRow>().await? else {
+            return Ok(None);
+        };
+        let parents = self.q(PARENTS_OF).bind(name.to_owned());
+        let parents = first(parents.all().await?);
+        let holder = Holder::Group(name.to_owned());
+        Ok(Some(GroupRecord {
+            description: row.description,
+            parents,
+            roles: self.list_assignments_of(&holder).await?,
+            levels: self.list_levels_of(&holder).await?,
+            attributes: row.attributes.0,
+        }))
     }
 
     /// Creates a group, or gives it another description and other attributes.
@@ -182,7 +179,7 @@ impl Tx {
         description: Option<&str>,
         attributes: &Map<String, Value>,
     ) -> Result<(), StoreError> {
-        self.q(SAVE_GROUP)
+        self.q(SAVE)
             .bind(name.to_owned())
             .bind(description.map(str::to_owned))
             .bind(Json(attributes.clone()))
@@ -197,143 +194,59 @@ impl Tx {
         name: &str,
         group: &GroupRecord,
     ) -> Result<(), StoreError> {
-        for clear in [CLEAR_PARENTS, CLEAR_GROUP_LEVELS] {
-            self.q(clear).bind(name.to_owned()).exec().await?;
-        }
+        self.q(CLEAR_PARENTS).bind(name.to_owned()).exec().await?;
         for parent in &group.parents {
             let add = self.q(ADD_PARENT).bind(name.to_owned());
             add.bind(parent.clone()).exec().await?;
         }
         let holder = Holder::Group(name.to_owned());
         self.replace_assignments(&holder, &group.roles).await?;
-        for (resource, level) in &group.levels {
-            self.q(ADD_GROUP_LEVEL)
-                .bind(name.to_owned())
-                .bind(resource.kind.clone())
-                .bind(resource.id.clone())
-                .bind(level.number())
-                .exec()
-                .await?;
-        }
+        self.replace_levels(&holder, &group.levels).await?;
         bump_changes(self, POLICY).await
     }
 
     /// Removes a group.
     pub async fn delete_group(&mut self, name: &str) -> Result<(), StoreError> {
-        self.q(DELETE_GROUP).bind(name.to_owned()).exec().await?;
+        self.q(DELETE).bind(name.to_owned()).exec().await?;
         bump_changes(self, POLICY).await?;
         bump_changes(self, FACTS).await
     }
 
-    /// The name of every organization.
-    pub async fn list_organization_names(&mut self) -> Result<BTreeSet<String>, StoreError> {
-        let rows = self.q(ORGANIZATION_NAMES).all::<(String,)>().await?;
-        Ok(rows.into_iter().map(|(name,)| name).collect())
-    }
-
-    /// Every organization there is.
-    pub async fn list_organizations(
-        &mut self,
-    ) -> Result<BTreeMap<String, OrganizationRecord>, StoreError> {
-        let rows = self.q(ORGANIZATIONS).all::<Described>().await?;
-        let rows = rows.into_iter().map(|(name, description, attributes)| {
-            let attributes = attributes.0;
-            let record = OrganizationRecord {
-                description,
-                attributes,
-            };
-            (name, record)
-        });
-        Ok(rows.collect())
-    }
-
-    /// Creates an organization, or gives it another description and other attributes.
-    pub async fn save_organization(
-        &mut self,
-        name: &str,
-        organization: &OrganizationRecord,
-    ) -> Result<(), StoreError> {
-        self.q(SAVE_ORGANIZATION)
-            .bind(name.to_owned())
-            .bind(organization.description.clone())
-            .bind(Json(organization.attributes.clone()))
-            .exec()
-            .await?;
-        bump_changes(self, POLICY).await
-    }
-
-    /// Removes an organization, and what was given for it.
-    pub async fn delete_organization(&mut self, name: &str) -> Result<(), StoreError> {
-        for delete in [
-            DELETE_ORGANIZATION,
-            DELETE_ORGANIZATION_ROLES,
-            DELETE_ORGANIZATION_GROUP_ROLES,
-            LEAVE_ORGANIZATION,
-        ] {
-            self.q(delete).bind(name.to_owned()).exec().await?;
-        }
-        bump_changes(self, POLICY).await?;
-        bump_changes(self, FACTS).await
-    }
-
-    /// To what a person belongs.
-    pub async fn list_memberships_of(&mut self, user: UserId) -> Result<Memberships, StoreError> {
-        let groups = self.q(GROUPS_OF).bind(user.0).all::<(String,)>().await?;
-        let organizations = self.q(ORGANIZATIONS_OF).bind(user.0);
-        let organizations = organizations.all::<(String,)>().await?;
-        let levels = self.q(LEVELS_OF).bind(user.0);
-        let levels = levels.all::<(String, String, i64)>().await?;
-        Ok(Memberships {
-            groups: groups.into_iter().map(|(name,)| name).collect(),
-            organizations: organizations.into_iter().map(|(name,)| name).collect(),
-            levels: by_resource(levels),
-        })
-    }
-
-    /// Replaces to what a person belongs; all of it must exist.
-    pub async fn replace_memberships(
+    /// Makes a user a member of a group; whether they were not.
+    pub async fn add_group_member(
         &mut self,
         user: UserId,
-        memberships: &Memberships,
-    ) -> Result<(), StoreError> {
-        for clear in [CLEAR_GROUPS_OF, CLEAR_ORGANIZATIONS_OF, CLEAR_LEVELS_OF] {
-            self.q(clear).bind(user.0).exec().await?;
-        }
-        for group in &memberships.groups {
-            let add = self.q(ADD_MEMBER).bind(user.0);
-            add.bind(group.clone()).exec().await?;
-        }
-        for organization in &memberships.organizations {
-            let add = self.q(ADD_ORGANIZATION_MEMBER).bind(user.0);
-            add.bind(organization.clone()).exec().await?;
-        }
-        for (resource, level) in &memberships.levels {
-            self.q(ADD_LEVEL)
-                .bind(user.0)
-                .bind(resource.kind.clone())
-                .bind(resource.id.clone())
-                .bind(level.number())
-                .exec()
-                .await?;
-        }
-        bump_changes(self, FACTS).await
+        group: &str,
+    ) -> Result<bool, StoreError> {
+        self.change_membership(ADD_MEMBER, user, group).await
+    }
+
+    /// Ends a user's membership in a group; whether they were a member.
+    pub async fn remove_group_member(
+        &mut self,
+        user: UserId,
+        group: &str,
+    ) -> Result<bool, StoreError> {
+        self.change_membership(REMOVE_MEMBER, user, group).await
     }
 }
 
-type Described = (String, Option<String>, Json<Map<String, Value>>);
+row! { $
+    struct GroupRow, group_columns {
+        name: String,
+        description: Option<String>,
+        attributes: Json<Map<String, Value>>,
+    }
+}
+
 type GroupRole = (String, String, String, Option<i64>);
 type GroupLevel = (String, String, String, i64);
 
-const FIND_GROUP: &str = "SELECT description, attributes FROM groups WHERE name = $1";
+const FIND: &str = concat!("SELECT ", group_columns!(), " FROM groups WHERE name = $1");
 
 const PARENTS_OF: &str = "SELECT parent FROM group_parents WHERE member = $1";
 
-const ROLES_OF: &str =
-    "SELECT role, organization, expires_at FROM group_roles WHERE group_name = $1";
-
-const LEVELS_OF_GROUP: &str = "SELECT type, id, level FROM group_levels WHERE group_name = $1";
-
-const EXISTING_GROUPS: Among = among!("SELECT name FROM groups WHERE name IN (", ")");
+const EXISTING: Among = among!("SELECT name FROM groups WHERE name IN (", ")");
 
 const ANCESTRY: Among = among!(
     "WITH RECURSIVE reached (name) AS (",
@@ -341,70 +254,39 @@ const ANCESTRY: Among = among!(
     SELECT p.member, p.parent FROM group_parents p JOIN reached ON p.member = reached.name"
 );
 
-const GROUPS_NEAR: &str = "SELECT name FROM (SELECT name FROM groups WHERE name >= $1 ORDER BY name LIMIT 200) AS behind \
+const NEAR: &str = "SELECT name FROM (SELECT name FROM groups WHERE name >= $1 ORDER BY name LIMIT 200) AS behind \
     UNION ALL SELECT name FROM (SELECT name FROM groups WHERE name < $1 ORDER BY name DESC LIMIT 200) AS before";
 
-const GROUPS: &str = "SELECT name, description, attributes FROM groups";
+const LIST: &str = concat!("SELECT ", group_columns!(), " FROM groups");
 
-const PARENTS: &str = "SELECT member, parent FROM group_parents";
+const LIST_PARENTS: &str = "SELECT member, parent FROM group_parents";
 
-const GROUP_ROLES: &str = "SELECT group_name, role, organization, expires_at FROM group_roles";
+const LIST_ROLES: &str = "SELECT group_name, role, organization, expires_at FROM group_roles";
 
-const GROUP_LEVELS: &str = "SELECT group_name, type, id, level FROM group_levels";
+const LIST_LEVELS: &str = "SELECT group_name, type, id, level FROM group_levels";
 
-const SAVE_GROUP: &str = "INSERT INTO groups (name, description, attributes) VALUES ($1, $2, $3) \
+const PAGE: &str = concat!(
+    "SELECT ",
+    group_columns!(),
+    " FROM groups WHERE name > $1 AND ($3 = '' OR LOWER(name) LIKE LOWER($3) ESCAPE '!') ORDER BY name LIMIT $2"
+);
+
+const PARENTS_WITHIN: &str =
+    "SELECT member, parent FROM group_parents WHERE member >= $1 AND member <= $2";
+
+const MEMBERS: &str = "SELECT u.id, u.username FROM group_members m JOIN users u ON u.id = m.user_id \
+    WHERE m.group_name = $1 AND m.user_id > $2 ORDER BY m.user_id LIMIT $3";
+
+const SAVE: &str = "INSERT INTO groups (name, description, attributes) VALUES ($1, $2, $3) \
     ON CONFLICT (name) DO UPDATE SET description = excluded.description, attributes = excluded.attributes";
 
 const CLEAR_PARENTS: &str = "DELETE FROM group_parents WHERE member = $1";
 
-const CLEAR_GROUP_LEVELS: &str = "DELETE FROM group_levels WHERE group_name = $1";
-
 const ADD_PARENT: &str = "INSERT INTO group_parents (member, parent) VALUES ($1, $2)";
 
-const ADD_GROUP_LEVEL: &str =
-    "INSERT INTO group_levels (group_name, type, id, level) VALUES ($1, $2, $3, $4)";
+const DELETE: &str = "DELETE FROM groups WHERE name = $1";
 
-const DELETE_GROUP: &str = "DELETE FROM groups WHERE name = $1";
+const ADD_MEMBER: &str =
+    "INSERT INTO group_members (user_id, group_name) VALUES ($1, $2) ON CONFLICT DO NOTHING";
 
-const ORGANIZATION_NAMES: &str = "SELECT name FROM organizations";
-
-const FIND_ORGANIZATION: &str = "SELECT description, attributes FROM organizations WHERE name = $1";
-
-const EXISTING_ORGANIZATIONS: Among = among!("SELECT name FROM organizations WHERE name IN (", ")");
-
-const ORGANIZATIONS_NEAR: &str = "SELECT name FROM (SELECT name FROM organizations WHERE name >= $1 ORDER BY name LIMIT 200) AS behind \
-    UNION ALL SELECT name FROM (SELECT name FROM organizations WHERE name < $1 ORDER BY name DESC LIMIT 200) AS before";
-
-const ORGANIZATIONS: &str = "SELECT name, description, attributes FROM organizations";
-
-const SAVE_ORGANIZATION: &str = "INSERT INTO organizations (name, description, attributes) VALUES ($1, $2, $3) \
-    ON CONFLICT (name) DO UPDATE SET description = excluded.description, attributes = excluded.attributes";
-
-const DELETE_ORGANIZATION: &str = "DELETE FROM organizations WHERE name = $1";
-
-const DELETE_ORGANIZATION_ROLES: &str = "DELETE FROM role_assignments WHERE organization = $1";
-
-const DELETE_ORGANIZATION_GROUP_ROLES: &str = "DELETE FROM group_roles WHERE organization = $1";
-
-/// Another organization of that name does not inherit its resources.
-const LEAVE_ORGANIZATION: &str = "UPDATE objects SET organization = '' WHERE organization = $1";
-
-const GROUPS_OF: &str = "SELECT group_name FROM group_members WHERE user_id = $1";
-
-const ORGANIZATIONS_OF: &str = "SELECT organization FROM organization_members WHERE user_id = $1";
-
-const LEVELS_OF: &str = "SELECT type, id, level FROM user_levels WHERE user_id = $1";
-
-const CLEAR_GROUPS_OF: &str = "DELETE FROM group_members WHERE user_id = $1";
-
-const CLEAR_ORGANIZATIONS_OF: &str = "DELETE FROM organization_members WHERE user_id = $1";
-
-const CLEAR_LEVELS_OF: &str = "DELETE FROM user_levels WHERE user_id = $1";
-
-const ADD_MEMBER: &str = "INSERT INTO group_members (user_id, group_name) VALUES ($1, $2)";
-
-const ADD_ORGANIZATION_MEMBER: &str =
-    "INSERT INTO organization_members (user_id, organization) VALUES ($1, $2)";
-
-const ADD_LEVEL: &str =
-    "INSERT INTO user_levels (user_id, type, id, level) VALUES ($1, $2, $3, $4)";
+const REMOVE_MEMBER: &str = "DELETE FROM group_members WHERE user_id = $1 AND group_name = $2";

@@ -7,6 +7,7 @@ pub mod assignments;
 pub mod attributes;
 pub mod audit;
 pub mod batch;
+pub mod changes;
 pub mod clients;
 pub mod consents;
 pub mod db;
@@ -18,12 +19,14 @@ pub mod grants;
 pub mod groups;
 pub mod idempotency;
 mod janitor;
+pub mod levels;
 pub mod living;
-pub mod memberships;
 pub mod migrate;
 mod names;
 pub mod objects;
+pub mod organizations;
 pub mod pages;
+pub mod policies;
 pub mod policy;
 mod policy_counts;
 mod redemptions;
@@ -65,7 +68,7 @@ impl Store {
     /// Brings the database to this version's shape; several starting instances may race for it. Returns the
     /// names of what was applied.
     pub async fn migrate(&self) -> Result<Vec<&'static str>, StoreError> {
-        migrate::migrate(&self.db, &MIGRATIONS).await
+        migrate::migrate(&self.db, MIGRATIONS).await
     }
 
     /// The engine underneath, for what combines several aggregates in one transaction.
@@ -75,51 +78,26 @@ impl Store {
     }
 }
 
+/// The migration of a file: `migration!(1, "0001_foundation")`.
+macro_rules! migration {
+    ($number:literal, $name:literal) => {
+        Migration {
+            number: $number,
+            name: $name,
+            sql: include_str!(concat!("../../migrations/", $name, ".sql")),
+        }
+    };
+}
+
 /// Every migration, in order; a new file is added here.
-pub const MIGRATIONS: [Migration; 9] = [
-    Migration {
-        number: 1,
-        name: "0001_foundation",
-        sql: include_str!("../../migrations/0001_foundation.sql"),
-    },
-    Migration {
-        number: 2,
-        name: "0002_revocations",
-        sql: include_str!("../../migrations/0002_revocations.sql"),
-    },
-    Migration {
-        number: 3,
-        name: "0003_policy",
-        sql: include_str!("../../migrations/0003_policy.sql"),
-    },
-    Migration {
-        number: 4,
-        name: "0004_audit",
-        sql: include_str!("../../migrations/0004_audit.sql"),
-    },
-    Migration {
-        number: 6,
-        name: "0006_attributes",
-        sql: include_str!("../../migrations/0006_attributes.sql"),
-    },
-    Migration {
-        number: 7,
-        name: "0007_administration",
-        sql: include_str!("../../migrations/0007_administration.sql"),
-    },
-    Migration {
-        number: 8,
-        name: "0008_webhook_lanes",
-        sql: include_str!("../../migrations/0008_webhook_lanes.sql"),
-    },
-    Migration {
-        number: 9,
-        name: "0009_grant_ip",
-        sql: include_str!("../../migrations/0009_grant_ip.sql"),
-    },
-    Migration {
-        number: 11,
-        name: "0011_grant_binding",
-        sql: include_str!("../../migrations/0011_grant_binding.sql"),
-    },
+pub const MIGRATIONS: &[Migration] = &[
+    migration!(1, "0001_foundation"),
+    migration!(2, "0002_revocations"),
+    migration!(3, "0003_policy"),
+    migration!(4, "0004_audit"),
+    migration!(6, "0006_attributes"),
+    migration!(7, "0007_administration"),
+    migration!(8, "0008_webhook_lanes"),
+    migration!(9, "0009_grant_ip"),
+    migration!(11, "0011_grant_binding"),
 ];

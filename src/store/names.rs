@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Rows of one name, as a set.
-pub(super) fn first(rows: Vec<(String,)>) -> BTreeSet<String> {
+/// Rows of one name.
+pub(super) fn first<C: FromIterator<String>>(rows: Vec<(String,)>) -> C {
     rows.into_iter().map(|(name,)| name).collect()
 }
 

@@ -7,10 +7,9 @@ use serde_json::{Map, Value};
 use sqlx::types::Json;
 
 use super::Store;
+use super::changes::{FACTS, bump_changes};
 use super::db::Tx;
 use super::error::StoreError;
-use super::policy::FACTS;
-use super::revocations::bump_changes;
 use crate::domain::policy::ResourceName;
 
 /// What is written down of a resource.
@@ -27,7 +26,7 @@ impl Tx {
     pub async fn list_objects(
         &mut self,
     ) -> Result<BTreeMap<ResourceName, ObjectRecord>, StoreError> {
-        let rows = self.q(LIST).all::<Row>().await?;
+        let rows = self.q(LIST).all::<ObjectRow>().await?;
         Ok(rows.into_iter().map(object).collect())
     }
 
@@ -37,7 +36,7 @@ impl Tx {
         name: &ResourceName,
     ) -> Result<Option<ObjectRecord>, StoreError> {
         let find = self.q(FIND).bind(name.kind.clone());
-        let row = find.bind(name.id.clone()).opt::<Row>().await?;
+        let row = find.bind(name.id.clone()).opt::<ObjectRow>().await?;
         Ok(row.map(|row| object(row).1))
     }
 
@@ -73,7 +72,7 @@ impl Store {
         name: &ResourceName,
     ) -> Result<Option<ObjectRecord>, StoreError> {
         let find = self.db.q(FIND).bind(name.kind.clone());
-        let row = find.bind(name.id.clone()).opt::<Row>().await?;
+        let row = find.bind(name.id.clone()).opt::<ObjectRow>().await?;
         Ok(row.map(|row| object(row).1))
     }
 
@@ -86,13 +85,25 @@ impl Store {
     ) -> Result<Vec<(ResourceName, ObjectRecord)>, StoreError> {
         let page = self.db.q(PAGE).bind(kind.to_owned());
         let page = page.bind(after.to_owned()).bind(limit);
-        Ok(page.all::<Row>().await?.into_iter().map(object).collect())
+        Ok(page
+            .all::<ObjectRow>()
+            .await?
+            .into_iter()
+            .map(object)
+            .collect())
     }
 }
 
-type Row = (String, String, String, Json<Map<String, Value>>);
+type ObjectRow = (String, String, String, Json<Map<String, Value>>);
 
-fn object((kind, id, organization, attributes): Row) -> (ResourceName, ObjectRecord) {
+/// The columns of an [`ObjectRow`].
+macro_rules! object_columns {
+    () => {
+        "type, id, organization, attributes"
+    };
+}
+
+fn object((kind, id, organization, attributes): ObjectRow) -> (ResourceName, ObjectRecord) {
     let record = ObjectRecord {
         organization: Some(organization).filter(|name| !name.is_empty()),
         attributes: attributes.0,
@@ -100,13 +111,20 @@ fn object((kind, id, organization, attributes): Row) -> (ResourceName, ObjectRec
     (ResourceName { kind, id }, record)
 }
 
-const LIST: &str = "SELECT type, id, organization, attributes FROM objects";
+const LIST: &str = concat!("SELECT ", object_columns!(), " FROM objects");
 
-const FIND: &str =
-    "SELECT type, id, organization, attributes FROM objects WHERE type = $1 AND id = $2";
+const FIND: &str = concat!(
+    "SELECT ",
+    object_columns!(),
+    " FROM objects WHERE type = $1 AND id = $2"
+);
 
-const PAGE: &str = "SELECT type, id, organization, attributes FROM objects WHERE type = $1 AND id > $2 \
-    ORDER BY id LIMIT $3";
+const PAGE: &str = concat!(
+    "SELECT ",
+    object_columns!(),
+    " FROM objects WHERE type = $1 AND id > $2 \
+    ORDER BY id LIMIT $3"
+);
 
 const SAVE: &str = "INSERT INTO objects (type, id, organization, attributes) VALUES ($1, $2, $3, $4) \
     ON CONFLICT (type, id) DO UPDATE SET organization = excluded.organization, attributes = excluded.attributes";

@@ -14,11 +14,7 @@ use crate::domain::ids::UserId;
 use crate::domain::policy::{Group, Level, Levels, Object, Permission, Role, Subject, Written};
 use crate::domain::user::User;
 
-/// The topic that every change of roles, groups and policies bumps ([`super::revocations::bump_changes`]).
-pub const POLICY: &str = "policy";
-
-/// The topic that every change of what is known of people and resources bumps.
-pub const FACTS: &str = "facts";
+pub use super::changes::{FACTS, POLICY};
 
 /// How often everything was changed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use sqlx::types::Json;
 
-use super::db::{Among, Run, Tx, among, reads};
+use super::db::{Among, Run, Tx, among, reads, row};
 use super::error::StoreError;
 use super::names::first;
 use crate::domain::resource::Resource;
@@ -22,8 +22,8 @@ reads! {
 }
 
 async fn find(run: &mut impl Run, identifier: &str) -> Result<Option<Resource>, StoreError> {
-    let row = run.q(FIND).bind(identifier.to_owned()).opt::<Row>();
-    row.await?.map(into_resource).transpose()
+    let row = run.q(FIND).bind(identifier.to_owned()).opt::<ResourceRow>();
+    row.await?.map(ResourceRow::into_resource).transpose()
 }
 
 async fn existing(
@@ -34,8 +34,8 @@ async fn existing(
 }
 
 async fn list(run: &mut impl Run) -> Result<Vec<Resource>, StoreError> {
-    let rows = run.q(LIST).all::<Row>().await?;
-    rows.into_iter().map(into_resource).collect()
+    let rows = run.q(LIST).all::<ResourceRow>().await?;
+    rows.into_iter().map(ResourceRow::into_resource).collect()
 }
 
 impl Tx {
@@ -59,39 +59,51 @@ impl Tx {
     }
 }
 
-type Row = (
-    String,
-    Option<String>,
-    String,
-    Option<Json<BTreeMap<String, String>>>,
-    Option<Json<Vec<String>>>,
-);
-
-fn into_resource(
-    (identifier, name, scope, permissions, claims): Row,
-) -> Result<Resource, StoreError> {
-    let scopes = Scope::parse(&scope).map_err(|_| StoreError::Inconsistent {
-        table: "resources",
-        column: "scope",
-        id: identifier.clone(),
-    })?;
-    Ok(Resource {
-        identifier,
-        name,
-        scopes,
-        scope_permissions: permissions.map(|json| json.0).unwrap_or_default(),
-        access_token_claims: claims.map(|json| json.0).unwrap_or_default(),
-    })
+row! { $
+    struct ResourceRow, resource_columns {
+        identifier: String,
+        name: Option<String>,
+        scope: String,
+        scope_permissions: Option<Json<BTreeMap<String, String>>>,
+        access_token_claims: Option<Json<Vec<String>>>,
+    }
 }
 
-const FIND: &str = "SELECT identifier, name, scope, scope_permissions, access_token_claims FROM resources WHERE identifier = $1";
+impl ResourceRow {
+    fn into_resource(self) -> Result<Resource, StoreError> {
+        let scopes = Scope::parse(&self.scope).map_err(|_| StoreError::Inconsistent {
+            table: "resources",
+            column: "scope",
+            id: self.identifier.clone(),
+        })?;
+        let permissions = self.scope_permissions.map(|json| json.0);
+        let claims = self.access_token_claims.map(|json| json.0);
+        Ok(Resource {
+            identifier: self.identifier,
+            name: self.name,
+            scopes,
+            scope_permissions: permissions.unwrap_or_default(),
+            access_token_claims: claims.unwrap_or_default(),
+        })
+    }
+}
+
+const FIND: &str = concat!(
+    "SELECT ",
+    resource_columns!(),
+    " FROM resources WHERE identifier = $1"
+);
 
 const EXISTING: Among = among!(
     "SELECT identifier FROM resources WHERE identifier IN (",
     ")"
 );
 
-const LIST: &str = "SELECT identifier, name, scope, scope_permissions, access_token_claims FROM resources ORDER BY identifier";
+const LIST: &str = concat!(
+    "SELECT ",
+    resource_columns!(),
+    " FROM resources ORDER BY identifier"
+);
 
 const SAVE: &str = "INSERT INTO resources (identifier, name, scope, scope_permissions, access_token_claims) VALUES ($1, $2, $3, $4, $5) \
     ON CONFLICT (identifier) DO UPDATE SET name = excluded.name, scope = excluded.scope, scope_permissions = excluded.scope_permissions, access_token_claims = excluded.access_token_claims";

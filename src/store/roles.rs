@@ -1,15 +1,18 @@
-//! Roles, who has them, and policies as text: the `roles`, `role_*` and `policies` tables.
+//! Roles: the `roles`, `role_parents` and `role_permissions` tables. Who has them is in [`super::assignments`].
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::Store;
 use super::assignments::Holder;
 use super::db::{Among, Run, Tx, among, reads};
 use super::error::StoreError;
-use super::names::{first, grouped};
+use super::names::{first, grouped, prefix_pattern};
 use super::policy::{FACTS, POLICY};
 use super::revocations::bump_changes;
 use crate::domain::ids::UserId;
 use crate::domain::policy::{ADMIN_PERMISSION, ADMIN_ROLE, Assignment};
+
+pub use super::policies::PolicyRecord;
 
 /// A role with everything that hangs on it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -20,17 +23,6 @@ pub struct RoleRecord {
     pub parents: BTreeSet<String>,
     /// `resource_type:action`.
     pub permissions: BTreeSet<String>,
-}
-
-/// A Cedar policy as text.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PolicyRecord {
-    /// The Cedar text.
-    pub cedar: String,
-    /// What it is for.
-    pub description: Option<String>,
-    /// Whether it counts.
-    pub enabled: bool,
 }
 
 reads! {
@@ -54,8 +46,8 @@ reads! {
     /// of a group, or by a role that inherits from it.
     has_holder(role: &str) -> bool = has_holder;
 
-    /// The policy of that id.
-    find_policy(id: &str) -> Option<PolicyRecord> = find_policy;
+    /// Every role there is.
+    list_roles() -> BTreeMap<String, RoleRecord> = list;
 }
 
 async fn find(run: &mut impl Run, name: &str) -> Result<Option<RoleRecord>, StoreError> {
@@ -89,9 +81,7 @@ async fn ancestry(
 }
 
 async fn near(run: &mut impl Run, name: &str) -> Result<Vec<String>, StoreError> {
-    let rows = run.q(NEAR).bind(name.to_owned());
-    let rows = rows.all::<(String,)>().await?;
-    Ok(rows.into_iter().map(|(name,)| name).collect())
+    Ok(first(run.q(NEAR).bind(name.to_owned()).all().await?))
 }
 
 async fn permissions(run: &mut impl Run) -> Result<BTreeSet<String>, StoreError> {
@@ -103,52 +93,51 @@ async fn has_holder(run: &mut impl Run, role: &str) -> Result<bool, StoreError> 
     Ok(holder.opt::<(i64,)>().await?.is_some())
 }
 
-async fn find_policy(run: &mut impl Run, id: &str) -> Result<Option<PolicyRecord>, StoreError> {
-    let row = run.q(FIND_POLICY).bind(id.to_owned());
-    let row = row.opt::<(String, Option<String>, bool)>().await?;
-    Ok(row.map(|(cedar, description, enabled)| PolicyRecord {
-        cedar,
+async fn list(run: &mut impl Run) -> Result<BTreeMap<String, RoleRecord>, StoreError> {
+    let rows = run.q(LIST).all::<(String, Option<String>)>().await?;
+    let mut parents = grouped(run.q(LIST_PARENTS).all().await?);
+    let mut permissions = grouped(run.q(LIST_PERMISSIONS).all().await?);
+    let role = |(name, description)| named(name, description, &mut parents, &mut permissions);
+    Ok(rows.into_iter().map(role).collect())
+}
+
+fn named(
+    name: String,
+    description: Option<String>,
+    parents: &mut BTreeMap<String, BTreeSet<String>>,
+    permissions: &mut BTreeMap<String, BTreeSet<String>>,
+) -> (String, RoleRecord) {
+    let role = RoleRecord {
         description,
-        enabled,
-    }))
+        parents: parents.remove(&name).unwrap_or_default(),
+        permissions: permissions.remove(&name).unwrap_or_default(),
+    };
+    (name, role)
+}
+
+impl Store {
+    /// Roles whose names begin so, in the order of their names, behind `after`.
+    pub async fn page_of_roles(
+        &self,
+        begins: &str,
+        after: &str,
+        limit: i64,
+    ) -> Result<Vec<(String, RoleRecord)>, StoreError> {
+        let rows = self.db.q(PAGE).bind(after.to_owned()).bind(limit);
+        let rows = rows.bind(prefix_pattern(begins));
+        let rows = rows.all::<(String, Option<String>)>().await?;
+        let (Some(from), Some(to)) = (rows.first(), rows.last()) else {
+            return Ok(Vec::new());
+        };
+        let within = |sql| self.db.q(sql).bind(from.0.clone()).bind(to.0.clone());
+        let mut parents = grouped(within(PARENTS_WITHIN).all().await?);
+        let mut permissions = grouped(within(PERMISSIONS_WITHIN).all().await?);
+        let role = |(name, description)| named(name, description, &mut parents, &mut permissions);
+        Ok(rows.into_iter().map(role).collect())
+    }
 }
 
 impl Tx {
-    /// The roles that people and groups were given for an organization.
-    pub async fn list_roles_given_for(
-        &mut self,
-        organization: &str,
-    ) -> Result<Vec<String>, StoreError> {
-        let roles = self.q(GIVEN_FOR).bind(organization.to_owned());
-        let rows = roles.all::<(String,)>().await?;
-        Ok(rows.into_iter().map(|(role,)| role).collect())
-    }
-
-    /// Every role there is.
-    pub async fn list_roles(&mut self) -> Result<BTreeMap<String, RoleRecord>, StoreError> {
-        let mut roles: BTreeMap<String, RoleRecord> = BTreeMap::new();
-        for (name, description) in self.q(LIST).all::<(String, Option<String>)>().await? {
-            roles.insert(
-                name,
-                RoleRecord {
-                    description,
-                    ..RoleRecord::default()
-                },
-            );
-        }
-        for (role, parent) in self.q(LIST_PARENTS).all::<(String, String)>().await? {
-            roles.entry(role).or_default().parents.insert(parent);
-        }
-        for (role, permission) in self.q(LIST_PERMISSIONS).all::<(String, String)>().await? {
-            roles
-                .entry(role)
-                .or_default()
-                .permissions
-                .insert(permission);
-        }
-        Ok(roles)
-    }
-
     /// Creates a role, or gives it another description.
     pub async fn save_role(
         &mut self,
@@ -217,45 +206,6 @@ impl Tx {
             .await?;
         Ok(())
     }
-
-    /// Every policy there is.
-    pub async fn list_policies(&mut self) -> Result<BTreeMap<String, PolicyRecord>, StoreError> {
-        let rows = self
-            .q(LIST_POLICIES)
-            .all::<(String, String, Option<String>, bool)>()
-            .await?;
-        Ok(rows
-            .into_iter()
-            .map(|(id, cedar, description, enabled)| {
-                (
-                    id,
-                    PolicyRecord {
-                        cedar,
-                        description,
-                        enabled,
-                    },
-                )
-            })
-            .collect())
-    }
-
-    /// Creates or replaces a policy.
-    pub async fn save_policy(&mut self, id: &str, policy: &PolicyRecord) -> Result<(), StoreError> {
-        self.q(SAVE_POLICY)
-            .bind(id.to_owned())
-            .bind(policy.cedar.clone())
-            .bind(policy.description.clone())
-            .bind(policy.enabled)
-            .exec()
-            .await?;
-        bump_changes(self, POLICY).await
-    }
-
-    /// Removes a policy.
-    pub async fn delete_policy(&mut self, id: &str) -> Result<(), StoreError> {
-        self.q(DELETE_POLICY).bind(id.to_owned()).exec().await?;
-        bump_changes(self, POLICY).await
-    }
 }
 
 const FIND: &str = "SELECT description FROM roles WHERE name = $1";
@@ -288,15 +238,21 @@ const HOLDER: &str = "WITH RECURSIVE giving (role) AS (SELECT $1 UNION SELECT p.
     SELECT CAST(1 AS BIGINT) FROM holders JOIN users u ON u.id = holders.id \
     WHERE u.disabled_at IS NULL AND u.password_hash IS NOT NULL LIMIT 1";
 
-const GIVEN_FOR: &str = "SELECT role FROM role_assignments WHERE organization = $1 \
-    UNION SELECT role FROM group_roles WHERE organization = $1";
-
 const LIST: &str = "SELECT name, description FROM roles ORDER BY name";
 
 const LIST_PARENTS: &str = "SELECT role, parent FROM role_parents ORDER BY role, parent";
 
 const LIST_PERMISSIONS: &str =
     "SELECT role, permission FROM role_permissions ORDER BY role, permission";
+
+const PAGE: &str = "SELECT name, description FROM roles WHERE name > $1 \
+    AND ($3 = '' OR LOWER(name) LIKE LOWER($3) ESCAPE '!') ORDER BY name LIMIT $2";
+
+const PARENTS_WITHIN: &str =
+    "SELECT role, parent FROM role_parents WHERE role >= $1 AND role <= $2";
+
+const PERMISSIONS_WITHIN: &str =
+    "SELECT role, permission FROM role_permissions WHERE role >= $1 AND role <= $2";
 
 const SAVE: &str = "INSERT INTO roles (name, description) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET description = excluded.description";
 
@@ -312,12 +268,3 @@ const ENSURE_PERMISSION: &str =
     "INSERT INTO role_permissions (role, permission) VALUES ($1, $2) ON CONFLICT DO NOTHING";
 
 const DELETE: &str = "DELETE FROM roles WHERE name = $1";
-
-const FIND_POLICY: &str = "SELECT cedar, description, enabled FROM policies WHERE id = $1";
-
-const LIST_POLICIES: &str = "SELECT id, cedar, description, enabled FROM policies ORDER BY id";
-
-const SAVE_POLICY: &str = "INSERT INTO policies (id, cedar, description, enabled) VALUES ($1, $2, $3, $4) \
-    ON CONFLICT (id) DO UPDATE SET cedar = excluded.cedar, description = excluded.description, enabled = excluded.enabled";
-
-const DELETE_POLICY: &str = "DELETE FROM policies WHERE id = $1";

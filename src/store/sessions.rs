@@ -4,7 +4,7 @@ use sqlx::types::Json;
 use uuid::Uuid;
 
 use super::Store;
-use super::db::Tx;
+use super::db::{Tx, row};
 use super::error::StoreError;
 use crate::crypto::secret::TokenDigest;
 use crate::domain::ids::{SessionId, UserId};
@@ -26,9 +26,38 @@ impl Store {
             .bind(token.as_bytes().to_vec())
             .bind(now.micros())
             .bind(idle_since.micros())
-            .opt::<SessionRow>()
+            .opt::<NamedSessionRow>()
             .await?;
-        Ok(row.map(SessionRow::into_session))
+        Ok(row.map(NamedSessionRow::into_session))
+    }
+
+    /// The living session of that `sid`, however long it has not been used.
+    pub async fn find_session_by_id(
+        &self,
+        id: SessionId,
+        now: Ts,
+    ) -> Result<Option<Session>, StoreError> {
+        let row = self.db.q(FIND_BY_ID).bind(id.0).bind(now.micros());
+        let row = row.opt::<NamedSessionRow>().await?;
+        Ok(row.map(NamedSessionRow::into_session))
+    }
+
+    /// A user's living sessions, in the order of their ids, behind `after`.
+    pub async fn page_of_sessions(
+        &self,
+        user: UserId,
+        after: Option<SessionId>,
+        limit: i64,
+        now: Ts,
+    ) -> Result<Vec<Session>, StoreError> {
+        let after = after.map_or(Uuid::nil(), |id| id.0);
+        let rows = self.db.q(PAGE).bind(user.0).bind(after);
+        let rows = rows.bind(now.micros()).bind(limit);
+        let rows = rows.all::<NamedSessionRow>().await?;
+        Ok(rows
+            .into_iter()
+            .map(NamedSessionRow::into_session)
+            .collect())
     }
 
     /// Notes that the session was used.
@@ -97,39 +126,65 @@ impl Tx {
     }
 }
 
-#[derive(sqlx::FromRow)]
-struct SessionRow {
-    id: Uuid,
-    user_id: Uuid,
-    username: String,
-    user_version: i64,
-    auth_time: i64,
-    amr: Json<Vec<String>>,
-    acr: String,
-    expires_at: i64,
-    last_seen_at: i64,
+row! { $
+    struct SessionRow, session_columns {
+        id: Uuid,
+        user_id: Uuid,
+        user_version: i64,
+        auth_time: i64,
+        amr: Json<Vec<String>>,
+        acr: String,
+        expires_at: i64,
+        last_seen_at: i64,
+    }
 }
 
-impl SessionRow {
+#[derive(sqlx::FromRow)]
+struct NamedSessionRow {
+    #[sqlx(flatten)]
+    session: SessionRow,
+    username: String,
+}
+
+impl NamedSessionRow {
     fn into_session(self) -> Session {
+        let session = self.session;
         Session {
-            id: SessionId(self.id),
-            user_id: UserId(self.user_id),
+            id: SessionId(session.id),
+            user_id: UserId(session.user_id),
             username: self.username,
-            user_version: self.user_version,
-            auth_time: Ts(self.auth_time),
-            amr: self.amr.0,
-            acr: self.acr,
-            expires_at: Ts(self.expires_at),
-            last_seen_at: Ts(self.last_seen_at),
+            user_version: session.user_version,
+            auth_time: Ts(session.auth_time),
+            amr: session.amr.0,
+            acr: session.acr,
+            expires_at: Ts(session.expires_at),
+            last_seen_at: Ts(session.last_seen_at),
         }
     }
 }
 
-const FIND: &str = "SELECT s.id, s.user_id, u.username, s.user_version, s.auth_time, s.amr, s.acr, s.expires_at, s.last_seen_at \
-    FROM sessions s JOIN users u ON u.id = s.user_id \
+const FIND: &str = concat!(
+    "SELECT ",
+    session_columns!("s."),
+    ", u.username FROM sessions s JOIN users u ON u.id = s.user_id \
     WHERE s.token_digest = $1 AND s.ended_at IS NULL AND s.expires_at > $2 AND s.last_seen_at > $3 \
-    AND u.disabled_at IS NULL AND u.token_version = s.user_version";
+    AND u.disabled_at IS NULL AND u.token_version = s.user_version"
+);
+
+const FIND_BY_ID: &str = concat!(
+    "SELECT ",
+    session_columns!("s."),
+    ", u.username FROM sessions s JOIN users u ON u.id = s.user_id \
+    WHERE s.id = $1 AND s.ended_at IS NULL AND s.expires_at > $2 AND s.user_version = u.token_version"
+);
+
+const PAGE: &str = concat!(
+    "SELECT ",
+    session_columns!("s."),
+    ", u.username FROM sessions s JOIN users u ON u.id = s.user_id \
+    WHERE s.user_id = $1 AND s.id > $2 AND s.ended_at IS NULL AND s.expires_at > $3 \
+    AND s.user_version = u.token_version ORDER BY s.id LIMIT $4"
+);
 
 const INSERT: &str = "INSERT INTO sessions (id, token_digest, user_id, user_version, auth_time, acr, amr, created_at, last_seen_at, expires_at) \
     SELECT $1, $2, u.id, u.token_version, $5, $6, $7, $5, $5, $8 FROM users u \

@@ -24,6 +24,7 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
+pub use super::changes::{CLIENTS, bump_changes};
 pub use key::Key;
 
 use super::db::{Db, Engine, Tx};
@@ -72,13 +73,6 @@ pub async fn last_recorded(tx: &mut Tx, key: &Key<'_>) -> Result<Option<i64>, St
         .opt::<(i64,)>()
         .await?;
     Ok(row.map(|(version,)| version))
-}
-
-/// Says in the transaction of the act that something was changed of what instances keep in memory; follow
-/// the commit with [`Revocations::publish_change`].
-pub async fn bump_changes(tx: &mut Tx, topic: &str) -> Result<(), StoreError> {
-    tx.q(BUMP).bind(topic).exec().await?;
-    Ok(())
 }
 
 /// The check, and what keeps it true. Clones share everything.
@@ -163,9 +157,6 @@ impl Revocations {
     }
 }
 
-/// The topic of [`bump_changes`] whose version every check answers.
-pub const CLIENTS: &str = "clients";
-
 const RECORD: &str = "INSERT INTO revocations (kind, key, version, expires_at)
 SELECT $1, $2, $3, CASE WHEN older.expires_at > $4 THEN older.expires_at ELSE $4 END
 FROM (SELECT MAX(expires_at) AS expires_at FROM revocations WHERE kind = $1 AND key = $2) AS older
@@ -174,9 +165,6 @@ WHERE kind = $1 AND key = $2 AND version >= $3 AND revocations.expires_at >= $4)
 
 const LAST: &str =
     "SELECT version FROM revocations WHERE kind = $1 AND key = $2 ORDER BY seq DESC LIMIT 1";
-
-const BUMP: &str = "INSERT INTO changes (topic, version) VALUES ($1, 1)
-ON CONFLICT (topic) DO UPDATE SET version = changes.version + 1";
 
 const PURGE: &str = "DELETE FROM revocations WHERE seq IN
 (SELECT seq FROM revocations WHERE expires_at < $1 ORDER BY expires_at, seq LIMIT $2)";

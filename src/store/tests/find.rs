@@ -4,29 +4,19 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value, json};
 
-use super::Store;
-use super::db::Tx;
-use super::db::tests::{Fresh, both};
-use super::groups::{GroupRecord, OrganizationRecord};
-use super::objects::ObjectRecord;
-use super::roles::{PolicyRecord, RoleRecord};
+use super::super::db::Tx;
+use super::super::groups::GroupRecord;
+use super::super::objects::ObjectRecord;
+use super::super::organizations::OrganizationRecord;
+use super::super::policies::PolicyRecord;
+use super::super::roles::RoleRecord;
+use super::stores;
 use crate::domain::policy::{
     Assignment, AttributeType, Bounded, Declaration, Declarations, Level, Of, ResourceName,
 };
 use crate::domain::resource::Resource;
 use crate::spec::scope::Scope;
 use crate::spec::time::Ts;
-
-/// A migrated store of each engine at hand.
-pub(super) async fn stores() -> Vec<(Fresh, Store)> {
-    let mut stores = Vec::new();
-    for fresh in both().await {
-        let store = Store::open(&fresh.url, 4).await.unwrap();
-        store.migrate().await.unwrap();
-        stores.push((fresh, store));
-    }
-    stores
-}
 
 fn names<const N: usize>(names: [&str; N]) -> BTreeSet<String> {
     names.map(str::to_owned).into()

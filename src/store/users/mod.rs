@@ -1,19 +1,23 @@
 //! People: the `users` table.
 
+mod memberships;
+
 use serde_json::{Map, Value};
 use sqlx::types::Json;
 use uuid::Uuid;
 
 use super::Store;
+use super::changes::{FACTS, bump_changes};
 use super::db::{Run, Tx, reads, row};
 use super::error::StoreError;
 use super::names::prefix_pattern;
-use super::policy::FACTS;
-use super::revocations::bump_changes;
 use crate::domain::ids::UserId;
 use crate::domain::user::User;
 use crate::spec::standard_claims::StandardClaims;
 use crate::spec::time::Ts;
+
+pub(super) use memberships::members;
+pub use memberships::{Member, Memberships};
 
 /// What a person is made of, apart from their password.
 #[derive(Clone, Debug, Default)]

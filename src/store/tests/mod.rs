@@ -1,0 +1,19 @@
+//! What several aggregates do together, on both engines.
+
+mod assignments;
+mod find;
+mod pages;
+
+use super::Store;
+use super::db::tests::{Fresh, both};
+
+/// A migrated store of each engine at hand.
+pub(super) async fn stores() -> Vec<(Fresh, Store)> {
+    let mut stores = Vec::new();
+    for fresh in both().await {
+        let store = Store::open(&fresh.url, 4).await.unwrap();
+        store.migrate().await.unwrap();
+        stores.push((fresh, store));
+    }
+    stores
+}
