@@ -10,10 +10,10 @@ use super::inputs::Nothing;
 use super::page::{List, Page, Range};
 use super::problem::Problem;
 use super::users::{ById, controlled};
+use crate::domain::grant::Grant;
 use crate::domain::ids::{GrantId, SessionId, UserId};
 use crate::domain::session::Session;
 use crate::spec::time::Ts;
-use crate::store::living::GrantPage;
 
 const READ: &str = "sessions.read";
 const WRITE: &str = "sessions.write";
@@ -151,7 +151,7 @@ async fn list_grants(
     let client = query.client_id.as_deref().unwrap_or_default();
     let store = &call.site.services.store;
     let rows = store.page_of_grants(id, client, after, range.rows(), call.now);
-    let key = |row: &GrantPage| row.id.to_string();
+    let key = |row: &Grant| row.id.to_string();
     Ok(Answer::of(&range.page(rows.await?, key, grant)))
 }
 
@@ -184,9 +184,9 @@ async fn living_session<Q, B>(call: &Call<BySession, Q, B>) -> Result<Session, P
         .ok_or_else(|| Problem::not_found("living session", id))
 }
 
-async fn living_grant<Q, B>(call: &Call<ByGrant, Q, B>) -> Result<GrantPage, Problem> {
+async fn living_grant<Q, B>(call: &Call<ByGrant, Q, B>) -> Result<Grant, Problem> {
     let id = call.path.id;
-    let found = call.site.services.store.find_grant_by_id(id, call.now);
+    let found = call.site.services.store.find_living_grant(id, call.now);
     found
         .await?
         .ok_or_else(|| Problem::not_found("living grant", id))
@@ -203,15 +203,15 @@ fn session(row: Session) -> ShownSession {
     }
 }
 
-fn grant(row: GrantPage) -> ShownGrant {
+fn grant(row: Grant) -> ShownGrant {
     let at = Ts::rfc3339;
     ShownGrant {
         id: row.id,
-        client_id: row.client_id,
+        client_id: row.client_id.as_str().to_owned(),
         user_id: row.user_id,
         session_id: row.session_id,
         offline: row.offline,
-        scope: row.scope,
+        scope: row.scope.to_string(),
         created_at: at(row.created_at),
         last_used_at: at(row.advanced_at),
         expires_at: at(row.expires_at),

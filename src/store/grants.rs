@@ -4,7 +4,7 @@ use sqlx::types::Json;
 use uuid::Uuid;
 
 use super::Store;
-use super::db::{Engine, Tx};
+use super::db::{Engine, Tx, row};
 use super::error::StoreError;
 use crate::domain::binding::Binding;
 use crate::domain::grant::{CodeBinding, Grant};
@@ -87,6 +87,33 @@ impl Store {
         })
         .transpose()
     }
+
+    /// The grant of that name, if it lives.
+    pub async fn find_living_grant(
+        &self,
+        id: GrantId,
+        now: Ts,
+    ) -> Result<Option<Grant>, StoreError> {
+        let row = self.db.q(FIND_LIVING).bind(id.0).bind(now.micros());
+        let row = row.opt::<GrantRow>().await?;
+        row.map(GrantRow::into_grant).transpose()
+    }
+
+    /// A user's living grants, of every client or of one, in the order of their ids, behind `after`.
+    pub async fn page_of_grants(
+        &self,
+        user: UserId,
+        client: &str,
+        after: Option<GrantId>,
+        limit: i64,
+        now: Ts,
+    ) -> Result<Vec<Grant>, StoreError> {
+        let after = after.map_or(Uuid::nil(), |id| id.0);
+        let rows = self.db.q(PAGE).bind(user.0).bind(client.to_owned());
+        let rows = rows.bind(after).bind(now.micros()).bind(limit);
+        let rows = rows.all::<GrantRow>().await?;
+        rows.into_iter().map(GrantRow::into_grant).collect()
+    }
 }
 
 impl Tx {
@@ -109,33 +136,35 @@ struct StandingRow {
     alive: bool,
 }
 
-/// The columns of a grant, in the order of the statements below.
-#[derive(sqlx::FromRow)]
-pub(super) struct GrantRow {
-    pub(super) id: Uuid,
-    client_id: String,
-    user_id: Uuid,
-    user_version: i64,
-    session_id: Uuid,
-    offline: bool,
-    scope: String,
-    resources: Json<Vec<String>>,
-    nonce: Option<String>,
-    claims: Json<ClaimsRequest>,
-    redirect_uri: String,
-    code_challenge: Option<String>,
-    binding: Option<String>,
-    auth_time: i64,
-    acr: String,
-    amr: Json<Vec<String>>,
-    ip: Option<String>,
-    generation: i64,
-    created_at: i64,
-    advanced_at: i64,
-    code_expires_at: i64,
-    expires_at: i64,
-    revoked_at: Option<i64>,
+row! { $
+    pub(super) struct GrantRow, grant_columns {
+        pub(super) id: Uuid,
+        client_id: String,
+        user_id: Uuid,
+        user_version: i64,
+        session_id: Uuid,
+        offline: bool,
+        scope: String,
+        resources: Json<Vec<String>>,
+        nonce: Option<String>,
+        claims: Json<ClaimsRequest>,
+        redirect_uri: String,
+        code_challenge: Option<String>,
+        binding: Option<String>,
+        auth_time: i64,
+        acr: String,
+        amr: Json<Vec<String>>,
+        ip: Option<String>,
+        generation: i64,
+        created_at: i64,
+        advanced_at: i64,
+        code_expires_at: i64,
+        expires_at: i64,
+        revoked_at: Option<i64>,
+    }
 }
+
+pub(super) use grant_columns;
 
 impl GrantRow {
     pub(super) fn into_grant(self) -> Result<Grant, StoreError> {
@@ -202,12 +231,29 @@ const INSERT_SQLITE: &str = "INSERT INTO grants (id, client_id, user_id, user_ve
     AND s.id = $5 AND s.ended_at IS NULL AND s.expires_at > $16 \
     AND (NOT $19 OR EXISTS (SELECT 1 FROM consents k WHERE k.user_id = $3 AND k.client_id = $2))";
 
-const FIND: &str = "SELECT g.id, g.client_id, g.user_id, g.user_version, g.session_id, g.offline, g.scope, g.resources, g.nonce, g.claims, \
-    g.redirect_uri, g.code_challenge, g.binding, g.auth_time, g.acr, g.amr, g.ip, g.generation, g.created_at, g.advanced_at, g.code_expires_at, \
-    g.expires_at, g.revoked_at, \
+const FIND: &str = concat!(
+    "SELECT ",
+    grant_columns!("g."),
+    ", \
     (EXISTS (SELECT 1 FROM users u WHERE u.id = g.user_id AND u.token_version = g.user_version AND u.disabled_at IS NULL) \
     AND EXISTS (SELECT 1 FROM clients c WHERE c.id = g.client_id AND c.disabled_at IS NULL AND c.not_before <= g.created_at) \
     AND (g.offline OR EXISTS (SELECT 1 FROM sessions s WHERE s.id = g.session_id AND s.ended_at IS NULL AND s.expires_at > $2))) AS alive \
-    FROM grants g WHERE g.id = $1";
+    FROM grants g WHERE g.id = $1"
+);
+
+const FIND_LIVING: &str = concat!(
+    "SELECT ",
+    grant_columns!("g."),
+    " FROM grants g JOIN users u ON u.id = g.user_id WHERE g.id = $1 AND g.revoked_at IS NULL \
+    AND g.expires_at > $2 AND g.user_version = u.token_version"
+);
+
+const PAGE: &str = concat!(
+    "SELECT ",
+    grant_columns!("g."),
+    " FROM grants g JOIN users u ON u.id = g.user_id WHERE g.user_id = $1 AND ($2 = '' OR g.client_id = $2) \
+    AND g.id > $3 AND g.revoked_at IS NULL AND g.expires_at > $4 AND g.user_version = u.token_version \
+    AND (g.generation > 0 OR g.code_expires_at > $4) ORDER BY g.id LIMIT $5"
+);
 
 const REVOKE: &str = "UPDATE grants SET revoked_at = $2 WHERE id = $1 AND revoked_at IS NULL RETURNING user_id, client_id";

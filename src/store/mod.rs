@@ -20,7 +20,6 @@ pub mod groups;
 pub mod idempotency;
 mod janitor;
 pub mod levels;
-pub mod living;
 pub mod migrate;
 mod names;
 pub mod objects;

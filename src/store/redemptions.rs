@@ -12,7 +12,7 @@ use super::Store;
 use super::batch::Batcher;
 use super::db::{Db, Engine};
 use super::error::StoreError;
-use super::grants::GrantRow;
+use super::grants::{GrantRow, grant_columns};
 use crate::domain::grant::{Grant, GrantLimits, Presented, Redeemed, Refusal, Verdict};
 use crate::spec::time::Ts;
 
@@ -226,7 +226,8 @@ impl Columns {
 
 // The two texts differ only in how the batch is read. Rows are locked in key order, so that batches of
 // different instances cannot deadlock.
-const ADVANCE_POSTGRES: &str = "WITH locked AS MATERIALIZED (SELECT id FROM grants WHERE id = ANY($1::uuid[]) ORDER BY id FOR UPDATE) UPDATE grants \
+const ADVANCE_POSTGRES: &str = concat!(
+    "WITH locked AS MATERIALIZED (SELECT id FROM grants WHERE id = ANY($1::uuid[]) ORDER BY id FOR UPDATE) UPDATE grants \
     SET generation = grants.generation + b.step, advanced_at = b.now FROM locked JOIN UNNEST($1::uuid[], $2::bigint[], \
     $3::text[], $4::text[], $5::text[], $6::text[], $7::bigint[], $8::bigint[], $9::bigint[]) AS b (id, generation, \
     client_id, redirect_uri, code_challenge, binding, step, now, idle_since) ON b.id = locked.id WHERE grants.id = b.id AND grants.generation \
@@ -236,12 +237,12 @@ const ADVANCE_POSTGRES: &str = "WITH locked AS MATERIALIZED (SELECT id FROM gran
     FROM users u WHERE u.id = grants.user_id AND u.token_version = grants.user_version AND u.disabled_at IS NULL) AND \
     EXISTS (SELECT 1 FROM clients c WHERE c.id = grants.client_id AND c.disabled_at IS NULL AND c.not_before <= \
     grants.created_at) AND (grants.offline OR EXISTS (SELECT 1 FROM sessions s WHERE s.id = grants.session_id AND \
-    s.ended_at IS NULL AND s.expires_at > b.now)) RETURNING grants.id, grants.client_id, grants.user_id, \
-    grants.user_version, grants.session_id, grants.offline, grants.scope, grants.resources, grants.nonce, grants.claims, \
-    grants.redirect_uri, grants.code_challenge, grants.binding, grants.auth_time, grants.acr, grants.amr, grants.ip, grants.generation, \
-    grants.created_at, grants.advanced_at, grants.code_expires_at, grants.expires_at, grants.revoked_at";
+    s.ended_at IS NULL AND s.expires_at > b.now)) RETURNING ",
+    grant_columns!("grants.")
+);
 
-const ADVANCE_SQLITE: &str = "UPDATE grants SET generation = grants.generation + b.step, advanced_at = b.now FROM (SELECT unhex(value ->> '$.id') AS \
+const ADVANCE_SQLITE: &str = concat!(
+    "UPDATE grants SET generation = grants.generation + b.step, advanced_at = b.now FROM (SELECT unhex(value ->> '$.id') AS \
     id, value ->> '$.generation' AS generation, value ->> '$.client_id' AS client_id, value ->> '$.redirect_uri' AS \
     redirect_uri, value ->> '$.code_challenge' AS code_challenge, value ->> '$.binding' AS binding, value ->> '$.step' AS step, value ->> '$.now' AS now, \
     value ->> '$.idle_since' AS idle_since FROM json_each($1)) AS b WHERE grants.id = b.id AND grants.generation = \
@@ -251,9 +252,9 @@ const ADVANCE_SQLITE: &str = "UPDATE grants SET generation = grants.generation +
     FROM users u WHERE u.id = grants.user_id AND u.token_version = grants.user_version AND u.disabled_at IS NULL) AND \
     EXISTS (SELECT 1 FROM clients c WHERE c.id = grants.client_id AND c.disabled_at IS NULL AND c.not_before <= \
     grants.created_at) AND (grants.offline OR EXISTS (SELECT 1 FROM sessions s WHERE s.id = grants.session_id AND \
-    s.ended_at IS NULL AND s.expires_at > b.now)) RETURNING id, client_id, user_id, user_version, session_id, offline, \
-    scope, resources, nonce, claims, redirect_uri, code_challenge, binding, auth_time, acr, amr, ip, generation, created_at, \
-    advanced_at, code_expires_at, expires_at, revoked_at";
+    s.ended_at IS NULL AND s.expires_at > b.now)) RETURNING ",
+    grant_columns!()
+);
 
 #[cfg(test)]
 mod tests;

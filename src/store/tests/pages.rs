@@ -14,11 +14,15 @@ use super::super::roles::RoleRecord;
 use super::super::users::{Memberships, UserFields};
 use super::stores;
 use crate::crypto::secret::TokenDigest;
+use crate::domain::binding::Binding;
 use crate::domain::client::Client;
-use crate::domain::ids::{ClientId, SessionId, UserId};
+use crate::domain::grant::{CodeBinding, Grant};
+use crate::domain::ids::{ClientId, GrantId, SessionId, UserId};
 use crate::domain::policy::{Assignment, Level, ResourceName};
 use crate::domain::session::Session;
+use crate::spec::claims_request::ClaimsRequest;
 use crate::spec::client_metadata::ClientMetadata;
+use crate::spec::scope::Scope;
 use crate::spec::time::Ts;
 
 const NAMES: [&str; 3] = ["a_one", "a_two", "b"];
@@ -215,23 +219,28 @@ async fn users_are_found_and_listed() {
     }
 }
 
+fn session(user_id: UserId, number: u8, expires_at: Ts) -> Session {
+    Session {
+        id: SessionId::from_random([number; 16]),
+        user_id,
+        username: String::new(),
+        user_version: 0,
+        auth_time: Ts(1),
+        amr: vec!["pwd".to_owned()],
+        acr: "an acr".to_owned(),
+        expires_at,
+        last_seen_at: Ts(1),
+    }
+}
+
 #[tokio::test]
 async fn living_sessions_are_found_and_listed() {
     for (_fresh, store) in stores().await {
         let mut tx = store.db().begin().await.unwrap();
         let alice = insert_user(&mut tx, 1).await;
         for number in 1..=3 {
-            let session = Session {
-                id: SessionId::from_random([number; 16]),
-                user_id: alice,
-                username: String::new(),
-                user_version: 0,
-                auth_time: Ts(1),
-                amr: vec!["pwd".to_owned()],
-                acr: "an acr".to_owned(),
-                expires_at: Ts(if number == 3 { 50 } else { 1000 }),
-                last_seen_at: Ts(1),
-            };
+            let expires_at = Ts(if number == 3 { 50 } else { 1000 });
+            let session = session(alice, number, expires_at);
             let token = TokenDigest::from_slice(&[number; 32]).unwrap();
             assert!(tx.insert_session(&session, token).await.unwrap());
         }
@@ -254,5 +263,73 @@ async fn living_sessions_are_found_and_listed() {
         assert_eq!(living.unwrap().expires_at, Ts(50));
         let ended = store.find_session(token, Ts(100), Ts(0)).await.unwrap();
         assert!(ended.is_none());
+    }
+}
+
+#[tokio::test]
+async fn living_grants_are_found_and_listed() {
+    for (_fresh, store) in stores().await {
+        let mut tx = store.db().begin().await.unwrap();
+        let alice = insert_user(&mut tx, 1).await;
+        let client = Client::register(ClientId::parse("app").unwrap(), metadata()).unwrap();
+        tx.insert_client(&client, Ts(0)).await.unwrap();
+        let session = session(alice, 1, Ts(1000));
+        let token = TokenDigest::from_slice(&[1; 32]).unwrap();
+        assert!(tx.insert_session(&session, token).await.unwrap());
+        tx.commit().await.unwrap();
+        for number in 1..=3 {
+            let grant = Grant {
+                id: GrantId::from_random([number; 16]),
+                client_id: client.id.clone(),
+                user_id: alice,
+                user_version: 0,
+                session_id: session.id,
+                offline: false,
+                scope: Scope::parse("openid").unwrap(),
+                resources: vec!["https://api.example.com".to_owned()],
+                nonce: Some("n".to_owned()),
+                claims: ClaimsRequest::default(),
+                bound_to: CodeBinding {
+                    redirect_uri: "https://app.example.com/callback".to_owned(),
+                    code_challenge: None,
+                },
+                binding: Binding::None,
+                auth_time: Ts(1),
+                acr: session.acr.clone(),
+                amr: session.amr.clone(),
+                ip: Some([127, 0, 0, 1].into()),
+                generation: 0,
+                created_at: Ts(1),
+                advanced_at: Ts(1),
+                code_expires_at: Ts(if number == 3 { 50 } else { 500 }),
+                expires_at: Ts(900),
+                revoked_at: None,
+            };
+            assert!(store.insert_grant(&grant, false).await.unwrap());
+        }
+
+        let id = |number| GrantId::from_random([number; 16]);
+        let page = store.page_of_grants(alice, "app", Some(id(1)), 10, Ts(100));
+        let page = page.await.unwrap();
+        // A code that nobody redeemed in time is no grant.
+        assert_eq!(page.len(), 1);
+        assert_eq!(
+            (page[0].id, page[0].ip),
+            (id(2), Some([127, 0, 0, 1].into()))
+        );
+        let of_another = store.page_of_grants(alice, "other", None, 10, Ts(100));
+        assert!(of_another.await.unwrap().is_empty());
+        let found = store.find_living_grant(id(1), Ts(100)).await.unwrap();
+        assert_eq!(found.unwrap().nonce.as_deref(), Some("n"));
+        let ended = store.find_living_grant(id(1), Ts(900)).await.unwrap();
+        assert!(ended.is_none());
+        let mut tx = store.db().begin().await.unwrap();
+        let whose = tx.revoke_grant(id(1), Ts(200)).await.unwrap();
+        assert_eq!(whose, Some((alice, client.id)));
+        tx.commit().await.unwrap();
+        let revoked = store.find_living_grant(id(1), Ts(300)).await.unwrap();
+        assert!(revoked.is_none());
+        let found = store.find_grant(id(1), Ts(300)).await.unwrap().unwrap();
+        assert_eq!(found.grant.revoked_at, Some(Ts(200)));
     }
 }
