@@ -1,7 +1,7 @@
 //! One call of the API: who calls, what they send, and what they are answered.
 
 use std::ops::Deref;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 
 use axum::body::Bytes;
 use axum::extract::{FromRequestParts as _, RawPathParams, Request};
@@ -16,16 +16,15 @@ use super::inputs::{self, Body, Known};
 use super::problem::Problem;
 use crate::crypto::b64;
 use crate::crypto::digest::sha256;
-use crate::http::bearer::{self, Unproven, Unreadable, bearer};
+use crate::http::bearer::{self, Admitted, Purpose, Refused, Unreadable, bearer};
 use crate::http::caller::Caller;
 use crate::http::headers::json_no_store;
 use crate::http::limits::{BodyLimit, read};
-use crate::http::rate_limit::{self, Admitted, Policy};
+use crate::http::rate_limit::{self, Policy};
 use crate::http::site::Site;
 use crate::service::administration::{
     AdministrationError, Administrator, Answered, Begun, RequestKey, Writing, begin,
 };
-use crate::service::tokens::access_token::AccessToken;
 use crate::spec::scope::Scope;
 use crate::spec::time::Ts;
 
@@ -49,8 +48,8 @@ pub(super) struct Context {
     /// When.
     pub(super) now: Ts,
     /// How much the caller may still ask.
-    pub(super) admitted: Admitted,
-    token: Arc<AccessToken>,
+    pub(super) admitted: rate_limit::Admitted,
+    bearer: Admitted,
     /// What was found to be allowed, to be asked again when it is the caller's turn to write.
     allowed: Mutex<Vec<(String, Option<String>)>>,
     /// The entity tags that the caller saw, of which one must be current.
@@ -68,7 +67,7 @@ impl Clone for Context {
             by: self.by.clone(),
             now: self.now,
             admitted: self.admitted,
-            token: Arc::clone(&self.token),
+            bearer: self.bearer.clone(),
             allowed: Mutex::default(),
             if_match: self.if_match.clone(),
             only_new: self.only_new,
@@ -148,15 +147,23 @@ pub(super) enum Act<T, const STATUS: u16> {
 }
 
 impl Arrived {
-    /// Takes a request in. Who does not show a good token learns nothing else.
+    /// Authenticates before it answers anything else, so a caller without a token learns nothing.
     pub(super) async fn read(site: Site, request: Request) -> Result<Self, Problem> {
         let (mut parts, body) = request.into_parts();
-        let now = site.services.clock.now();
         let Ok(caller) = Caller::from_request_parts(&mut parts, &()).await;
-        let (by, token) = administrator(&site, &caller, now).await?;
-        let admitted = rate_limit::check(&site, Policy::Api, &by.name()).await?;
         let limit = parts.extensions.get::<BodyLimit>().copied();
-        let body = read(body, limit.unwrap_or_default()).await?;
+        let body = read(body, limit.unwrap_or_default());
+        let (bearer, body) = administrator(&site, &caller, body).await?;
+        let by = Administrator {
+            user: bearer.token().user_id,
+            client: bearer.client().id.clone(),
+            sign_in: bearer.token().sign_in.clone(),
+            ip: caller.ip,
+            origin: bearer.origin().clone(),
+        };
+        let now = bearer.at();
+        let admitted = rate_limit::check(&site, Policy::Api, &by.name()).await?;
+        let body = body?;
         let params = RawPathParams::from_request_parts(&mut parts, &())
             .await
             .map_err(|error| Problem::invalid("path", error.body_text()))?;
@@ -169,7 +176,7 @@ impl Arrived {
                 by,
                 now,
                 admitted,
-                token,
+                bearer,
                 allowed: Mutex::default(),
                 if_match,
                 only_new,
@@ -243,9 +250,7 @@ impl Context {
 
     /// Refuses whoever lost the right, or the token, while they waited for their turn.
     async fn must_still(&self) -> Result<(), Problem> {
-        let services = &self.site.services;
-        let keys = self.token.revocation_keys();
-        if !self.token.stands(&services.revocations.check(&keys).await?) {
+        if !self.bearer.still_stands(&self.site).await? {
             let detail = "the token was revoked";
             return Err(Problem::unauthorized("invalid_token", detail));
         }
@@ -352,12 +357,12 @@ macro_rules! begun {
 }
 pub(super) use begun;
 
-/// Who shows a token that is meant for this API.
-async fn administrator(
+/// The caller's token, admitted once the body has come.
+async fn administrator<T>(
     site: &Site,
     caller: &Caller,
-    now: Ts,
-) -> Result<(Administrator, Arc<AccessToken>), Problem> {
+    body: impl Future<Output = T>,
+) -> Result<(Admitted, T), Problem> {
     let shown = bearer(&caller.headers).map_err(|Unreadable| {
         Problem::invalid("Authorization", "expected one value of visible ASCII")
     })?;
@@ -368,40 +373,14 @@ async fn administrator(
             Scope::ADMIN
         )));
     };
-    let token = match bearer::verify(site, shown, caller, now).await {
-        Ok(token) => token,
-        Err(Unproven::Store(error)) => return Err(error.into()),
-        Err(Unproven::Limited(limited)) => return Err(limited.into()),
-        Err(Unproven::Inactive(sentence)) => {
-            return Err(Problem::unauthorized("invalid_token", sentence));
-        }
-    };
-    let origin = token.origin(&caller.origin);
-    let refused = |problem: Problem| {
-        bearer::note_refusal(site, &origin, problem.detail(), now);
-        problem
-    };
-    let own = site.services.config.issuer.as_str();
-    if !token.audience.iter().any(|audience| audience == own) {
-        return Err(refused(Problem::unauthorized(
-            "invalid_token",
-            "the token is not meant for this server: its aud is another",
-        )));
-    }
-    // A client that lost the scope loses it at once, not when its tokens expire.
-    let registered = site.services.clients.find(&token.client_id).await?;
-    let may = registered.is_some_and(|client| client.scope.contains(Scope::ADMIN));
-    if !may || !token.scope.contains(Scope::ADMIN) {
-        return Err(refused(Problem::insufficient_scope()));
-    }
-    let by = Administrator {
-        user: token.user_id,
-        client: token.client_id.clone(),
-        sign_in: token.sign_in.clone(),
-        ip: caller.ip,
-        origin,
-    };
-    Ok((by, token))
+    bearer::admit(site, caller, shown, Purpose::Administration, body)
+        .await
+        .map_err(|refused| match refused {
+            Refused::InvalidToken(sentence) => Problem::unauthorized("invalid_token", sentence),
+            Refused::InsufficientScope(_) => Problem::insufficient_scope(),
+            Refused::Limited(limited) => limited.into(),
+            Refused::Store(error) => error.into(),
+        })
 }
 
 /// The answer on the wire; 304 where the caller has it already (RFC 9110 §13.1.2).

@@ -219,11 +219,6 @@ impl Problem {
         self.collided
     }
 
-    /// What is wrong.
-    pub(super) fn detail(&self) -> &str {
-        &self.detail
-    }
-
     /// Why the caller may not, if that is the problem.
     pub(super) fn denial(&self) -> Option<&str> {
         let denials = ["forbidden", "beyond_your_rights", "last_administrator"];

@@ -38,10 +38,8 @@ async fn answer(site: &Site, asking: &Caller, params: &Params) -> Result<String,
         None => None,
     };
     let keys = known.as_ref().map(|token| token.revocation_keys());
-    let standing = services
-        .revocations
-        .check(keys.as_deref().unwrap_or_default())
-        .await?;
+    let keys = keys.as_deref().unwrap_or_default();
+    let mut standing = services.revocations.check(keys).await?;
     let caller = authenticate_at(site, asking, params, now, standing.clients_version).await?;
     if caller.client().is_public() {
         // Anybody could ask in a public client's name (RFC 7662 §4).
@@ -51,11 +49,17 @@ async fn answer(site: &Site, asking: &Caller, params: &Params) -> Result<String,
         note_refusal(site, &origin, sentence, now);
         return Err(OAuthError::invalid_client(sentence, false));
     }
+    if caller.may_have_waited() {
+        // Look last: the token may have been revoked while the caller's keys were fetched.
+        standing = services.revocations.check(keys).await?;
+    }
+    let now = services.clock.now();
     let token = params
         .find("token")
         .ok_or_else(|| OAuthError::invalid_request("token is missing"))?;
     let active = if let Some(token) = known {
-        (token.stands(&standing) && may_see(&caller, &token)).then(|| token.introspection.clone())
+        (token.judge(&standing, now).is_ok() && may_see(&caller, &token))
+            .then(|| token.introspection.clone())
     } else {
         match services.credentials.open_any(token) {
             Some((CredentialKind::RefreshToken, credential)) => {

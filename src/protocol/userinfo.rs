@@ -8,18 +8,16 @@ use serde_json::{Map, Value, json};
 
 use super::form;
 use crate::domain::user::User;
-use crate::http::bearer::{self, Unproven, bearer};
+use crate::http::bearer::{self, Admitted, Purpose, Refused, bearer};
 use crate::http::caller::Caller;
 use crate::http::error::{OAuthError, plain};
 use crate::http::headers::json_no_store;
 use crate::http::limits::{BodyError, FormBody};
 use crate::http::site::Site;
-use crate::service::tokens::access_token::AccessToken;
 use crate::service::tokens::claims;
 use crate::spec::error_code::ErrorCode;
 use crate::spec::params::Params;
 use crate::spec::standard_claims;
-use crate::spec::time::Ts;
 use crate::store::error::StoreError;
 
 /// `GET` and `POST /userinfo`.
@@ -73,12 +71,15 @@ impl From<StoreError> for Refusal {
     }
 }
 
-impl From<Unproven> for Refusal {
-    fn from(unproven: Unproven) -> Self {
-        match unproven {
-            Unproven::Inactive(sentence) => Self::Bearer(ErrorCode::InvalidToken, sentence),
-            Unproven::Limited(limited) => Self::Other(limited.into()),
-            Unproven::Store(error) => error.into(),
+impl From<Refused> for Refusal {
+    fn from(refused: Refused) -> Self {
+        match refused {
+            Refused::InvalidToken(sentence) => Self::Bearer(ErrorCode::InvalidToken, sentence),
+            Refused::InsufficientScope(sentence) => {
+                Self::Bearer(ErrorCode::InsufficientScope, sentence)
+            }
+            Refused::Limited(limited) => Self::Other(limited.into()),
+            Refused::Store(error) => error.into(),
         }
     }
 }
@@ -112,12 +113,13 @@ async fn answer(
     query: Option<&str>,
     params: &Params,
 ) -> Result<Response, Refusal> {
-    let now = site.services.clock.now();
     let token = presented(&caller.headers, query, params)?;
-    let token = bearer::verify(site, token, caller, now).await?;
-    let user = subject(site, &token, now).await?;
-    let claims = released(site, &token, &user, now).await?;
-    respond(site, &token, claims, now).await
+    // The form was read before: the token may be in it.
+    let all_here = std::future::ready(());
+    let (admitted, ()) = bearer::admit(site, caller, token, Purpose::UserInfo, all_here).await?;
+    let user = subject(site, &admitted).await?;
+    let claims = released(site, &admitted, &user).await?;
+    respond(site, &admitted, &user, claims).await
 }
 
 /// The token, sent in exactly one way (RFC 6750 §2); never in the query, which ends up in logs (RFC 9700 §4.3.2).
@@ -154,20 +156,11 @@ fn presented<'a>(
 }
 
 /// The person, if the token is one that lets Signet speak about them.
-async fn subject(site: &Site, token: &AccessToken, _now: Ts) -> Result<User, Refusal> {
-    let issuer = site.services.config.issuer.as_str();
-    if !token.audience.iter().any(|audience| audience == issuer) {
-        return Err(Refusal::Bearer(
-            ErrorCode::InvalidToken,
-            "the token was issued for another audience",
-        ));
-    }
-    let Some(user_id) = token.user_id.filter(|_| token.scope.is_openid()) else {
-        return Err(Refusal::Bearer(
-            ErrorCode::InsufficientScope,
-            "the token lacks the scope openid",
-        ));
-    };
+async fn subject(site: &Site, admitted: &Admitted) -> Result<User, Refusal> {
+    let user_id = admitted.token().user_id.ok_or(Refusal::Bearer(
+        ErrorCode::InsufficientScope,
+        Purpose::UserInfo.lacks_scope(),
+    ))?;
     let user = site.services.store.find_user(user_id).await?;
     user.filter(|user| user.disabled_at.is_none())
         .ok_or(Refusal::Bearer(
@@ -179,12 +172,12 @@ async fn subject(site: &Site, token: &AccessToken, _now: Ts) -> Result<User, Ref
 /// The claims of the token's scope and those the `claims` parameter asked for.
 async fn released(
     site: &Site,
-    token: &AccessToken,
+    admitted: &Admitted,
     user: &User,
-    now: Ts,
 ) -> Result<Map<String, Value>, Refusal> {
+    let token = admitted.token();
     let grant = match token.grant_id {
-        Some(id) => site.services.store.find_grant(id, now).await?,
+        Some(id) => site.services.store.find_grant(id, admitted.at()).await?,
         None => None,
     };
     let asked: Vec<String> = grant
@@ -202,23 +195,21 @@ async fn released(
 /// JSON, or a signed JWT for clients that registered `userinfo_signed_response_alg` (OpenID Connect Core §5.3.2).
 async fn respond(
     site: &Site,
-    token: &AccessToken,
+    admitted: &Admitted,
+    user: &User,
     mut claims: Map<String, Value>,
-    now: Ts,
 ) -> Result<Response, Refusal> {
-    let client = site.services.clients.find(&token.client_id).await?;
-    if let (Some(client), Some(user)) = (&client, token.user_id) {
-        let names = client.metadata.userinfo_claims.iter().map(String::as_str);
-        claims.extend(claims::of(&site.services, user, names, now).await?);
-    }
-    let Some(alg) = client.and_then(|client| client.metadata.userinfo_signed_response_alg) else {
+    let (client, now) = (admitted.client(), admitted.at());
+    let names = client.metadata.userinfo_claims.iter().map(String::as_str);
+    claims.extend(claims::of(&site.services, user.id, names, now).await?);
+    let Some(alg) = client.metadata.userinfo_signed_response_alg else {
         return Ok((json_no_store(), Value::Object(claims).to_string()).into_response());
     };
     claims.insert(
         "iss".to_owned(),
         site.services.config.issuer.as_str().into(),
     );
-    claims.insert("aud".to_owned(), token.client_id.as_str().into());
+    claims.insert("aud".to_owned(), client.id.as_str().into());
     let ring = site.services.keys.ring();
     let key = ring
         .active(alg, now)

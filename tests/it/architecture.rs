@@ -31,6 +31,15 @@ const HOMES: [(&str, &[&str]); 9] = [
     ("cedar_policy", &["domain"]),
 ];
 
+/// Where access tokens that a request presents are judged: the gate, and the two endpoints that speak about a token
+/// instead of acting on it.
+const JUDGES: [&str; 4] = [
+    "service/tokens/access_token.rs",
+    "http/bearer.rs",
+    "protocol/introspect.rs",
+    "protocol/revoke.rs",
+];
+
 /// What one can hold in the head; the design says about 400.
 const LONGEST: usize = 450;
 
@@ -100,6 +109,29 @@ fn no_file_grows_past_what_one_can_hold_in_the_head() {
     };
     let broken: Vec<_> = sources().into_iter().filter_map(long).collect();
     assert!(broken.is_empty(), "{broken:#?}");
+}
+
+#[test]
+fn only_the_gate_verifies_access_tokens_that_are_presented() {
+    let mut broken = Vec::new();
+    for source in sources() {
+        let judge = JUDGES.iter().any(|path| source.path == *path)
+            || source.path.starts_with("http/bearer/");
+        if !judge && judges_tokens(&source.code) {
+            broken.push(source.path);
+        }
+    }
+    assert!(broken.is_empty(), "{broken:#?}");
+}
+
+/// Whether code names more of `service::tokens::access_token` than the types.
+fn judges_tokens(code: &str) -> bool {
+    let named = code.match_indices("access_token::").any(|(at, found)| {
+        let whole = !code[..at].ends_with(is_word);
+        let name = first_word(&code[at + found.len()..]);
+        whole && !matches!(name.as_str(), "AccessToken" | "AccessTokens")
+    });
+    named || code.contains("access_tokens.") || code.contains(".revocation_keys(")
 }
 
 struct Source {
@@ -232,4 +264,15 @@ fn the_rules_above_can_fail() {
         "redis"
     ));
     assert!(!names_crate("let rand = operand::new();", "rand"));
+    for judging in [
+        "use crate::service::tokens::access_token::{AccessToken, verify};",
+        "access_token::verify_standing(services, token, now)",
+        "services.access_tokens.known(token, now)",
+        "revocations.check(&token.revocation_keys())",
+    ] {
+        assert!(judges_tokens(judging), "{judging}");
+    }
+    assert!(!judges_tokens(
+        "use crate::service::tokens::access_token::AccessToken; revoke::access_token(services, jti)"
+    ));
 }

@@ -18,14 +18,13 @@ use serde_json::{Map, Value, json};
 use super::answered;
 use super::client_auth::authenticate;
 use crate::domain::audit::Actor;
-use crate::http::bearer::{self, Unproven, bearer};
+use crate::http::bearer::{self, Admitted, Purpose, Refused, bearer};
 use crate::http::caller::Caller;
 use crate::http::error::OAuthError;
 use crate::http::limits::{BodyLimit, read};
 use crate::http::request_id;
 use crate::http::site::Site;
 use crate::service::decisions::{Asked, Who};
-use crate::service::tokens::access_token::AccessToken;
 use crate::spec::error_code::ErrorCode;
 use crate::spec::params::Params;
 use crate::spec::scope::Scope;
@@ -86,19 +85,18 @@ where
     let (mut parts, body) = request.into_parts();
     let Ok(asking) = Caller::from_request_parts(&mut parts, site).await;
     let limit = parts.extensions.get::<BodyLimit>().copied();
-    let now = site.services.clock.now();
     let answer = async {
-        if let Err(refusal) = caller(site, &asking, now).await? {
-            return Ok(Err(refusal));
-        }
+        let body = read(body, limit.unwrap_or_default());
+        let (now, body) = match caller(site, &asking, body).await? {
+            Ok(admitted) => admitted,
+            Err(refusal) => return Ok(Err(refusal)),
+        };
         if !is_json(&parts.headers) {
             return Err(OAuthError::invalid_request(
                 "the Content-Type must be application/json",
             ));
         }
-        let body = read(body, limit.unwrap_or_default())
-            .await
-            .map_err(|error| OAuthError::invalid_request(error.to_string()))?;
+        let body = body.map_err(|error| OAuthError::invalid_request(error.to_string()))?;
         let posed = Posed::parse(&body)?;
         decide(site, posed, now).await.map(Ok)
     };
@@ -127,56 +125,56 @@ fn is_json(headers: &HeaderMap) -> bool {
     })
 }
 
-/// Lets only those through who may ask for decisions; the refusal of a bearer token is a response of its own
-/// (RFC 6750 §3).
-async fn caller(site: &Site, asking: &Caller, now: Ts) -> Result<Result<(), Response>, OAuthError> {
+/// Lets only those through who may ask for decisions, once the body has come: the time of the request, and the body.
+/// The refusal of a bearer token is a response of its own (RFC 6750 §3).
+async fn caller<T>(
+    site: &Site,
+    asking: &Caller,
+    body: impl Future<Output = T>,
+) -> Result<Result<(Ts, T), Response>, OAuthError> {
     let Ok(Some(token)) = bearer(&asking.headers) else {
-        let client = authenticate(site, asking, &Params::default(), now).await?;
-        let client = client.client();
-        return if !client.is_public() && client.scope.contains(Scope::DECIDE) {
-            Ok(Ok(()))
-        } else {
-            let sentence = "this client is not registered for the scope signet:decide; add it to the client's scope";
-            let origin = asking.origin.by(Actor::Client(client.id.clone()));
-            bearer::note_refusal(site, &origin, sentence, now);
-            Err(OAuthError::new(ErrorCode::InsufficientScope, sentence))
-        };
+        let body = body.await;
+        let now = site.services.clock.now();
+        client(site, asking, now).await?;
+        return Ok(Ok((now, body)));
     };
-    let token = match bearer::verify(site, token, asking, now).await {
-        Ok(token) => token,
-        Err(Unproven::Store(error)) => return Err(error.into()),
-        Err(Unproven::Limited(limited)) => return Err(limited.into()),
-        Err(Unproven::Inactive(sentence)) => {
+    let (admitted, body) = match bearer::admit(site, asking, token, Purpose::Decisions, body).await
+    {
+        Ok(admitted) => admitted,
+        Err(Refused::Store(error)) => return Err(error.into()),
+        Err(Refused::Limited(limited)) => return Err(limited.into()),
+        Err(Refused::InvalidToken(sentence)) => {
             return Ok(Err(challenge(ErrorCode::InvalidToken, sentence)));
         }
+        Err(Refused::InsufficientScope(sentence)) => {
+            return Ok(Err(challenge(ErrorCode::InsufficientScope, sentence)));
+        }
     };
-    let own = site.services.config.issuer.as_str();
-    if !token.audience.iter().any(|audience| audience == own) {
-        let sentence = "the token is not meant for this server: its aud is another";
-        bearer::note_refusal(site, &token.origin(&asking.origin), sentence, now);
-        return Ok(Err(challenge(ErrorCode::InvalidToken, sentence)));
+    if may_decide(site, &admitted, asking.ip).await? {
+        return Ok(Ok((admitted.at(), body)));
     }
-    // A client that lost the scope loses it at once, not when its tokens expire.
-    let registered = site.services.clients.find(&token.client_id).await?;
-    let registered = registered.is_some_and(|client| client.scope.contains(Scope::DECIDE));
-    if registered
-        && token.scope.contains(Scope::DECIDE)
-        && may_decide(site, &token, asking.ip, now).await?
-    {
-        return Ok(Ok(()));
-    }
-    let sentence = "asking for decisions needs the scope signet:decide, and of a person the permission signet:decide";
-    bearer::note_refusal(site, &token.origin(&asking.origin), sentence, now);
+    let sentence = Purpose::Decisions.lacks_scope();
+    bearer::note_refusal(site, admitted.origin(), sentence, admitted.at());
     Ok(Err(challenge(ErrorCode::InsufficientScope, sentence)))
 }
 
+/// A client that proves itself and is registered for the scope.
+async fn client(site: &Site, asking: &Caller, now: Ts) -> Result<(), OAuthError> {
+    let client = authenticate(site, asking, &Params::default(), now).await?;
+    let client = client.client();
+    if !client.is_public() && client.scope.contains(Scope::DECIDE) {
+        return Ok(());
+    }
+    let sentence =
+        "this client is not registered for the scope signet:decide; add it to the client's scope";
+    let origin = asking.origin.by(Actor::Client(client.id.clone()));
+    bearer::note_refusal(site, &origin, sentence, now);
+    Err(OAuthError::new(ErrorCode::InsufficientScope, sentence))
+}
+
 /// A client's own token needs no more than its scope, which only the operator gives.
-async fn may_decide(
-    site: &Site,
-    token: &AccessToken,
-    ip: IpAddr,
-    now: Ts,
-) -> Result<bool, OAuthError> {
+async fn may_decide(site: &Site, admitted: &Admitted, ip: IpAddr) -> Result<bool, OAuthError> {
+    let (token, now) = (admitted.token(), admitted.at());
     let Some(user) = token.user_id else {
         return Ok(true);
     };

@@ -33,6 +33,18 @@ impl AuthenticatedClient {
         &self.client
     }
 
+    /// Whether its proof may have waited for the client itself: for keys that are fetched from its `jwks_uri`. What was
+    /// checked before has to be checked again then.
+    #[must_use]
+    pub fn may_have_waited(&self) -> bool {
+        match self.client.auth_method {
+            AuthMethod::PrivateKeyJwt => true,
+            AuthMethod::ClientSecretBasic | AuthMethod::ClientSecretPost | AuthMethod::None => {
+                false
+            }
+        }
+    }
+
     /// The same origin, now that it is known who asks.
     #[must_use]
     pub fn origin(&self, request: &Origin) -> Origin {

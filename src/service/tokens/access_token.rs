@@ -133,11 +133,8 @@ pub async fn verify_standing(
 ) -> Result<Arc<AccessToken>, TokenError> {
     let token = verify(services, token, now).await?;
     let standing = services.revocations.check(&token.revocation_keys()).await?;
-    if token.stands(&standing) {
-        Ok(token)
-    } else {
-        Err(TokenError::Inactive("the token was revoked"))
-    }
+    token.judge(&standing, now).map_err(TokenError::Inactive)?;
+    Ok(token)
 }
 
 impl AccessToken {
@@ -162,6 +159,17 @@ impl AccessToken {
             .user_id
             .map_or_else(|| Actor::Client(client.clone()), Actor::Person);
         whence.by(actor).through(&client)
+    }
+
+    /// Why the token does not count any more, given what was found for [`revocation_keys`](Self::revocation_keys).
+    pub fn judge(&self, standing: &Standing, now: Ts) -> Result<(), &'static str> {
+        if self.expires_at <= now {
+            Err("the token has expired")
+        } else if self.stands(standing) {
+            Ok(())
+        } else {
+            Err("the token was revoked")
+        }
     }
 
     /// Whether the token stands, given what was found for [`revocation_keys`](Self::revocation_keys).

@@ -1,17 +1,13 @@
 //! Client authentication at `/token`
 
-use std::time::{Duration, SystemTime};
-
-use josekit::jws::{ES256, JwsHeader};
-use josekit::jwt::{self, JwtPayload};
 use reqwest::header::AUTHORIZATION;
 use serde_json::json;
 
 use crate::support::client::{
-    Answer, Authentication, Client, LEGACY, MACHINE, ODD, POST, WEB, basic, random,
+    Answer, Authentication, Client, LEGACY, MACHINE, ODD, POST, WEB, basic,
 };
 use crate::support::engines::on_every_engine;
-use crate::support::script::{SigningClient, register_signer};
+use crate::support::script::{assertion, now, register_signer};
 use crate::support::server::Server;
 
 const GRANT: (&str, &str) = ("grant_type", "client_credentials");
@@ -164,29 +160,6 @@ on_every_engine! {
     }
 }
 
-fn assertion(
-    server: &Server,
-    signer: &SigningClient,
-    change: impl FnOnce(&mut serde_json::Value),
-) -> String {
-    let mut claims = json!({
-        "iss": signer.id,
-        "sub": signer.id,
-        "aud": server.issuer(),
-        "jti": random(),
-        "iat": now(),
-        "exp": now() + 60,
-    });
-    change(&mut claims);
-    let serde_json::Value::Object(claims) = claims else {
-        unreachable!()
-    };
-    let mut header = JwsHeader::new();
-    header.set_key_id("signer-1");
-    let key = ES256.signer_from_pem(&signer.private_key_pem).unwrap();
-    jwt::encode_with_signer(&JwtPayload::from_map(claims).unwrap(), &header, &key).unwrap()
-}
-
 async fn assert_answer(server: &Server, assertion: &str) -> Answer {
     let form = [
         GRANT,
@@ -194,9 +167,4 @@ async fn assert_answer(server: &Server, assertion: &str) -> Answer {
         ("client_assertion", assertion),
     ];
     Answer::to(server.http().post(server.url("/token")).form(&form)).await
-}
-
-fn now() -> i64 {
-    let since: Duration = SystemTime::UNIX_EPOCH.elapsed().unwrap();
-    i64::try_from(since.as_secs()).unwrap()
 }

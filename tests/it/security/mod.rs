@@ -7,6 +7,7 @@ mod cors;
 mod http;
 mod limits;
 mod login;
+mod look_last;
 mod pages;
 mod races;
 mod redirect_uri;

@@ -2,10 +2,16 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::{Duration, SystemTime};
 
-use super::server::Server;
 use josekit::jwk::KeyPair as _;
 use josekit::jwk::alg::ec::{EcCurve, EcKeyPair};
+use josekit::jws::{ES256, JwsHeader};
+use josekit::jwt::{self, JwtPayload};
+use serde_json::json;
+
+use super::client::random;
+use super::server::Server;
 
 /// A script that speaks for itself: it prints `N passed, 0 failed` last.
 pub(crate) struct Script {
@@ -83,10 +89,7 @@ pub(crate) struct SigningClient {
 
 /// Registers a client `signer` that signs its assertions with a fresh ES256 key.
 pub(crate) fn register_signer(server: &Server, redirect_uri: &str) -> SigningClient {
-    let pair = EcKeyPair::generate(EcCurve::P256).unwrap();
-    let public = pair.to_jwk_public_key();
-    let coordinate = |name: &str| public.parameter(name).unwrap().as_str().unwrap().to_owned();
-    let (x, y) = (coordinate("x"), coordinate("y"));
+    let (signer, [x, y]) = SigningClient::generate("signer");
     server.apply(&format!(
         r#"
         [[clients]]
@@ -100,10 +103,51 @@ pub(crate) fn register_signer(server: &Server, redirect_uri: &str) -> SigningCli
         jwks = {{ keys = [{{ kty = "EC", crv = "P-256", use = "sig", alg = "ES256", kid = "signer-1", x = "{x}", y = "{y}" }}] }}
         "#
     ));
-    SigningClient {
-        id: "signer",
-        private_key_pem: String::from_utf8(pair.to_pem_private_key()).unwrap(),
+    signer
+}
+
+impl SigningClient {
+    /// A client with a fresh ES256 key, and the coordinates of its public key.
+    pub(crate) fn generate(id: &'static str) -> (Self, [String; 2]) {
+        let pair = EcKeyPair::generate(EcCurve::P256).unwrap();
+        let public = pair.to_jwk_public_key();
+        let coordinate = |name: &str| public.parameter(name).unwrap().as_str().unwrap().to_owned();
+        let signer = Self {
+            id,
+            private_key_pem: String::from_utf8(pair.to_pem_private_key()).unwrap(),
+        };
+        (signer, ["x", "y"].map(coordinate))
     }
+}
+
+/// An assertion of the client ([RFC 7523 §3](https://www.rfc-editor.org/rfc/rfc7523#section-3)), signed after `change`.
+pub(crate) fn assertion(
+    server: &Server,
+    signer: &SigningClient,
+    change: impl FnOnce(&mut serde_json::Value),
+) -> String {
+    let mut claims = json!({
+        "iss": signer.id,
+        "sub": signer.id,
+        "aud": server.issuer(),
+        "jti": random(),
+        "iat": now(),
+        "exp": now() + 60,
+    });
+    change(&mut claims);
+    let serde_json::Value::Object(claims) = claims else {
+        unreachable!()
+    };
+    let mut header = JwsHeader::new();
+    header.set_key_id("signer-1");
+    let key = ES256.signer_from_pem(&signer.private_key_pem).unwrap();
+    jwt::encode_with_signer(&JwtPayload::from_map(claims).unwrap(), &header, &key).unwrap()
+}
+
+/// The current time in seconds.
+pub(crate) fn now() -> i64 {
+    let since: Duration = SystemTime::UNIX_EPOCH.elapsed().unwrap();
+    i64::try_from(since.as_secs()).unwrap()
 }
 
 fn tests() -> PathBuf {
