@@ -11,6 +11,22 @@ use super::db::Db;
 use super::error::StoreError;
 use crate::spec::time::Ts;
 
+/// What kind of thing may be used once. The numbers are stored: a number never changes its meaning.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OneTime {
+    /// The `jti` of an assertion with which a client authenticates (RFC 7523 §3).
+    ClientAssertion,
+}
+
+impl OneTime {
+    /// Its number in the table.
+    const fn number(self) -> i64 {
+        match self {
+            Self::ClientAssertion => 1,
+        }
+    }
+}
+
 /// The memory of what has been used.
 #[derive(Clone)]
 pub struct Replay {
@@ -25,11 +41,11 @@ impl Replay {
 
     /// Whether this is the first use of `id` among those of its `kind`. It is remembered until `until`, when
     /// whatever carries it has expired; callers pass a digest when the id can be long.
-    pub async fn once(&self, kind: i64, id: &[u8], until: Ts) -> Result<bool, StoreError> {
+    pub async fn once(&self, kind: OneTime, id: &[u8], until: Ts) -> Result<bool, StoreError> {
         let inserted = self
             .db
             .w(INSERT)
-            .bind(kind)
+            .bind(kind.number())
             .bind(id)
             .bind(until.micros())
             .exec()

@@ -12,6 +12,7 @@ use crate::http::site::Site;
 use crate::spec::alg::SigningAlg;
 use crate::spec::params::Params;
 use crate::spec::time::Ts;
+use crate::store::replay::OneTime;
 
 /// `client_assertion_type` (RFC 7523 §2.2).
 const ASSERTION_TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
@@ -21,9 +22,6 @@ const SKEW: Duration = Duration::from_secs(30);
 
 /// How long an assertion may be valid at most: until then its `jti` is remembered.
 const LONGEST: Duration = Duration::from_hours(1);
-
-/// The kind under which used assertions are remembered.
-const REPLAY_KIND: i64 = 1;
 
 fn refuse(description: impl Into<String>) -> OAuthError {
     OAuthError::invalid_client(description.into(), false)
@@ -78,7 +76,11 @@ pub(super) async fn prove(
     let used = sha256(format!("{}\n{jti}", client.id).as_bytes());
     if !services
         .replay
-        .once(REPLAY_KIND, &used, expires_at.plus(SKEW + SKEW))
+        .once(
+            OneTime::ClientAssertion,
+            &used,
+            expires_at.plus(SKEW + SKEW),
+        )
         .await?
     {
         return Err(refuse(

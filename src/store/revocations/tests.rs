@@ -206,16 +206,17 @@ async fn expired_records_are_purged_and_never_the_newer_before_the_older() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn what_is_used_once_is_used_once() {
-    use super::super::replay::Replay;
+    use super::super::replay::{OneTime, Replay};
+    const KIND: OneTime = OneTime::ClientAssertion;
     for fresh in both().await {
         let (one, two) = (
             Replay::new(migrated(&fresh).await),
             Replay::new(migrated(&fresh).await),
         );
         let racing: Vec<_> = (0..200)
-            .map(|n| {
+            .map(|n: u8| {
                 let replay = if n % 2 == 0 { one.clone() } else { two.clone() };
-                tokio::spawn(async move { replay.once(n % 4, b"jti", later()).await.unwrap() })
+                tokio::spawn(async move { replay.once(KIND, &[n % 4], later()).await.unwrap() })
             })
             .collect();
         let mut first = 0;
@@ -228,8 +229,8 @@ async fn what_is_used_once_is_used_once() {
         let after = now.plus(Duration::from_hours(1));
         assert_eq!(one.purge_expired(after, 3).await.unwrap(), 3);
         assert!(
-            !one.once(3, b"jti", later()).await.unwrap()
-                || one.once(0, b"x", later()).await.unwrap()
+            !one.once(KIND, &[3], later()).await.unwrap()
+                || one.once(KIND, &[9], later()).await.unwrap()
         );
     }
 }
