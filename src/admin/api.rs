@@ -204,7 +204,7 @@ where
             if !about.by_organization {
                 call.must(about.action, None).await?;
             }
-            run.run(call).await.map(Answer::into_answered)
+            run.run(call).await?.into_answered()
         })
     })
 }

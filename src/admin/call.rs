@@ -19,6 +19,7 @@ use crate::crypto::digest::sha256;
 use crate::http::bearer::{self, Admitted, Purpose, Refused, Unreadable, bearer};
 use crate::http::caller::Caller;
 use crate::http::headers::json_no_store;
+use crate::http::json::{Unwritable, json};
 use crate::http::limits::{BodyLimit, read};
 use crate::http::rate_limit::{self, Policy};
 use crate::http::site::Site;
@@ -97,39 +98,43 @@ pub(super) struct Arrived {
 
 /// An answer with a body of type `T`, under a status.
 pub(super) struct Answer<T, const STATUS: u16 = 200> {
-    answered: Answered,
+    answered: Result<Answered, Unwritable>,
     shape: std::marker::PhantomData<fn() -> T>,
 }
 
 impl<T, const STATUS: u16> Answer<T, STATUS> {
     /// What was written, or what was answered to the same request before.
     pub(super) const fn from_answered(answered: Answered) -> Self {
+        Self::from_result(Ok(answered))
+    }
+
+    const fn from_result(answered: Result<Answered, Unwritable>) -> Self {
         Self {
             answered,
             shape: std::marker::PhantomData,
         }
     }
 
-    pub(super) fn into_answered(self) -> Answered {
-        self.answered
+    pub(super) fn into_answered(self) -> Result<Answered, Problem> {
+        Ok(self.answered?)
     }
 }
 
 impl<T: Serialize, const STATUS: u16> Answer<T, STATUS> {
     /// This value.
     pub(super) fn of(value: &T) -> Self {
-        Self::from_answered(answered(STATUS, value))
+        Self::from_result(answered(STATUS, value))
     }
 }
 
-fn answered(status: u16, value: &impl Serialize) -> Answered {
-    let body = serde_json::to_string(value).unwrap_or_default();
-    Answered {
+fn answered(status: u16, value: &impl Serialize) -> Result<Answered, Unwritable> {
+    let body = json(value)?;
+    Ok(Answered {
         status,
         location: None,
         etag: Some(etag(&body)),
         body: Some(body),
-    }
+    })
 }
 
 /// A strong validator (RFC 9110 §8.8.3): the same text has the same one, on every instance.
@@ -271,7 +276,7 @@ impl Context {
         let Some(expected) = &self.if_match else {
             return Ok(());
         };
-        let current = etag(&serde_json::to_string(shown).unwrap_or_default());
+        let current = etag(&json(shown)?);
         if expected.iter().any(|tag| tag == "*" || *tag == current) {
             Ok(())
         } else {
@@ -295,7 +300,7 @@ impl Context {
         writing: Box<Writing>,
         value: &T,
     ) -> Result<Answer<T, STATUS>, Problem> {
-        self.finish(writing, answered(STATUS, value)).await
+        self.finish(writing, answered(STATUS, value)?).await
     }
 
     /// Finishes with what was created and where it is.
@@ -307,7 +312,7 @@ impl Context {
     ) -> Result<Answer<T, 201>, Problem> {
         let answer = Answered {
             location: Some(location),
-            ..answered(201, value)
+            ..answered(201, value)?
         };
         self.finish(writing, answer).await
     }
@@ -322,7 +327,7 @@ impl Context {
         let answer = Answered {
             location: Some(location),
             etag: None,
-            ..answered(201, value)
+            ..answered(201, value)?
         };
         self.finish(writing, answer).await
     }

@@ -82,7 +82,10 @@ impl<T: DeserializeOwned + Serialize + JsonSchema> Patch<T> {
 
     /// What `now` becomes.
     pub(super) fn onto(&self, now: &T) -> Result<T, Problem> {
-        let mut value = serde_json::to_value(now).unwrap_or_default();
+        let mut value = serde_json::to_value(now).map_err(|error| {
+            tracing::error!(%error, "answered 500: what is there cannot be written as JSON");
+            Problem::internal()
+        })?;
         merge(&mut value, &Value::Object(self.members.clone()));
         typed(value)
     }

@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use crate::config::nearest;
 use crate::http::bearer::challenge;
+use crate::http::json::{Unwritable, json};
 use crate::http::limits::BodyError;
 use crate::http::rate_limit::Limited;
 use crate::service::administration::AdministrationError;
@@ -219,6 +220,15 @@ impl Problem {
         self.collided
     }
 
+    /// 500: the log has the cause.
+    pub(super) fn internal() -> Self {
+        Self::new(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "internal",
+            "the server failed; its log has the cause under the request id",
+        )
+    }
+
     /// Why the caller may not, if that is the problem.
     pub(super) fn denial(&self) -> Option<&str> {
         let denials = ["forbidden", "beyond_your_rights", "last_administrator"];
@@ -247,8 +257,10 @@ impl Problem {
             (CONTENT_TYPE, "application/problem+json"),
             (CACHE_CONTROL, "no-store"),
         ];
-        let text = serde_json::to_string(&body).unwrap_or_default();
-        let mut response = (self.status, headers, text).into_response();
+        let mut response = match json(&body) {
+            Ok(text) => (self.status, headers, text).into_response(),
+            Err(Unwritable) => return StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+        };
         if let Some(value) = challenge {
             response.headers_mut().insert(WWW_AUTHENTICATE, value);
         }
@@ -295,11 +307,13 @@ impl From<StoreError> for Problem {
             .hint("send the same request again in a moment, with the same Idempotency-Key");
         }
         tracing::error!(%error, "answered 500");
-        Self::new(
-            StatusCode::INTERNAL_SERVER_ERROR,
-            "internal",
-            "the server failed; its log has the cause under the request id",
-        )
+        Self::internal()
+    }
+}
+
+impl From<Unwritable> for Problem {
+    fn from(_: Unwritable) -> Self {
+        Self::internal()
     }
 }
 

@@ -8,6 +8,7 @@ use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
 use super::headers::json_no_store;
+use super::json::Unwritable;
 use super::rate_limit::Limited;
 use crate::service::tokens::keys::KeyError;
 use crate::service::tokens::redeem::RedeemError;
@@ -67,6 +68,15 @@ impl OAuthError {
             challenge: used_basic,
             ..Self::new(ErrorCode::InvalidClient, description)
         }
+    }
+
+    /// `server_error`: 500; the log has the cause.
+    #[must_use]
+    pub fn server_error() -> Self {
+        Self::new(
+            ErrorCode::ServerError,
+            "the server failed; its log has the cause under the request id",
+        )
     }
 
     /// The RFC's code.
@@ -156,10 +166,7 @@ impl From<StoreError> for OAuthError {
             );
         }
         tracing::error!(%error, "answered 500");
-        Self::new(
-            ErrorCode::ServerError,
-            "the server failed; its log has the cause under the request id",
-        )
+        Self::server_error()
     }
 }
 
@@ -173,10 +180,7 @@ impl From<KeyError> for OAuthError {
             ),
             KeyError::Jose(_) | KeyError::Sealed { .. } | KeyError::Generation(_) => {
                 tracing::error!(%error, "answered 500");
-                Self::new(
-                    ErrorCode::ServerError,
-                    "the server failed; its log has the cause under the request id",
-                )
+                Self::server_error()
             }
         }
     }
@@ -188,6 +192,12 @@ impl From<RedeemError> for OAuthError {
             RedeemError::InvalidGrant(sentence) => Self::invalid_grant(sentence),
             RedeemError::Store(error) => error.into(),
         }
+    }
+}
+
+impl From<Unwritable> for OAuthError {
+    fn from(_: Unwritable) -> Self {
+        Self::server_error()
     }
 }
 

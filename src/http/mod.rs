@@ -11,6 +11,7 @@ pub mod cors;
 pub mod error;
 pub mod form_post;
 pub mod headers;
+pub mod json;
 pub mod limits;
 pub mod memo;
 pub mod observe;

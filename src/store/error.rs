@@ -31,6 +31,9 @@ pub enum StoreError {
         /// The primary key of the row.
         id: String,
     },
+    /// A value cannot be written as JSON; nothing was stored.
+    #[error("a value cannot be written as JSON: {0}")]
+    Unwritable(String),
     /// The database refused the statement.
     #[error(transparent)]
     Database(Arc<sqlx::Error>),
@@ -43,6 +46,12 @@ pub enum StoreError {
     BadUrl(String),
 }
 
+impl From<serde_json::Error> for StoreError {
+    fn from(error: serde_json::Error) -> Self {
+        Self::Unwritable(error.to_string())
+    }
+}
+
 impl StoreError {
     /// Whether the same request may succeed in a moment: answer 503 with `Retry-After`, not 500.
     pub fn is_unavailable(&self) -> bool {
@@ -50,6 +59,7 @@ impl StoreError {
             Self::Unavailable(_) | Self::Retryable(_) | Self::Redis(_) => true,
             Self::Conflict { .. }
             | Self::Inconsistent { .. }
+            | Self::Unwritable(_)
             | Self::Database(_)
             | Self::BadUrl(_) => false,
         }
@@ -67,6 +77,7 @@ impl StoreError {
             | Self::Retryable(_)
             | Self::Redis(_)
             | Self::Conflict { .. }
+            | Self::Unwritable(_)
             | Self::BadUrl(_) => false,
         }
     }

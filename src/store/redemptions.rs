@@ -123,8 +123,7 @@ async fn advance_postgres(db: &Db, batch: &[Redemption]) -> Result<Vec<GrantRow>
 
 async fn advance_sqlite(db: &Db, batch: &[Redemption]) -> Result<Vec<GrantRow>, StoreError> {
     let rows: Vec<SqliteRedemption<'_>> = batch.iter().map(SqliteRedemption::of).collect();
-    let json =
-        serde_json::to_string(&rows).map_err(|error| StoreError::Unavailable(error.to_string()))?;
+    let json = serde_json::to_string(&rows)?;
     db.w(ADVANCE_SQLITE).bind(json).all::<GrantRow>().await
 }
 

@@ -225,8 +225,7 @@ impl Event {
     }
 
     /// The event as one JSON object: bounded, and without members that are named like secrets.
-    #[must_use]
-    pub fn body(&self, id: EventId) -> String {
+    pub fn body(&self, id: EventId) -> serde_json::Result<String> {
         let body = Body {
             id: id.to_string(),
             time: self.at.rfc3339_micros(),
@@ -249,7 +248,7 @@ impl Event {
             after: self.after.as_ref().map(guard::view),
             detail: self.detail.as_ref().map(guard::view),
         };
-        serde_json::to_string(&body).unwrap_or_default()
+        serde_json::to_string(&body)
     }
 
     /// What stands beside the body, to find it by.

@@ -15,6 +15,7 @@ use crate::domain::binding::Binding;
 use crate::domain::resource::Resource;
 use crate::http::caller::Caller;
 use crate::http::error::OAuthError;
+use crate::http::json::json;
 use crate::http::limits::{BodyError, FormBody};
 use crate::http::site::Site;
 use crate::service::registry::resources::is_for;
@@ -51,7 +52,7 @@ pub async fn post(
             }
             other => other?,
         };
-        Ok(serde_json::to_vec(&response).unwrap_or_default())
+        Ok(json(&response).map_err(OAuthError::from)?)
     })
     .await
 }

@@ -95,7 +95,13 @@ impl Audit {
             taken.events = std::mem::take(&mut taken.later);
             let room = BATCH.saturating_sub(taken.events.len());
             let events = self.take(room, now);
-            let events = events.iter().map(|(id, event)| Linked::new(*id, event));
+            let events = events.iter().filter_map(|(id, event)| {
+                let linked = Linked::new(*id, event);
+                let kind = event.kind().as_str();
+                linked
+                    .inspect_err(|error| tracing::error!(%error, "an event {kind} is left out"))
+                    .ok()
+            });
             taken.events.extend(events);
         }
         let linked = self.link_taken(store, &mut taken, now).await;
@@ -228,7 +234,7 @@ async fn note_tampering(tx: &mut Tx, head: &mut Head, now: Ts) -> Result<Unlinke
     Ok(Unlinked {
         id: id.0,
         kind: event.kind().as_str().to_owned(),
-        body: event.body(id),
+        body: event.body(id).map_err(StoreError::from)?,
     })
 }
 

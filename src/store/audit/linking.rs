@@ -36,14 +36,13 @@ pub struct Linked {
 
 impl Linked {
     /// An event that is not linked yet.
-    #[must_use]
-    pub fn new(id: EventId, event: &Event) -> Self {
-        Self {
+    pub fn new(id: EventId, event: &Event) -> Result<Self, StoreError> {
+        Ok(Self {
             id,
             columns: event.columns(),
-            body: event.body(id),
+            body: event.body(id)?,
             link: Link::START,
-        }
+        })
     }
 }
 
@@ -179,7 +178,7 @@ fn row<'q>(insert: Q<'q>, event: &Linked) -> Q<'q> {
 }
 
 fn json(rows: &impl Serialize) -> Result<String, StoreError> {
-    serde_json::to_string(rows).map_err(|error| StoreError::unavailable(error.to_string()))
+    Ok(serde_json::to_string(rows)?)
 }
 
 fn hex(bytes: &[u8]) -> String {

@@ -82,7 +82,7 @@ impl Tx {
             .bind(columns.target_id)
             .bind(columns.organization)
             .bind(columns.request_id)
-            .bind(event.body(id))
+            .bind(event.body(id)?)
             .exec()
             .await?;
         Ok(id)

@@ -214,7 +214,7 @@ async fn a_commit_whose_answer_was_lost_is_not_repeated() {
         audit.note(event(minutes(0)));
         audit.note(event(minutes(0)));
         let taken = audit.take(10, minutes(0));
-        let linked = |(id, event): &(EventId, Event)| Linked::new(*id, event);
+        let linked = |(id, event): &(EventId, Event)| Linked::new(*id, event).unwrap();
         for (id, event) in &taken {
             audit.queue().events.push_back((*id, event.clone()));
         }

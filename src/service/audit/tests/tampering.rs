@@ -286,7 +286,7 @@ async fn an_event_that_no_linker_takes_is_found() {
 /// Links an event and none of those that wait.
 async fn link_only_a_new_one(site: &Site) {
     let at = minutes(3);
-    let mut new = Linked::new(EventId::new(at, random::bytes()), &event(at));
+    let mut new = Linked::new(EventId::new(at, random::bytes()), &event(at)).unwrap();
     let mut tx = site.services.store.db().begin().await.unwrap();
     let mut head = tx.lock_audit_head().await.unwrap();
     head.link = head.link.next(&new.body);
