@@ -28,6 +28,7 @@ use super::limits::BodyLimit;
 use super::request_id::{self, RequestId};
 use super::server::Peer;
 use crate::config::Config;
+use crate::store::db::settled;
 use crate::telemetry::metrics;
 
 /// How requests are observed and bounded.
@@ -130,8 +131,11 @@ where
         let limit = self.settings.request_timeout;
         let handling = span.in_scope(|| self.inner.call(request));
         let answering = async move {
-            let response = match tokio::time::timeout(limit, handling).await {
-                Ok(Ok(response)) => about.answer_panic(response.into_response()),
+            // No answer leaves, not even that of the time limit, while a transaction of the request is open.
+            let answer = async { handling.await.map(IntoResponse::into_response) };
+            let handled = settled(async { tokio::time::timeout(limit, answer).await });
+            let response = match handled.await {
+                Ok(Ok(response)) => about.answer_panic(response),
                 Ok(Err(never)) => match never {},
                 Err(_) => about.answer_timeout(limit, &body_arrived),
             };

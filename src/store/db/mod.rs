@@ -13,11 +13,16 @@
 //! SQLite has one connection that writes, owned by one task ([`writer`]): several writers stall each other
 //! for seconds, one that commits what waits together does not. While a [`Tx`] is open on SQLite nobody else
 //! writes, so await nothing but its own queries.
+//!
+//! A [`Tx`] that is dropped is rolled back at once, by a task. Whoever answers a caller runs the work inside
+//! [`settled`], which gives the result back only when those tasks are done: no answer leaves while its own
+//! transaction still holds a lock.
 
 mod columns;
 mod postgres;
 mod query;
 mod run;
+mod settle;
 mod sqlite;
 mod tx;
 mod wal_index;
@@ -33,6 +38,7 @@ use sqlx::{PgPool, SqlitePool};
 pub(in crate::store) use columns::row;
 pub use query::{Q, Row, Val};
 pub(in crate::store) use run::{Among, Run, among, reads};
+pub use settle::settled;
 pub(crate) use sqlite::Probe;
 pub(crate) use tx::LONGEST_TX;
 pub use tx::Tx;

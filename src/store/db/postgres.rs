@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
-use sqlx::{ConnectOptions, Connection, PgPool, Postgres, Transaction};
+use sqlx::{ConnectOptions, Connection, PgConnection, PgPool, Postgres, Transaction};
+use tracing::debug;
 
 use super::super::error::StoreError;
-use super::ACQUIRE_TIMEOUT;
+use super::{ACQUIRE_TIMEOUT, settle};
 
 pub(super) async fn open(url: &str, max_connections: u32) -> Result<PgPool, StoreError> {
     // The parser's own message may quote the URL, and with it the password.
@@ -50,18 +51,47 @@ pub(super) async fn open(url: &str, max_connections: u32) -> Result<PgPool, Stor
 /// returns the connection to the pool inside an open transaction, where the next single write would seem to
 /// succeed and be lost. So `BEGIN` runs in a task of its own that nobody cancels; when the caller has gone,
 /// the finished transaction is dropped properly.
-pub(super) async fn begin(pool: &PgPool) -> Result<Transaction<'static, Postgres>, StoreError> {
+pub(super) async fn begin(pool: &PgPool) -> Result<Open, StoreError> {
     match begin_on(pool.acquire().await?).await {
         Err(StoreError::Unavailable(_)) => begin_on(live(pool).await?).await,
         begun => begun,
     }
 }
 
-async fn begin_on(
-    connection: PoolConnection<Postgres>,
-) -> Result<Transaction<'static, Postgres>, StoreError> {
+async fn begin_on(connection: PoolConnection<Postgres>) -> Result<Open, StoreError> {
     let begun = tokio::spawn(Transaction::begin(connection, None)).await;
-    Ok(begun.map_err(|_| StoreError::unavailable("BEGIN was abandoned"))??)
+    let begun = begun.map_err(|_| StoreError::unavailable("BEGIN was abandoned"))??;
+    Ok(Open(Some(begun)))
+}
+
+/// An open transaction; absent once it is being ended.
+pub(super) struct Open(Option<Transaction<'static, Postgres>>);
+
+impl Open {
+    pub(super) fn connection(&mut self) -> Option<&mut PgConnection> {
+        self.0.as_deref_mut()
+    }
+
+    pub(super) async fn commit(mut self) -> Result<(), StoreError> {
+        match self.0.take() {
+            Some(tx) => Ok(tx.commit().await?),
+            None => Err(StoreError::unavailable("the transaction has ended")),
+        }
+    }
+}
+
+impl Drop for Open {
+    /// Dropping cannot wait, and sqlx only queues the `ROLLBACK` until the connection is used again. A task sends it
+    /// now and waits for the answer.
+    fn drop(&mut self) {
+        if let Some(tx) = self.0.take() {
+            settle::spawn(async move {
+                if let Err(error) = tx.rollback().await {
+                    debug!(%error, "the connection was lost; the database rolls back by itself");
+                }
+            });
+        }
+    }
 }
 
 /// A connection that has just answered: after one was found dead the others of the pool may be, too.

@@ -2,12 +2,13 @@
 
 use std::time::{Duration, Instant};
 
+use sqlx::AssertSqlSafe;
 use sqlx::postgres::PgArguments;
 use sqlx::sqlite::SqliteArguments;
-use sqlx::{AssertSqlSafe, Postgres, Transaction};
 
 use super::super::error::StoreError;
 use super::Engine;
+use super::postgres::Open;
 use super::query::{Ex, Q};
 use super::writer::Lease;
 
@@ -15,7 +16,7 @@ use super::writer::Lease;
 /// after [`LONGEST_TX`] and some, because nothing can still be committed into it.
 pub(crate) const LONGEST_TX: Duration = Duration::from_secs(30);
 
-/// An open transaction; dropping it rolls it back.
+/// An open transaction. Dropping it rolls it back, and [`settled`](super::settled) waits for that.
 pub struct Tx {
     kind: Kind,
     began: Instant,
@@ -23,12 +24,12 @@ pub struct Tx {
 }
 
 enum Kind {
-    Postgres(Transaction<'static, Postgres>),
+    Postgres(Open),
     Sqlite(Lease),
 }
 
 impl Tx {
-    pub(super) fn postgres(tx: Transaction<'static, Postgres>) -> Self {
+    pub(super) fn postgres(tx: Open) -> Self {
         Self {
             kind: Kind::Postgres(tx),
             began: Instant::now(),
@@ -74,7 +75,10 @@ impl Tx {
         let overdue = self.is_overdue();
         let ex = match &mut self.kind {
             _ if overdue => Ex::Expired,
-            Kind::Postgres(tx) => Ex::PgTx(&mut *tx, PgArguments::default()),
+            Kind::Postgres(tx) => match tx.connection() {
+                Some(connection) => Ex::PgTx(connection, PgArguments::default()),
+                None => Ex::Expired,
+            },
             Kind::Sqlite(lease) => match lease.connection() {
                 Some(connection) => Ex::LiteTx(connection, SqliteArguments::default()),
                 None => Ex::Expired,
@@ -92,7 +96,7 @@ impl Tx {
             ));
         }
         match self.kind {
-            Kind::Postgres(tx) => Ok(tx.commit().await?),
+            Kind::Postgres(tx) => tx.commit().await,
             Kind::Sqlite(lease) => lease.commit().await,
         }
     }
@@ -101,10 +105,12 @@ impl Tx {
     pub(crate) async fn run_ddl(&mut self, sql: String) -> Result<(), StoreError> {
         match &mut self.kind {
             Kind::Postgres(tx) => {
-                sqlx::query(AssertSqlSafe(sql))
-                    .persistent(false)
-                    .execute(&mut **tx)
-                    .await?;
+                if let Some(connection) = tx.connection() {
+                    sqlx::query(AssertSqlSafe(sql))
+                        .persistent(false)
+                        .execute(connection)
+                        .await?;
+                }
             }
             Kind::Sqlite(lease) => {
                 if let Some(connection) = lease.connection() {

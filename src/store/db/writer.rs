@@ -14,6 +14,7 @@ use tracing::{error, warn};
 
 use super::super::error::StoreError;
 use super::ACQUIRE_TIMEOUT;
+use super::settle::{self, Unsettled};
 
 /// Most statements in one commit.
 const BATCH: usize = 64;
@@ -227,8 +228,11 @@ impl Task {
             warn!("a transaction has held the SQLite writer for five seconds");
         };
         match returned {
-            Ok((connection, true)) => self.connection = Some(connection),
-            Ok((connection, false)) => self.keep_if_clean(connection).await,
+            Ok((connection, None)) => self.connection = Some(connection),
+            Ok((connection, Some(unsettled))) => {
+                self.keep_if_clean(connection).await;
+                drop(unsettled);
+            }
             Err(_) => {}
         }
     }
@@ -304,7 +308,8 @@ async fn exec(connection: &mut SqliteConnection, sql: &'static str) -> Result<()
 /// The writing connection, borrowed.
 pub(super) struct Lease {
     connection: Option<SqliteConnection>,
-    home: Option<oneshot::Sender<(SqliteConnection, bool)>>,
+    /// Takes the connection back, with what waits for the rollback if one is needed.
+    home: Option<oneshot::Sender<(SqliteConnection, Option<Unsettled>)>>,
     clean: bool,
 }
 
@@ -335,7 +340,8 @@ impl Drop for Lease {
         if let (Some(connection), Some(home)) = (self.connection.take(), self.home.take()) {
             // The task rolls back what was not committed: dropping may happen in the middle of anything
             // and cannot wait.
-            let _ = home.send((connection, self.clean));
+            let unsettled = (!self.clean).then(settle::begin);
+            let _ = home.send((connection, unsettled));
         }
     }
 }

@@ -88,4 +88,28 @@ on_every_engine! {
         assert_eq!(again.body, first.body);
         assert_eq!(api.get("/v1/roles/late").await.json()["description"], "Second");
     }
+
+    async fn a_repeat_right_after_an_answer_is_never_told_that_the_first_is_still_running(server: Server) {
+        let api = Api::robot(&server).await;
+        let path = "/v1/objects/Document/42";
+        let body = |round: usize| json!({ "attributes": { "round": round } });
+        let repeats = async {
+            for round in 0..200 {
+                let (key, body) = (format!("round-{}", round / 4), body(round / 4));
+                send(&api, &Method::PUT, path, &key, Some(&body)).await.done(200);
+                // A refusal gives its key back, too.
+                let missing = json!({ "name": "late", "parents": ["missing"] });
+                let refused = send(&api, &Method::POST, "/v1/roles", "refused", Some(&missing)).await;
+                refused.problem(422, "unknown_reference");
+            }
+        };
+        let others = async {
+            for round in 0..100 {
+                let name = json!({ "name": format!("role-{round}") });
+                send(&api, &Method::POST, "/v1/roles", &format!("other-{round}"), Some(&name)).await.done(201);
+                api.get("/v1/roles").await.done(200);
+            }
+        };
+        tokio::join!(repeats, others);
+    }
 }
