@@ -222,6 +222,10 @@ async fn create(call: Call<Nothing, Nothing, Json<New>>) -> Result<Answer<Shown,
     if !new.fields.attributes.is_empty() || new.fields.email_verified {
         call.must(WRITE_ATTRIBUTES, None).await?;
     }
+    if let Some(phc) = &new.password_hash {
+        let rights = writing.rights();
+        rights.require_affordable_hash(&call.site.services, phc)?;
+    }
     let desired = desired(&new.fields, password);
     writing.apply(&desired, true).await?;
     let created = find_by_name(&mut writing, &new.fields.username).await?;

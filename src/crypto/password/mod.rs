@@ -66,10 +66,17 @@ pub enum PasswordError {
 /// input itself cost anything.
 pub const MAX_PASSWORD_BYTES: usize = 1024;
 
+/// A hash that costs more than this many times the configured ones is checked in a lane of its own, and only an
+/// administrator with every right may import it.
+pub const COSTLY: u64 = 4;
+
 /// The password hasher; dropping it stops its threads after what they are doing.
 pub struct Passwords {
     params: Params,
     pool: Pool,
+    /// One thread for imported hashes that are [costly](Self::is_costly): one of them may take seconds, and a few of
+    /// them at once would otherwise stop everybody's sign-in.
+    costly: Pool,
 }
 
 impl Passwords {
@@ -91,9 +98,26 @@ impl Passwords {
             })?;
         phc::within_bounds(&params)
             .map_err(|why| broken(format!("the password hash parameters are unusable: {why}")))?;
-        let pool = Pool::start(threads.max(1), queue.max(1), params.block_count())
-            .map_err(|error| broken(format!("cannot start a password thread: {error}")))?;
-        Ok(Self { params, pool })
+        let threadless = |error| broken(format!("cannot start a password thread: {error}"));
+        let (threads, blocks) = (threads.max(1), params.block_count());
+        let pool = Pool::start("password", PRIORITY, threads, queue.max(1), blocks);
+        // Such a hash takes memory of its own, which it gives back at once.
+        let costly = Pool::start("imported", COSTLY_PRIORITY, 1, COSTLY_QUEUE, 0);
+        Ok(Self {
+            params,
+            pool: pool.map_err(threadless)?,
+            costly: costly.map_err(threadless)?,
+        })
+    }
+
+    /// Whether checking this stored hash costs more than [`COSTLY`] times what the configured ones cost. A string that
+    /// is no hash costs nothing.
+    pub fn is_costly(&self, phc: &str) -> bool {
+        Phc::parse(phc).is_ok_and(|stored| self.exceeds(&stored.params))
+    }
+
+    fn exceeds(&self, stored: &Params) -> bool {
+        phc::cost(stored) > COSTLY * phc::cost(&self.params)
     }
 
     /// Hashes a new password to a PHC string with a fresh salt.
@@ -137,10 +161,15 @@ impl Passwords {
                 .await?;
             return Ok(Verified::Mismatch);
         };
+        let lane = if self.exceeds(&stored.params) {
+            &self.costly
+        } else {
+            &self.pool
+        };
         let needs_rehash = stored.version != Version::V0x13 || stored.params != self.params;
         let hasher = Argon2::new(Algorithm::Argon2id, stored.version, stored.params);
         let output = self
-            .work(password, stored.salt, hasher, stored.output.len())
+            .work_in(lane, password, stored.salt, hasher, stored.output.len())
             .await?;
         if too_long || !super::digest::same(&output, &stored.output) {
             return Ok(Verified::Mismatch);
@@ -164,6 +193,18 @@ impl Passwords {
         hasher: Argon2<'static>,
         length: usize,
     ) -> Answer {
+        let lane = &self.pool;
+        self.work_in(lane, password, salt, hasher, length).await
+    }
+
+    async fn work_in(
+        &self,
+        lane: &Pool,
+        password: Zeroizing<String>,
+        salt: Vec<u8>,
+        hasher: Argon2<'static>,
+        length: usize,
+    ) -> Answer {
         let (reply, answer) = oneshot::channel();
         let work = Work {
             password,
@@ -171,7 +212,7 @@ impl Passwords {
             hasher,
             length,
         };
-        self.pool.submit(Job { work, reply })?;
+        lane.submit(Job { work, reply })?;
         answer
             .await
             .unwrap_or_else(|_| Err(broken("the password threads have stopped".to_owned())))
@@ -195,6 +236,13 @@ fn broken(why: String) -> PasswordError {
 /// ([RFC 9106 §4](https://www.rfc-editor.org/rfc/rfc9106#section-4)).
 const SALT: usize = 16;
 const OUTPUT: usize = 32;
+
+/// As with `nice`: 0 is what serves requests.
+const PRIORITY: i32 = 10;
+const COSTLY_PRIORITY: i32 = 19;
+
+/// How many costly hashes may wait; whoever comes later is told to try again.
+const COSTLY_QUEUE: usize = 8;
 
 #[cfg(test)]
 mod tests;

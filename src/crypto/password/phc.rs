@@ -63,6 +63,13 @@ pub(super) fn write(params: &Params, salt: &[u8], output: &[u8]) -> String {
     )
 }
 
+/// The work of one hash, in KiB written: each iteration passes over the whole memory once
+/// ([RFC 9106 §3.2](https://www.rfc-editor.org/rfc/rfc9106#section-3.2)). Lanes share that memory, and here they are
+/// computed one after the other, so they add nothing.
+pub(super) fn cost(params: &Params) -> u64 {
+    u64::from(params.m_cost()) * u64::from(params.t_cost())
+}
+
 /// What one hash may cost at most, whoever made it.
 pub(super) fn within_bounds(params: &Params) -> Result<(), String> {
     if params.m_cost() > MAX_MEMORY_KIB {

@@ -48,9 +48,15 @@ struct Queue {
 }
 
 impl Pool {
-    /// Starts `threads` threads, each with room for `blocks` KiB of Argon2 memory; at most
-    /// `limit` jobs wait.
-    pub(super) fn start(threads: usize, limit: usize, blocks: usize) -> io::Result<Self> {
+    /// Starts `threads` threads called `name`, each with room for `blocks` KiB of Argon2 memory; at most `limit` jobs
+    /// wait. Of two pools the one with the lower `priority` goes first, as with `nice`.
+    pub(super) fn start(
+        name: &'static str,
+        priority: i32,
+        threads: usize,
+        limit: usize,
+        blocks: usize,
+    ) -> io::Result<Self> {
         let shared = Arc::new(Shared {
             queue: Mutex::default(),
             wake: Condvar::new(),
@@ -60,8 +66,8 @@ impl Pool {
         for number in 0..threads {
             let shared = Arc::clone(&pool.shared);
             thread::Builder::new()
-                .name(format!("password-{number}"))
-                .spawn(move || hash_until_closed(&shared, blocks))?;
+                .name(format!("{name}-{number}"))
+                .spawn(move || hash_until_closed(&shared, priority, blocks))?;
         }
         Ok(pool)
     }
@@ -136,10 +142,10 @@ enum Next {
 /// A thread without work for so long gives its memory back: it is most of what the process needs.
 const IDLE: Duration = Duration::from_secs(5);
 
-fn hash_until_closed(shared: &Shared, blocks: usize) {
+fn hash_until_closed(shared: &Shared, priority: i32, blocks: usize) {
     // The token endpoint goes first. On Linux this is the priority of this thread alone; where it
     // is refused, hashing runs at the usual priority.
-    let _ = rustix::process::setpriority_process(Some(rustix::thread::gettid()), 10);
+    let _ = rustix::process::setpriority_process(Some(rustix::thread::gettid()), priority);
     let mut memory = Vec::new();
     // glibc returns a block to the system as soon as it is freed only if it is larger than 32 MiB (`mallopt(3)`,
     // M_MMAP_THRESHOLD). What is reserved beyond the need is never touched, so it is address space and no memory.

@@ -233,6 +233,65 @@ async fn a_full_queue_answers_busy_at_once() {
     );
 }
 
+/// Whoever imported a very costly hash, or knows the name of somebody who has one, cannot stop everybody's sign-in.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn costly_imported_hashes_delay_nobody_else() {
+    let passwords = std::sync::Arc::new(passwords(cheap()));
+    let ordinary = passwords.hash("secret".to_owned()).await.unwrap();
+    let costly = "$argon2id$v=19$m=65536,t=16,p=1$c29tZXNhbHQ\
+                  $CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc";
+    assert!(passwords.is_costly(costly) && !passwords.is_costly(&ordinary));
+    let crowd: Vec<_> = (0..50)
+        .map(|_| {
+            let passwords = std::sync::Arc::clone(&passwords);
+            tokio::spawn(async move { verify(&passwords, "password", costly).await })
+        })
+        .collect();
+    // One runs and a few wait; the others are told to come again.
+    let answered = || crowd.iter().filter(|one| one.is_finished()).count();
+    while answered() < 50 - 1 - COSTLY_QUEUE {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    for _ in 0..20 {
+        let checked = verify(&passwords, "secret", &ordinary).await;
+        assert!(matches!(checked, Ok(Verified::Match { .. })), "{checked:?}");
+    }
+    // Each of them takes as long as 16,384 of the ordinary ones.
+    assert!(
+        answered() < 50,
+        "the ordinary ones waited for the costly ones"
+    );
+    for one in crowd {
+        one.abort();
+    }
+}
+
+#[test]
+fn a_hash_is_costly_from_more_than_four_times_the_configured_work() {
+    let passwords = passwords(PasswordParams {
+        memory_kib: 1024,
+        iterations: 2,
+        ..cheap()
+    });
+    let phc = |m: u32, t: u32| {
+        format!(
+            "$argon2id$v=19$m={m},t={t},p=1$c29tZXNhbHQ$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc"
+        )
+    };
+    for (memory, iterations, costly) in [
+        (1024, 2, false),
+        (1024, 8, false),
+        (4096, 2, false),
+        (1024, 9, true),
+        (4097, 2, true),
+        (65_536, 1, true),
+    ] {
+        let hash = phc(memory, iterations);
+        assert_eq!(passwords.is_costly(&hash), costly, "{hash}");
+    }
+    assert!(!passwords.is_costly("no hash"));
+}
+
 #[tokio::test]
 async fn dropping_the_pool_tells_those_who_wait_and_ends_the_threads() {
     let passwords = passwords(busy());

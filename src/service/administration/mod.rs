@@ -3,6 +3,7 @@
 
 mod guards;
 mod idempotency;
+pub(in crate::service) mod imported_hash;
 mod rights;
 mod writing;
 

@@ -33,6 +33,7 @@ use serde_json::{Map, Value};
 use thiserror::Error;
 
 use super::Services;
+use super::administration::imported_hash;
 use super::attributes::speaking_of;
 use super::setup::ADMIN_ROLE;
 use crate::crypto::password::PasswordError;
@@ -195,6 +196,9 @@ async fn attempt(
     let known = Known::read(&mut work.tx).await?;
     let checked = check::check(desired, &known, options, work.now)?;
     perform(&mut work, &checked, &known, &passwords).await?;
+    work.report
+        .warnings
+        .extend(imported_hash::warnings(services, desired));
     work.finish(services).await
 }
 

@@ -155,6 +155,7 @@ on_every_engine! {
         // Many at once: one is done, the others are told so or get its answer.
         let racing = (0..20).map(|_| {
             let request = api.request(Method::POST, "/v1/users").header("idempotency-key", "key-3");
+
             Answer::to(request.json(&json!({ "username": "ivan", "password": PASSWORD })))
         });
         let answers = racing.collect::<JoinSet<_>>().join_all().await;
@@ -178,6 +179,27 @@ on_every_engine! {
             let refreshed = server.refresh(&WEB, &tokens.refresh_token()).await;
             refreshed.failed(400, "invalid_grant");
         }
+    }
+
+    async fn a_costly_password_hash_needs_every_right(server: Server) {
+        let robot = Api::robot(&server).await;
+        let desk = Api::person(&server, "helper", &["signet:users.read", "signet:users.write"]).await;
+        let hash = |cost: &str| format!("$argon2id$v=19${cost}$c29tZXNhbHQ$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc");
+        let new = |name: &str, cost: &str| json!({ "username": name, "password_hash": hash(cost) });
+        let costly = "m=262144,t=16,p=1";
+        let refused = desk.post("/v1/users", new("carol", costly)).await.problem(403, "beyond_your_rights");
+        assert_eq!(refused["param"], "password_hash", "{refused}");
+        assert_eq!(robot.get("/v1/users?q=carol").await.json()["data"], json!([]));
+        desk.post("/v1/users", new("carol", "m=64,t=1,p=1")).await.done(201);
+        robot.post("/v1/users", new("dave", costly)).await.done(201);
+        // The operator is told.
+        let document = format!("[[users]]\nusername = \"erin\"\npassword_hash = \"{}\"\n", hash(costly));
+        let file = server.directory().join("costly.toml");
+        std::fs::write(&file, document).unwrap();
+        let output = server.signet(&["apply", "-f", file.to_str().unwrap()]);
+        assert!(output.status.success(), "{output:?}");
+        let said = [output.stdout, output.stderr].concat();
+        assert!(String::from_utf8(said).unwrap().contains("erin\" costs more than 4 times"));
     }
 }
 
