@@ -4,6 +4,7 @@
 //! [`master_key::MasterKey`] for one named purpose, so no two uses ever share a key.
 
 pub mod b64;
+pub mod client_secret;
 pub mod credential;
 pub mod digest;
 pub mod jose;

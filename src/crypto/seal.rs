@@ -9,6 +9,7 @@ use sha2::Sha256;
 use zeroize::Zeroizing;
 
 use super::master_key::MasterKey;
+use super::secret::KeyedDigest;
 use super::{b64, digest, random};
 
 /// Encrypts and authenticates values for one purpose; shared by all threads.
@@ -107,6 +108,11 @@ impl Mac {
             mac.update(part);
         }
         mac.finalize().into_bytes().into()
+    }
+
+    /// The tag of `parts`, to be stored.
+    pub fn digest(&self, parts: &[&[u8]]) -> KeyedDigest {
+        KeyedDigest::new(self.tag(parts))
     }
 
     /// Whether `tag` is the tag of `parts`, in constant time.

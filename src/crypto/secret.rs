@@ -26,8 +26,8 @@ impl PlainToken {
         &self.0
     }
 
-    /// What may be stored. A plain SHA-256 is enough because every token holds at least 128 random
-    /// bits; passwords never come here.
+    /// What may be stored of a token that was made here: a plain SHA-256 is enough, because each holds at least 128
+    /// random bits. Of what a person may have chosen a [`KeyedDigest`] is stored.
     pub fn digest(&self) -> TokenDigest {
         TokenDigest(digest::sha256(self.0.as_bytes()))
     }
@@ -71,6 +71,41 @@ impl Hash for TokenDigest {
 impl fmt::Debug for TokenDigest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("TokenDigest(…)")
+    }
+}
+
+/// A tag under a key of the master key ([`Mac::digest`](super::seal::Mac::digest)): the only form in which something
+/// is stored that can be guessed, such as a secret that a person chose or a request with a password in it. Whoever
+/// reads the database alone cannot try guesses against it.
+#[derive(Clone, Copy, Eq)]
+pub struct KeyedDigest([u8; 32]);
+
+impl KeyedDigest {
+    pub(super) const fn new(tag: [u8; 32]) -> Self {
+        Self(tag)
+    }
+
+    /// The 32 bytes for storage.
+    pub const fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+
+    /// A digest read back from storage; `None` unless it is 32 bytes long.
+    pub fn from_slice(stored: &[u8]) -> Option<Self> {
+        stored.try_into().ok().map(Self)
+    }
+}
+
+impl PartialEq for KeyedDigest {
+    /// Constant time.
+    fn eq(&self, other: &Self) -> bool {
+        self.0.ct_eq(&other.0).into()
+    }
+}
+
+impl fmt::Debug for KeyedDigest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("KeyedDigest(…)")
     }
 }
 

@@ -7,7 +7,7 @@ use thiserror::Error;
 use super::ids::ClientId;
 use super::policy::Application;
 use super::redirect::{self, TrustedRedirect};
-use crate::crypto::secret::TokenDigest;
+use crate::crypto::client_secret::{PresentedSecret, StoredSecret};
 use crate::spec::alg::SigningAlg;
 use crate::spec::auth_method::AuthMethod;
 use crate::spec::client_metadata::{ApplicationType, ClientMetadata, RefreshTokenRotation};
@@ -42,8 +42,8 @@ pub struct Client {
 /// A stored client secret; its text is known to the client alone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ClientSecret {
-    /// SHA-256 of the secret.
-    pub digest: TokenDigest,
+    /// What is stored of it.
+    pub digest: StoredSecret,
     /// When it was made.
     pub created_at: Ts,
     /// When it stops being valid, if it was replaced.
@@ -284,9 +284,9 @@ impl Client {
     /// Whether `presented` is one of the client's secrets that are valid at `now`; every one is compared,
     /// each in constant time.
     #[must_use]
-    pub fn secret_matches(&self, presented: TokenDigest, now: Ts) -> bool {
+    pub fn secret_matches(&self, presented: &PresentedSecret, now: Ts) -> bool {
         let fits = |secret: &ClientSecret| {
-            let same = secret.digest == presented;
+            let same = presented.is(&secret.digest);
             same && secret.expires_at.is_none_or(|expires_at| expires_at > now)
         };
         self.secrets.iter().filter(|secret| fits(secret)).count() > 0

@@ -24,6 +24,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::Config;
+use crate::crypto::client_secret::ClientSecretMac;
 use crate::crypto::credential::CredentialKeys;
 use crate::crypto::master_key::{MasterKey, MasterKeyError};
 use crate::crypto::password::{PasswordError, PasswordParams, Passwords};
@@ -63,6 +64,8 @@ pub struct Services {
     pub credentials: CredentialKeys,
     /// Password hashing, bounded.
     pub passwords: Passwords,
+    /// What is stored of client secrets.
+    pub client_secrets: ClientSecretMac,
     /// How often callers may try.
     pub limits: rate_limits::Limits,
     /// Browsers that have signed in before.
@@ -162,6 +165,7 @@ impl Services {
             keys: tokens::keys::KeyRing::new(store.clone(), &master, &config),
             credentials: CredentialKeys::new(&master),
             passwords,
+            client_secrets: ClientSecretMac::new(&master),
             limits: rate_limits::Limits::new(&config, &master)?,
             browsers: rate_limits::browsers::KnownBrowsers::new(&master),
             access_tokens: tokens::access_token::AccessTokens::new(),
@@ -227,6 +231,7 @@ async fn sweep(services: Arc<Services>, stop: CancellationToken) {
             gone += services.replay.purge_expired(now, 500).await?;
             let forgotten = now.minus(administration::KEPT_FOR);
             gone += services.store.forget_answers(forgotten, 500).await?;
+            gone += registry::client_secrets::key_bare_ones(&services, now).await?;
             Ok::<u64, StoreError>(gone)
         };
         let pause = match swept.await {

@@ -8,7 +8,8 @@ use super::Store;
 use super::db::{Run, Tx, reads, row};
 use super::error::StoreError;
 use super::names::prefix_pattern;
-use crate::crypto::secret::TokenDigest;
+use crate::crypto::client_secret::StoredSecret;
+use crate::crypto::secret::{KeyedDigest, TokenDigest};
 use crate::domain::client::{Client, ClientSecret};
 use crate::domain::ids::ClientId;
 use crate::spec::client_metadata::ClientMetadata;
@@ -58,16 +59,40 @@ impl Store {
         let page = of(PAGE).all::<ClientRow>().await?;
         let rows = of(SECRETS_OF);
         let mut secrets: HashMap<String, Vec<SecretRow>> = HashMap::new();
-        for (id, digest, created_at, expires_at) in
-            rows.all::<(String, Vec<u8>, i64, Option<i64>)>().await?
+        for (id, digest, created_at, expires_at, keyed_at) in rows
+            .all::<(String, Vec<u8>, i64, Option<i64>, Option<i64>)>()
+            .await?
         {
             let of = secrets.entry(id).or_default();
-            of.push((digest, created_at, expires_at));
+            of.push((digest, created_at, expires_at, keyed_at));
         }
         page.into_iter()
             .map(|row| {
                 let secrets = secrets.remove(&row.id).unwrap_or_default();
                 row.into_client(secrets)
+            })
+            .collect()
+    }
+}
+
+impl Store {
+    /// Secrets of which only a bare digest is stored, if versions that stored such ones ended running before `before`:
+    /// client and digest, at most `limit`.
+    pub async fn list_bare_client_secrets(
+        &self,
+        before: Ts,
+        limit: i64,
+    ) -> Result<Vec<(String, TokenDigest)>, StoreError> {
+        let rows = self.db.q(LIST_BARE).bind(before.micros()).bind(limit);
+        let rows = rows.all::<(String, Vec<u8>)>().await?;
+        rows.into_iter()
+            .map(|(id, digest)| match TokenDigest::from_slice(&digest) {
+                Some(digest) => Ok((id, digest)),
+                None => Err(StoreError::Inconsistent {
+                    table: "client_secrets",
+                    column: "digest",
+                    id,
+                }),
             })
             .collect()
     }
@@ -112,7 +137,7 @@ impl Tx {
     pub async fn insert_client_secret(
         &mut self,
         id: &ClientId,
-        digest: TokenDigest,
+        digest: KeyedDigest,
         now: Ts,
     ) -> Result<(), StoreError> {
         self.q(INSERT_SECRET)
@@ -124,11 +149,35 @@ impl Tx {
         Ok(())
     }
 
+    /// Puts a keyed digest in the place of the bare one that an older version stored.
+    pub async fn key_client_secret(
+        &mut self,
+        id: &str,
+        bare: TokenDigest,
+        keyed: KeyedDigest,
+        now: Ts,
+    ) -> Result<(), StoreError> {
+        self.q(INSERT_KEYED)
+            .bind(id.to_owned())
+            .bind(bare.as_bytes().to_vec())
+            .bind(keyed.as_bytes().to_vec())
+            .bind(now.micros())
+            .exec()
+            .await?;
+        let bare = bare.as_bytes().to_vec();
+        self.q(DELETE_BARE)
+            .bind(id.to_owned())
+            .bind(bare)
+            .exec()
+            .await?;
+        Ok(())
+    }
+
     /// Lets every secret of a client but `kept` end at `expires_at`, at the latest.
     pub async fn expire_client_secrets(
         &mut self,
         id: &ClientId,
-        kept: TokenDigest,
+        kept: KeyedDigest,
         expires_at: Ts,
     ) -> Result<(), StoreError> {
         self.q(EXPIRE_SECRETS)
@@ -197,7 +246,7 @@ row! { $
     }
 }
 
-type SecretRow = (Vec<u8>, i64, Option<i64>);
+type SecretRow = (Vec<u8>, i64, Option<i64>, Option<i64>);
 
 impl ClientRow {
     fn into_client(self, secrets: Vec<SecretRow>) -> Result<Client, StoreError> {
@@ -211,9 +260,12 @@ impl ClientRow {
             Client::register(id, self.metadata.0.clone()).map_err(|_| broken("metadata"))?;
         client.disabled_at = self.disabled_at.map(Ts);
         client.not_before = Ts(self.not_before);
-        for (digest, created_at, expires_at) in secrets {
-            let digest =
-                TokenDigest::from_slice(&digest).ok_or_else(|| broken("client_secrets.digest"))?;
+        for (digest, created_at, expires_at, keyed_at) in secrets {
+            let digest = match keyed_at {
+                Some(_) => KeyedDigest::from_slice(&digest).map(StoredSecret::Keyed),
+                None => TokenDigest::from_slice(&digest).map(StoredSecret::Bare),
+            };
+            let digest = digest.ok_or_else(|| broken("client_secrets.digest"))?;
             client.secrets.push(ClientSecret {
                 digest,
                 created_at: Ts(created_at),
@@ -226,9 +278,9 @@ impl ClientRow {
 
 const FIND: &str = concat!("SELECT ", client_columns!(), " FROM clients WHERE id = $1");
 
-const SECRETS: &str = "SELECT digest, created_at, expires_at FROM client_secrets WHERE client_id = $1 ORDER BY created_at DESC LIMIT 16";
+const SECRETS: &str = "SELECT digest, created_at, expires_at, keyed_at FROM client_secrets WHERE client_id = $1 ORDER BY created_at DESC LIMIT 16";
 
-const SECRETS_OF: &str = "SELECT client_id, digest, created_at, expires_at FROM client_secrets WHERE client_id IN \
+const SECRETS_OF: &str = "SELECT client_id, digest, created_at, expires_at, keyed_at FROM client_secrets WHERE client_id IN \
     (SELECT id FROM clients WHERE id > $1 AND ($3 = '' OR LOWER(id) LIKE LOWER($3) ESCAPE '!') ORDER BY id LIMIT $2) \
     ORDER BY client_id, created_at DESC";
 
@@ -251,8 +303,23 @@ const INSERT: &str = "INSERT INTO clients (id, metadata, not_before, created_at,
 
 const UPDATE: &str = "UPDATE clients SET metadata = $2, updated_at = $3 WHERE id = $1";
 
-const INSERT_SECRET: &str = "INSERT INTO client_secrets (client_id, digest, created_at) VALUES ($1, $2, $3) \
+const INSERT_SECRET: &str = "INSERT INTO client_secrets (client_id, digest, created_at, keyed_at) VALUES ($1, $2, $3, $3) \
     ON CONFLICT (client_id, digest) DO UPDATE SET created_at = excluded.created_at, expires_at = NULL";
+
+// Versions that know no keyed digests may run beside this one for a while; they could not check what is keyed.
+const LIST_BARE: &str = "SELECT client_id, digest FROM client_secrets WHERE keyed_at IS NULL \
+    AND EXISTS (SELECT 1 FROM schema_migrations WHERE number = 14 AND applied_at < $1) \
+    ORDER BY client_id, digest LIMIT $2";
+
+// The same secret may have been given again meanwhile: it lasts if either does.
+const INSERT_KEYED: &str = "INSERT INTO client_secrets (client_id, digest, created_at, expires_at, keyed_at) \
+    SELECT client_id, $3, created_at, expires_at, $4 FROM client_secrets \
+    WHERE client_id = $1 AND digest = $2 AND keyed_at IS NULL \
+    ON CONFLICT (client_id, digest) DO UPDATE SET \
+    expires_at = CASE WHEN excluded.expires_at IS NULL THEN NULL ELSE client_secrets.expires_at END";
+
+const DELETE_BARE: &str =
+    "DELETE FROM client_secrets WHERE client_id = $1 AND digest = $2 AND keyed_at IS NULL";
 
 const EXPIRE_SECRETS: &str = "UPDATE client_secrets SET expires_at = $3 \
     WHERE client_id = $1 AND digest <> $2 AND (expires_at IS NULL OR expires_at > $3)";

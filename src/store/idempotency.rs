@@ -4,13 +4,14 @@ use super::Store;
 use super::db::{Engine, Tx};
 use super::error::StoreError;
 use crate::crypto::digest::sha256;
+use crate::crypto::secret::KeyedDigest;
 use crate::spec::time::Ts;
 
 /// What was answered to a key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StoredAnswer {
     /// The digest of the request that was answered.
-    pub request: Vec<u8>,
+    pub request: KeyedDigest,
     /// The answer, sealed.
     pub answer: Vec<u8>,
 }
@@ -40,7 +41,16 @@ impl Tx {
             .bind(since.micros())
             .opt::<(Vec<u8>, Vec<u8>)>()
             .await?;
-        Ok(row.map(|(request, answer)| StoredAnswer { request, answer }))
+        row.map(|(request, answer)| {
+            let request = KeyedDigest::from_slice(&request);
+            let request = request.ok_or_else(|| StoreError::Inconsistent {
+                table: "idempotency_keys",
+                column: "request",
+                id: caller.to_owned(),
+            })?;
+            Ok(StoredAnswer { request, answer })
+        })
+        .transpose()
     }
 
     /// Remembers what is answered to a caller's key; one that is too old to be found is replaced.
@@ -54,7 +64,7 @@ impl Tx {
         self.q(SAVE)
             .bind(caller.to_owned())
             .bind(key.to_vec())
-            .bind(stored.request.clone())
+            .bind(stored.request.as_bytes().to_vec())
             .bind(stored.answer.clone())
             .bind(now.micros())
             .exec()

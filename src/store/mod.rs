@@ -99,4 +99,5 @@ pub const MIGRATIONS: &[Migration] = &[
     migration!(8, "0008_webhook_lanes"),
     migration!(9, "0009_grant_ip"),
     migration!(11, "0011_grant_binding"),
+    migration!(14, "0014_keyed_client_secrets"),
 ];

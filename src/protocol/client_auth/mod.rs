@@ -174,9 +174,10 @@ async fn prove(
     }
     match &presented.credential {
         Credential::Basic(secret) | Credential::Post(secret) => {
-            let digest = secret.digest();
-            let attempt = limits.client_secret(client.id.as_str(), digest, caller.ip)?;
-            if client.secret_matches(digest, now) {
+            let presented = site.services.client_secrets.present(secret);
+            let counted = presented.for_counting();
+            let attempt = limits.client_secret(client.id.as_str(), counted, caller.ip)?;
+            if client.secret_matches(&presented, now) {
                 attempt.succeeded();
             } else {
                 attempt.failed()?;

@@ -6,10 +6,12 @@ use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use crate::crypto::digest::sha256;
+use crate::crypto::digest::{same, sha256};
 use crate::crypto::master_key::MasterKey;
-use crate::crypto::seal::Sealer;
+use crate::crypto::seal::{Mac, Sealer};
+use crate::crypto::secret::KeyedDigest;
 use crate::store::error::StoreError;
+use crate::store::idempotency::StoredAnswer;
 
 /// How long an answer is kept.
 pub const KEPT_FOR: Duration = Duration::from_hours(24);
@@ -17,6 +19,7 @@ pub const KEPT_FOR: Duration = Duration::from_hours(24);
 /// The requests that are being worked on, and the seal of stored answers.
 pub struct Idempotency {
     pub(super) sealer: Sealer,
+    requests: Mac,
     running: Arc<Mutex<HashSet<[u8; 32]>>>,
     turns: Arc<Semaphore>,
 }
@@ -29,7 +32,8 @@ const PATIENCE: Duration = Duration::from_secs(5);
 pub struct RequestKey {
     /// The digest of the key.
     pub key: [u8; 32],
-    /// The digest of everything in the request that matters.
+    /// The digest of everything in the request that matters. It stays in memory: a body may hold a password, so what is
+    /// stored is [`Idempotency::digest`].
     pub request: [u8; 32],
 }
 
@@ -66,9 +70,24 @@ impl Idempotency {
     pub(in crate::service) fn new(master: &MasterKey) -> Self {
         Self {
             sealer: Sealer::new(master, "idempotency"),
+            requests: Mac::new(master, "idempotency_request"),
             running: Arc::default(),
             turns: Arc::new(Semaphore::new(1)),
         }
+    }
+
+    /// What is stored of a request: a tag that nobody can try guesses against who reads the database alone.
+    pub(super) fn digest(&self, caller: &str, key: &RequestKey) -> KeyedDigest {
+        let parts: [&[u8]; 3] = [caller.as_bytes(), &key.key, &key.request];
+        self.requests.digest(&parts)
+    }
+
+    /// Whether that answer was given to this very request. Versions before 14 of the schema stored the digest itself,
+    /// which is still accepted: what they answered is kept for a day. Such a version, beside this one, refuses to
+    /// repeat what this one did (422) and does not do it again.
+    pub(super) fn is_same(&self, caller: &str, key: &RequestKey, stored: &StoredAnswer) -> bool {
+        let is_keyed = stored.request == self.digest(caller, key);
+        is_keyed || same(stored.request.as_bytes(), &key.request)
     }
 
     /// The right to act; until it is dropped nobody else in this process has it.

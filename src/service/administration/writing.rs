@@ -121,7 +121,7 @@ async fn again(
     stored: &StoredAnswer,
     now: Ts,
 ) -> Result<Answered, AdministrationError> {
-    if stored.request != key.request {
+    if !services.idempotency.is_same(caller, key, stored) {
         return Err(AdministrationError::KeyReused);
     }
     let broken = || StoreError::Inconsistent {
@@ -348,7 +348,8 @@ impl Writing {
     ) -> Result<PlainToken, AdministrationError> {
         let secret = client_secrets::generate();
         let (tx, now) = (&mut self.work.tx, self.work.now);
-        client_secrets::replace(tx, id, secret.digest(), keep, now).await?;
+        let digest = self.work.secrets.digest(&secret);
+        client_secrets::replace(tx, id, digest, keep, now).await?;
         self.work.clients_changed = true;
         let event = self.event(EventType::ClientSecretRotated).client(id);
         let event = event.target("client", id.as_str());
@@ -371,7 +372,7 @@ impl Writing {
             let plain = serde_json::to_vec(&kept).unwrap_or_default();
             let sealer = &services.idempotency.sealer;
             let stored = StoredAnswer {
-                request: key.request.to_vec(),
+                request: services.idempotency.digest(&self.caller, key),
                 answer: sealer.seal(&sealed_for(&self.caller, key), &plain),
             };
             let now = self.work.now;

@@ -6,7 +6,7 @@ use super::{
     ADMIN_ROLE, ApplyError, Desired, DesiredAttribute, DesiredGroup, DesiredObject,
     DesiredOrganization, DesiredPolicy, DesiredUser, Kind, Known, Options, Problem,
 };
-use crate::crypto::secret::TokenDigest;
+use crate::crypto::secret::PlainToken;
 use crate::domain::client::{Client, DEFAULT_SCOPE};
 use crate::domain::policy::{ADMIN_PERMISSION, Declarations, Permission, in_cycles};
 use crate::domain::resource::{self, Resource};
@@ -36,7 +36,7 @@ pub(super) struct Checked<'a> {
 /// A client that can be registered.
 pub(super) struct CheckedClient {
     pub(super) client: Client,
-    pub(super) secret: Option<TokenDigest>,
+    pub(super) secret: Option<PlainToken>,
 }
 
 /// A person with the name under which they are found.

@@ -65,7 +65,7 @@ impl Check<'_, '_> {
                 method.unwrap_or(AuthMethod::ClientSecretBasic),
                 secret.expose(),
             );
-            PlainToken::new(secret.expose()).digest()
+            PlainToken::new(secret.expose())
         });
         match Client::register(id, metadata.clone()) {
             Ok(client) => Some(CheckedClient { client, secret }),

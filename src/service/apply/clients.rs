@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 use super::super::audit::views;
 use super::check::{Checked, CheckedClient};
 use super::{ApplyError, Generated, Kind, Outcome, Problem, Revoked, Work, differing, object};
-use crate::crypto::secret::TokenDigest;
+use crate::crypto::client_secret::StoredSecret;
+use crate::crypto::secret::PlainToken;
 use crate::domain::client::Client;
 use crate::domain::ids::{ClientId, UserId};
 use crate::service::registry::client_secrets;
@@ -50,8 +51,9 @@ async fn create(work: &mut Work, desired: &CheckedClient) -> Result<(), ApplyErr
         }]));
     }
     work.tx.insert_client(client, work.now).await?;
-    match desired.secret {
-        Some(digest) => {
+    match &desired.secret {
+        Some(secret) => {
+            let digest = work.secrets.digest(secret);
             work.tx
                 .insert_client_secret(&client.id, digest, work.now)
                 .await?;
@@ -91,14 +93,19 @@ async fn change(
         work.note(Kind::Client, client.id.as_str(), Some(was), Some(is))
             .await?;
     }
-    let lasting: Vec<TokenDigest> = stored
+    let lasting: Vec<StoredSecret> = stored
         .secrets
         .iter()
         .filter(|secret| secret.expires_at.is_none())
         .map(|secret| secret.digest)
         .collect();
-    match desired.secret {
-        Some(digest) if !lasting.contains(&digest) => {
+    let is_lasting = |secret: &PlainToken| {
+        let presented = work.secrets.present(secret);
+        lasting.iter().any(|stored| presented.is(stored))
+    };
+    match &desired.secret {
+        Some(secret) if !is_lasting(secret) => {
+            let digest = work.secrets.digest(secret);
             let keep = client_secrets::KEEP;
             client_secrets::replace(&mut work.tx, &client.id, digest, keep, work.now).await?;
             changed.push("client_secret".to_owned());
@@ -120,9 +127,8 @@ async fn change(
 
 async fn generate(work: &mut Work, id: &ClientId) -> Result<(), StoreError> {
     let secret = client_secrets::generate();
-    work.tx
-        .insert_client_secret(id, secret.digest(), work.now)
-        .await?;
+    let digest = work.secrets.digest(&secret);
+    work.tx.insert_client_secret(id, digest, work.now).await?;
     work.report.generated.push(Generated {
         client_id: id.as_str().to_owned(),
         secret,

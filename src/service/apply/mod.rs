@@ -36,6 +36,7 @@ use super::Services;
 use super::administration::imported_hash;
 use super::attributes::speaking_of;
 use super::setup::ADMIN_ROLE;
+use crate::crypto::client_secret::ClientSecretMac;
 use crate::crypto::password::PasswordError;
 use crate::domain::audit::Origin;
 use crate::domain::client::MAX_ACCESS_TOKEN_LIFETIME;
@@ -269,6 +270,8 @@ pub(in crate::service) struct Work {
     pub(in crate::service) report: Report,
     pub(in crate::service) revoked: Vec<Revoked>,
     pub(in crate::service) clients_changed: bool,
+    /// What is stored of client secrets.
+    pub(in crate::service) secrets: ClientSecretMac,
     /// Whether anybody could administrate before it.
     administrated: bool,
 }
@@ -317,6 +320,7 @@ impl Work {
             },
             revoked: Vec::new(),
             clients_changed: false,
+            secrets: services.client_secrets.clone(),
         })
     }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use thiserror::Error;
 
 use crate::crypto::random;
-use crate::crypto::secret::{PlainToken, TokenDigest};
+use crate::crypto::secret::{KeyedDigest, PlainToken};
 use crate::domain::audit::{Event, EventType, Origin};
 use crate::domain::ids::ClientId;
 use crate::service::Services;
@@ -71,7 +71,8 @@ pub async fn rotate(
             method: client.auth_method.as_str(),
         });
     }
-    replace(&mut tx, id, secret.digest(), keep, now).await?;
+    let digest = services.client_secrets.digest(&secret);
+    replace(&mut tx, id, digest, keep, now).await?;
     bump_changes(&mut tx, TOPIC).await?;
     tx.record_event(&rotated(id, keep, origin, now)).await?;
     tx.commit().await?;
@@ -97,7 +98,7 @@ pub(in crate::service) fn rotated(
 pub(in crate::service) async fn replace(
     tx: &mut Tx,
     id: &ClientId,
-    digest: TokenDigest,
+    digest: KeyedDigest,
     keep: Duration,
     now: Ts,
 ) -> Result<(), StoreError> {
@@ -105,4 +106,27 @@ pub(in crate::service) async fn replace(
     tx.expire_client_secrets(id, digest, now.plus(keep)).await?;
     tx.delete_expired_client_secrets(id, now).await?;
     tx.delete_older_client_secrets(id).await
+}
+
+/// How long versions that store bare digests may run beside this one, counted from its migration.
+const OLDER_VERSIONS_END: Duration = Duration::from_hours(24);
+
+/// Puts some of the digests that an older version stored under the master key; returns how many. Until then they are
+/// compared as they are.
+pub(in crate::service) async fn key_bare_ones(
+    services: &Services,
+    now: Ts,
+) -> Result<u64, StoreError> {
+    let store = &services.store;
+    let before = now.minus(OLDER_VERSIONS_END);
+    let bare = store.list_bare_client_secrets(before, 100).await?;
+    let mut keyed = 0;
+    for (id, digest) in bare {
+        let mut tx = store.db().begin().await?;
+        let upgraded = services.client_secrets.upgrade(digest);
+        tx.key_client_secret(&id, digest, upgraded, now).await?;
+        tx.commit().await?;
+        keyed += 1;
+    }
+    Ok(keyed)
 }

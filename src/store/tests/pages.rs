@@ -13,7 +13,7 @@ use super::super::policies::PolicyRecord;
 use super::super::roles::RoleRecord;
 use super::super::users::{Memberships, UserFields};
 use super::stores;
-use crate::crypto::secret::TokenDigest;
+use crate::crypto::secret::{KeyedDigest, TokenDigest};
 use crate::domain::binding::Binding;
 use crate::domain::client::Client;
 use crate::domain::grant::{CodeBinding, Grant};
@@ -67,7 +67,7 @@ async fn described_things_are_listed_by_name() {
             tx.save_object(&document(name), &object).await.unwrap();
             let client = Client::register(ClientId::parse(name).unwrap(), metadata()).unwrap();
             tx.insert_client(&client, Ts(1)).await.unwrap();
-            let digest = TokenDigest::from_slice(&[1; 32]).unwrap();
+            let digest = KeyedDigest::from_slice(&[1; 32]).unwrap();
             tx.insert_client_secret(&client.id, digest, Ts(1))
                 .await
                 .unwrap();

@@ -13,8 +13,10 @@ async fn a_changed_secret_leaves_the_old_one_valid_for_a_day() {
     at.make(&with(Some(SECRET))).await;
     let report = at.make(&with(Some(other))).await;
     assert_eq!(changed(&report), ["client_secret"]);
+    let secrets = &at.services.client_secrets;
     let valid = |secret: &str, client: &crate::domain::client::Client, at: Ts| {
-        client.secret_matches(PlainToken::new(secret).digest(), at)
+        let presented = secrets.present(&PlainToken::new(secret));
+        client.secret_matches(&presented, at)
     };
     let now = at.services.clock.now();
     let later = now.plus(client_secrets::KEEP * 2);
@@ -41,7 +43,7 @@ async fn a_changed_secret_leaves_the_old_one_valid_for_a_day() {
     .await
     .unwrap();
     let web = at.client("web").await.unwrap();
-    assert!(web.secret_matches(rotated.digest(), now));
+    assert!(web.secret_matches(&secrets.present(&rotated), now));
     assert!(!valid(SECRET, &web, now));
 }
 
@@ -104,4 +106,67 @@ async fn a_disabled_client_stays_disabled() {
         .unwrap();
     assert!(at.make(&site()).await.is_unchanged());
     assert!(at.user("alice").await.unwrap().user.disabled_at.is_some());
+}
+
+#[tokio::test]
+async fn a_digest_of_an_older_version_is_put_under_the_master_key_a_day_later() {
+    use crate::crypto::client_secret::StoredSecret;
+    use std::time::Duration;
+
+    const BARE: &str = "UPDATE client_secrets SET digest = $1, keyed_at = NULL";
+    let at = Site::new().await;
+    let with = |secret| Desired {
+        clients: vec![client("web", secret)],
+        ..Desired::default()
+    };
+    at.make(&with(Some(SECRET))).await;
+    let secret = PlainToken::new(SECRET);
+    let presented = at.services.client_secrets.present(&secret);
+    let bare = secret.digest();
+    let written = at.services.store.db().w(BARE);
+    let written = written.bind(bare.as_bytes().to_vec()).exec().await;
+    assert_eq!(written.unwrap(), 1);
+    let now = at.services.clock.now();
+    let stored = async || at.client("web").await.unwrap().secrets;
+
+    // It is good as it is, and a document that names it changes nothing.
+    assert_eq!(stored().await[0].digest, StoredSecret::Bare(bare));
+    assert!(
+        at.client("web")
+            .await
+            .unwrap()
+            .secret_matches(&presented, now)
+    );
+    assert!(at.make(&with(Some(SECRET))).await.is_unchanged());
+    // An older version may still run beside this one, and could not check what is keyed.
+    assert_eq!(
+        client_secrets::key_bare_ones(&at.services, now)
+            .await
+            .unwrap(),
+        0
+    );
+    let later = now.plus(Duration::from_hours(25));
+    assert_eq!(
+        client_secrets::key_bare_ones(&at.services, later)
+            .await
+            .unwrap(),
+        1
+    );
+    assert_eq!(
+        client_secrets::key_bare_ones(&at.services, later)
+            .await
+            .unwrap(),
+        0
+    );
+    let keyed = at.services.client_secrets.digest(&secret);
+    let is = stored().await;
+    assert_eq!(is.len(), 1);
+    assert_eq!(is[0].digest, StoredSecret::Keyed(keyed));
+    assert!(
+        at.client("web")
+            .await
+            .unwrap()
+            .secret_matches(&presented, later)
+    );
+    assert!(at.make(&with(Some(SECRET))).await.is_unchanged());
 }

@@ -35,7 +35,14 @@ async fn applying_twice_changes_nothing_and_says_so() {
     assert_eq!(after.user.token_version, 0);
     let now = at.services.clock.now();
     let made = at.client("made").await.unwrap();
-    assert!(made.secret_matches(first.generated[0].secret.digest(), now));
+    assert!(
+        made.secret_matches(
+            &at.services
+                .client_secrets
+                .present(&first.generated[0].secret),
+            now
+        )
+    );
 }
 
 #[tokio::test]

@@ -1,0 +1,113 @@
+//! Client secrets as they are stored: under a key of the master key, because operators may choose secrets that can be
+//! guessed. A keyed tag keeps the token endpoint fast, which a password hash would not.
+
+use super::master_key::MasterKey;
+use super::seal::Mac;
+use super::secret::{KeyedDigest, PlainToken, TokenDigest};
+
+/// Makes the stored form of client secrets.
+#[derive(Clone, Debug)]
+pub struct ClientSecretMac {
+    mac: Mac,
+}
+
+/// A stored client secret.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StoredSecret {
+    /// As secrets are stored.
+    Keyed(KeyedDigest),
+    /// As versions before migration 14 stored them; [`ClientSecretMac::upgrade`] makes a keyed one of it.
+    Bare(TokenDigest),
+}
+
+/// A secret that a client presents, in both stored forms.
+#[derive(Clone, Copy, Debug)]
+pub struct PresentedSecret {
+    keyed: KeyedDigest,
+    bare: TokenDigest,
+}
+
+impl ClientSecretMac {
+    /// Under a key of this deployment.
+    #[must_use]
+    pub fn new(master: &MasterKey) -> Self {
+        Self {
+            mac: Mac::new(master, "client_secret"),
+        }
+    }
+
+    /// What is stored of a secret.
+    #[must_use]
+    pub fn digest(&self, secret: &PlainToken) -> KeyedDigest {
+        self.upgrade(secret.digest())
+    }
+
+    /// What is stored of a secret of which an older version stored this; the secret itself is not needed.
+    #[must_use]
+    pub fn upgrade(&self, bare: TokenDigest) -> KeyedDigest {
+        self.mac.digest(&[bare.as_bytes()])
+    }
+
+    /// A secret to be compared with stored ones.
+    #[must_use]
+    pub fn present(&self, secret: &PlainToken) -> PresentedSecret {
+        let bare = secret.digest();
+        PresentedSecret {
+            keyed: self.upgrade(bare),
+            bare,
+        }
+    }
+}
+
+impl PresentedSecret {
+    /// The presented secret for counting attempts in memory; it is not stored.
+    #[must_use]
+    pub const fn for_counting(&self) -> TokenDigest {
+        self.bare
+    }
+
+    /// Whether it is the stored one, in constant time.
+    #[must_use]
+    pub fn is(&self, stored: &StoredSecret) -> bool {
+        match stored {
+            StoredSecret::Keyed(digest) => *digest == self.keyed,
+            StoredSecret::Bare(digest) => *digest == self.bare,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_secret_fits_both_its_stored_forms_and_only_under_its_own_master_key() {
+        let (one, other) = (MasterKey::generate(), MasterKey::generate());
+        let (one, other) = (ClientSecretMac::new(&one), ClientSecretMac::new(&other));
+        let (right, wrong) = (
+            PlainToken::new("chosen by a person"),
+            PlainToken::new("guessed"),
+        );
+        let keyed = StoredSecret::Keyed(one.digest(&right));
+        let bare = StoredSecret::Bare(right.digest());
+        for stored in [keyed, bare] {
+            assert!(one.present(&right).is(&stored), "{stored:?}");
+            assert!(!one.present(&wrong).is(&stored), "{stored:?}");
+        }
+        assert_eq!(one.upgrade(right.digest()), one.digest(&right));
+        assert!(!other.present(&right).is(&keyed));
+        assert_ne!(one.digest(&right).as_bytes(), right.digest().as_bytes());
+    }
+
+    #[test]
+    fn what_is_stored_is_no_secret_that_could_be_presented() {
+        let mac = ClientSecretMac::new(&MasterKey::generate());
+        let secret = PlainToken::new("chosen by a person");
+        let stored = mac.digest(&secret);
+        let text = super::super::b64::encode(stored.as_bytes());
+        assert!(
+            !mac.present(&PlainToken::new(text))
+                .is(&StoredSecret::Keyed(stored))
+        );
+    }
+}
