@@ -110,6 +110,74 @@ fn spec_and_domain_wait_for_nothing() {
     assert!(broken.is_empty(), "{broken:#?}");
 }
 
+/// Where a bare digest is made, and why nothing that can be guessed comes of it.
+const BARE_DIGESTS: [(&str, &str); 22] = [
+    ("crypto/", "makes them"),
+    ("domain/audit/chain.rs", "the chain over stored events"),
+    ("domain/grant.rs", "PKCE S256, compared with the challenge"),
+    (
+        "domain/audit/guard.rs",
+        "stands for a member that is too long to be shown",
+    ),
+    (
+        "admin/call.rs",
+        "entity tags, told to who has read the text",
+    ),
+    (
+        "protocol/client_auth/private_key_jwt.rs",
+        "a jti, which is no secret",
+    ),
+    (
+        "service/administration/idempotency.rs",
+        "a caller's key, which is no secret, and in memory a request",
+    ),
+    (
+        "service/apply/users.rs",
+        "of a password hash, whose salt cannot be guessed",
+    ),
+    (
+        "service/authorization/flow.rs",
+        "of a random cookie, sealed",
+    ),
+    ("service/registry/client_keys.rs", "in memory"),
+    ("service/setup.rs", "of a random link"),
+    ("service/sign_in/sessions.rs", "of a random cookie"),
+    ("service/tokens/access_token.rs", "in memory"),
+    (
+        "service/tokens/redeem.rs",
+        "PKCE S256: the client's challenge is this digest",
+    ),
+    ("store/idempotency.rs", "the number of a lock"),
+    ("store/migrate.rs", "checksums of migrations"),
+    ("web/assets.rs", "of public files"),
+    ("web/playground/errand.rs", "PKCE S256 of a random verifier"),
+    // Tests of the above.
+    ("service/apply/tests/", "tests"),
+    ("service/tests", "tests"),
+    ("service/rate_limits/tests.rs", "tests"),
+    ("store/tests/", "tests"),
+];
+
+/// What can be guessed is stored as a `KeyedDigest`, under the master key.
+#[test]
+fn a_bare_digest_is_made_only_where_nothing_can_be_guessed_from_it() {
+    let makes = |code: &str| {
+        ["sha256(", "sha256_b64(", "Sha256", ".digest()"]
+            .iter()
+            .any(|way| code.contains(way))
+    };
+    let known = |path: &str| BARE_DIGESTS.iter().any(|(home, _)| path.starts_with(home));
+    let broken: Vec<_> = sources()
+        .into_iter()
+        .filter(|source| makes(&source.code) && !known(&source.path))
+        .map(|source| source.path)
+        .collect();
+    assert!(
+        broken.is_empty(),
+        "store a KeyedDigest, or say here why nothing can be guessed: {broken:#?}"
+    );
+}
+
 #[test]
 fn no_file_grows_past_what_one_can_hold_in_the_head() {
     let long = |source: Source| {
