@@ -4,6 +4,7 @@ mod access;
 mod audit;
 mod browser_state;
 mod cors;
+mod forms;
 mod http;
 mod limits;
 mod login;
