@@ -3,6 +3,7 @@
 mod access;
 mod audit;
 mod browser_state;
+mod consent;
 mod cors;
 mod forms;
 mod http;
