@@ -10,6 +10,7 @@ mod http;
 mod limits;
 mod login;
 mod look_last;
+mod old_names;
 mod pages;
 mod races;
 mod redirect_uri;
