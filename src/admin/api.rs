@@ -200,10 +200,11 @@ where
         let (run, known) = (run.clone(), Arc::clone(&known));
         // Boxed: an operation's future is as large as all that it does.
         Box::pin(async move {
-            let call = Call::<P, Q, B>::of(arrived, &known)?;
+            // Before anything is read: a caller without the permission learns nothing else.
             if !about.by_organization {
-                call.must(about.action, None).await?;
+                arrived.context.must(about.action, None).await?;
             }
+            let call = Call::<P, Q, B>::of(arrived, &known)?;
             run.run(call).await?.into_answered()
         })
     })

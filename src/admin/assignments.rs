@@ -6,16 +6,15 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::api::{About, Api};
-use super::call::{Answer, Call, Context, begun};
+use super::call::{Answer, Call, begun};
 use super::inputs::{Json, Nothing};
 use super::page::{Page, Range, named};
 use super::problem::Problem;
 use crate::crypto::b64;
 use crate::domain::ids::UserId;
 use crate::domain::policy::Assignment;
-use crate::service::administration::{Named, Writing};
 use crate::spec::time::Ts;
-use crate::store::assignments::{Assigned, Filter, Held, Holder, Place};
+use crate::store::assignments::{Filter, Held, Holder, Place};
 
 const READ: &str = "assignments.read";
 const WRITE: &str = "assignments.write";
@@ -23,7 +22,7 @@ const WRITE: &str = "assignments.write";
 /// A role that somebody was given.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 #[schemars(rename = "Assignment")]
-pub(super) struct Shown {
+pub(super) struct AssignmentView {
     /// Its name in paths.
     id: String,
     #[serde(flatten)]
@@ -97,7 +96,9 @@ pub(super) fn add(api: &mut Api) {
     );
 }
 
-async fn list(call: Call<Nothing, Query, Nothing>) -> Result<Answer<Page<Shown>>, Problem> {
+async fn list(
+    call: Call<Nothing, Query, Nothing>,
+) -> Result<Answer<Page<AssignmentView>>, Problem> {
     let query = &call.query;
     call.must(READ, named(query.organization.as_deref())?)
         .await?;
@@ -119,15 +120,13 @@ async fn list(call: Call<Nothing, Query, Nothing>) -> Result<Answer<Page<Shown>>
     let after = range.after_id(place)?;
     let store = &call.site.services.store;
     let rows = store.list_assignments(&filter, after.as_ref(), range.rows());
-    let page = range.page(
-        rows.await?,
-        |held| id(&Place::of(held)),
-        |held| shown(&held),
-    );
+    let page = range.page(rows.await?, |held| id(&Place::of(held)), |held| view(&held));
     Ok(Answer::of(&page))
 }
 
-async fn create(call: Call<Nothing, Nothing, Json<Fields>>) -> Result<Answer<Shown, 201>, Problem> {
+async fn create(
+    call: Call<Nothing, Nothing, Json<Fields>>,
+) -> Result<Answer<AssignmentView, 201>, Problem> {
     let Json(new) = &call.body;
     let organization = named(new.organization.as_deref())?;
     call.must(WRITE, organization).await?;
@@ -140,69 +139,16 @@ async fn create(call: Call<Nothing, Nothing, Json<Fields>>) -> Result<Answer<Sho
         }
     };
     let until = new.until.as_deref().map(until).transpose()?;
-    let mut writing = begun!(call);
-    // Not before: a request that is repeated later was right when it was done.
-    if until.is_some_and(|until| until <= writing.now()) {
-        return Err(Problem::unprocessable("until", "that time has passed"));
-    }
-    let roles = writing.tx().list_roles().await?;
-    if !roles.contains_key(&new.role) {
-        // Who may not read roles is told no names of any.
-        let shown = call.may("roles.read", None).await?;
-        let known = roles.keys().filter(|_| shown);
-        return Err(Problem::unknown_reference("role", "role", &new.role, known));
-    }
-    if let Some(name) = organization
-        && !writing.tx().has_organization(name).await?
-    {
-        let none = std::iter::empty();
-        return Err(Problem::unknown_reference(
-            "organization",
-            "organization",
-            name,
-            none,
-        ));
-    }
-    match &holder {
-        Holder::User(user) => {
-            super::users::find(&mut writing, *user)
-                .await
-                .map_err(|problem| problem.unprocessed("user_id"))?;
-        }
-        Holder::Group(group) => {
-            let groups = writing.tx().list_groups().await?;
-            if !groups.contains_key(group) {
-                let shown = call.may("groups.read", None).await?;
-                let known = groups.keys().filter(|_| shown);
-                return Err(Problem::unknown_reference("group", "group", group, known));
-            }
-        }
-    }
-    writing
-        .rights()
-        .may_give_role(&new.role, organization, until, "role")?;
-    writing.may_bind(Named::Role(&new.role), "role").await?;
     let assignment = Assignment {
         role: new.role.clone(),
         organization: new.organization.clone(),
         until,
     };
-    let had = writing.tx().list_assignments_of(&holder).await?;
-    let had = had
-        .into_iter()
-        .find(|had| had.is_for_the_same_as(&assignment));
-    if had.as_ref().is_some_and(|had| *had != assignment) {
-        taken(&call, &mut writing, &holder, &new.role, organization).await?;
-    }
-    let outcome = writing.tx().assign(&holder, &assignment).await?;
-    if outcome != Assigned::Unchanged {
-        writing
-            .note_assignment(&holder, had.as_ref(), Some(&assignment))
-            .await?;
-    }
-    let created = shown(&Held { holder, assignment });
+    let mut act = begun!(call);
+    act.assign(&holder, &assignment).await?;
+    let created = view(&Held { holder, assignment });
     let location = super::location("assignments", &created.id);
-    call.created(writing, &created, location).await
+    call.created(act, &created, location).await
 }
 
 async fn delete(call: Call<ById, Nothing, Nothing>) -> Result<Answer<Nothing, 204>, Problem> {
@@ -211,50 +157,18 @@ async fn delete(call: Call<ById, Nothing, Nothing>) -> Result<Answer<Nothing, 20
         call.must(WRITE, None).await?;
         return Err(unknown());
     };
-    let organization = Some(place.organization.as_str()).filter(|name| !name.is_empty());
-    call.must(WRITE, organization).await?;
-    let mut writing = begun!(call);
-    let held = writing.tx().list_assignments_of(&place.holder).await?;
-    let assignment = held.into_iter().find(|assignment| {
-        assignment.role == place.role && assignment.organization.as_deref() == organization
-    });
-    let assignment = assignment.ok_or_else(unknown)?;
-    taken(
-        &call,
-        &mut writing,
-        &place.holder,
-        &place.role,
+    let organization = Some(place.organization.clone()).filter(|name| !name.is_empty());
+    call.must(WRITE, organization.as_deref()).await?;
+    let like = Assignment {
+        role: place.role,
         organization,
-    )
-    .await?;
-    let gone = writing
-        .tx()
-        .unassign(&place.holder, &place.role, organization);
-    gone.await?;
-    writing
-        .note_assignment(&place.holder, Some(&assignment), None)
-        .await?;
-    call.gone(writing).await
-}
-
-/// Whoever may administrate more than the caller keeps what they have, and what a policy speaks of is no small thing
-/// to lose: it may forbid.
-async fn taken(
-    call: &Context,
-    writing: &mut Writing,
-    holder: &Holder,
-    role: &str,
-    organization: Option<&str>,
-) -> Result<(), Problem> {
-    match holder {
-        Holder::User(user) => {
-            let services = &call.site.services;
-            writing.rights().may_control(services, *user).await?;
-        }
-        Holder::Group(_) => writing.rights().may_take_role(role, organization, "role")?,
+        until: None,
+    };
+    let mut act = begun!(call);
+    if !act.unassign(&place.holder, &like).await? {
+        return Err(unknown());
     }
-    writing.may_lose(Named::Role(role), "role").await?;
-    Ok(())
+    call.gone(act).await
 }
 
 fn until(text: &str) -> Result<Ts, Problem> {
@@ -288,12 +202,12 @@ fn place(id: &str) -> Option<Place> {
     })
 }
 
-fn shown(held: &Held) -> Shown {
+fn view(held: &Held) -> AssignmentView {
     let (user_id, group) = match &held.holder {
         Holder::User(id) => (Some(*id), None),
         Holder::Group(name) => (None, Some(name.clone())),
     };
-    Shown {
+    AssignmentView {
         id: id(&Place::of(held)),
         fields: Fields {
             user_id,

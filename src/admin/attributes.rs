@@ -10,34 +10,22 @@ use super::call::{Answer, Call, begun};
 use super::inputs::{Json, Nothing};
 use super::page::{List, Page, Range};
 use super::problem::Problem;
-use crate::domain::audit::EventType;
-use crate::domain::policy::{AttributeType, Declaration, Declarations, Of};
-use crate::service::attributes::{DeclareError, declare, undeclare};
+use crate::domain::policy::{Declaration, Declarations, Of};
+use crate::service::administration::{AttributeKey, Kind as _};
 
 const READ: &str = "policies.read";
 const WRITE: &str = "policies.write";
 
-/// What is declared of an attribute.
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
-#[schemars(rename = "AttributeFields")]
-pub(super) struct Fields {
-    /// `string`, `long`, `bool`, `set<string>`, `decimal`, `datetime` or `ipaddr`.
-    r#type: String,
-    /// Whether it must be there.
-    #[serde(default)]
-    required: bool,
-}
-
 /// A declared attribute.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 #[schemars(rename = "Attribute")]
-pub(super) struct Shown {
+pub(super) struct AttributeView {
     /// Of what: `user`, `group`, `organization`, `client`, or a type of resources.
     of: String,
     /// Its name.
     name: String,
     #[serde(flatten)]
-    fields: Fields,
+    declaration: Declaration,
 }
 
 /// One attribute.
@@ -47,6 +35,15 @@ pub(super) struct ByName {
     of: String,
     /// Its name.
     name: String,
+}
+
+impl ByName {
+    fn key(&self) -> AttributeKey {
+        AttributeKey {
+            of: Of::parse(&self.of),
+            name: self.name.clone(),
+        }
+    }
 }
 
 pub(super) fn add(api: &mut Api) {
@@ -70,112 +67,66 @@ pub(super) fn add(api: &mut Api) {
     api.add(Method::DELETE, one, undeclare, delete);
 }
 
-async fn list(call: Call<Nothing, List, Nothing>) -> Result<Answer<Page<Shown>>, Problem> {
+async fn list(call: Call<Nothing, List, Nothing>) -> Result<Answer<Page<AttributeView>>, Problem> {
     let range = Range::of(&call.query)?;
     let mut all = flat(call.site.services.store.list_declarations().await?);
     all.retain(|attribute| key(attribute).as_str() > range.after());
     Ok(Answer::of(&range.page(all, key, |attribute| attribute)))
 }
 
-async fn get(call: Call<ByName, Nothing, Nothing>) -> Result<Answer<Shown>, Problem> {
-    let all = call.site.services.store.list_declarations().await?;
-    let ByName { of, name } = &call.path;
-    let found = all.of(&Of::parse(of)).and_then(|all| all.get(name));
-    let declaration = found.ok_or_else(|| unknown(&call.path))?;
-    Ok(Answer::of(&shown(of, name, *declaration)))
+async fn get(call: Call<ByName, Nothing, Nothing>) -> Result<Answer<AttributeView>, Problem> {
+    let key = call.path.key();
+    let store = &call.site.services.store;
+    let found = store.find_declaration(&key.of, &key.name).await?;
+    let declaration = found.ok_or_else(|| Problem::not_found("declared attribute", &key))?;
+    Ok(Answer::of(&view(&key, declaration)))
 }
 
-async fn put(call: Call<ByName, Nothing, Json<Fields>>) -> Result<Answer<Shown>, Problem> {
-    let ByName { of, name } = &call.path;
-    let Json(wanted) = &call.body;
-    let kind = AttributeType::parse(&wanted.r#type).ok_or_else(|| {
-        let known = AttributeType::ALL.map(AttributeType::as_str).join(", ");
-        Problem::unprocessable("type", format!("expected one of {known}"))
-    })?;
-    let declaration = Declaration {
-        kind,
-        required: wanted.required,
-    };
-    let mut writing = begun!(call);
-    writing.rights().must_be_full("name")?;
-    let parsed = Of::parse(of);
-    let was = writing.tx().list_declarations().await?;
-    let was = was.of(&parsed).and_then(|all| all.get(name));
-    let was = was.map(|was| shown(of, name, *was));
-    call.must_match_if_any(was.as_ref())?;
-    declare(writing.tx(), &parsed, name, declaration).await?;
-    let kind = match &was {
-        None => EventType::AttributeCreated,
-        Some(_) => EventType::AttributeUpdated,
-    };
-    let event = writing.event(kind).target("attribute", &title(&call.path));
-    let event = event.after(json!(shown(of, name, declaration)));
-    let event = match was {
-        Some(was) => event.before(json!(was)),
-        None => event,
-    };
-    writing.record(event).await?;
-    call.done(writing, &shown(of, name, declaration)).await
+async fn put(
+    call: Call<ByName, Nothing, Json<Declaration>>,
+) -> Result<Answer<AttributeView>, Problem> {
+    let (key, Json(wanted)) = (call.path.key(), &call.body);
+    let mut act = begun!(call);
+    let was = Declaration::find(act.tx(), &key).await?;
+    let seen = was.map(|was| view(&key, was));
+    call.must_match_if_any(seen.as_ref())?;
+    act.change(&key, was.as_ref(), *wanted).await?;
+    call.done(act, &view(&key, *wanted)).await
 }
 
 async fn delete(call: Call<ByName, Nothing, Nothing>) -> Result<Answer<Nothing, 204>, Problem> {
-    let mut writing = begun!(call);
-    writing.rights().must_be_full("name")?;
-    let ByName { of, name } = &call.path;
-    let parsed = Of::parse(of);
-    let was = writing.tx().list_declarations().await?;
-    let was = was.of(&parsed).and_then(|all| all.get(name));
-    let was = shown(of, name, *was.ok_or_else(|| unknown(&call.path))?);
-    call.must_match(&was)?;
-    undeclare(writing.tx(), &parsed, name).await?;
-    let event = writing.event(EventType::AttributeDeleted);
-    let event = event.target("attribute", &title(&call.path));
-    writing.record(event.before(json!(was))).await?;
-    call.gone(writing).await
-}
-
-impl From<DeclareError> for Problem {
-    fn from(error: DeclareError) -> Self {
-        match error {
-            DeclareError::Store(error) => error.into(),
-            DeclareError::Impossible(detail) => Self::unprocessable("name", detail),
-            other => Self::conflict("contradicted", other.to_string()),
-        }
-    }
-}
-
-fn unknown(path: &ByName) -> Problem {
-    Problem::not_found("declared attribute", title(path))
-}
-
-fn title(path: &ByName) -> String {
-    format!("{}.{}", path.of, path.name)
+    let key = call.path.key();
+    let mut act = begun!(call);
+    let was = act.find::<Declaration>(&key).await?;
+    call.must_match(&view(&key, was))?;
+    act.remove::<Declaration>(&key).await?;
+    call.gone(act).await
 }
 
 /// The key of lists.
-fn key(attribute: &Shown) -> String {
+fn key(attribute: &AttributeView) -> String {
     json!([attribute.of, attribute.name]).to_string()
 }
 
-fn flat(all: Declarations) -> Vec<Shown> {
+fn flat(all: Declarations) -> Vec<AttributeView> {
     let each = all.0.into_iter().flat_map(|(of, declared)| {
-        let of = of.as_str().to_owned();
-        declared
-            .into_iter()
-            .map(move |(name, declaration)| shown(&of, &name, declaration))
+        declared.into_iter().map(move |(name, declaration)| {
+            let key = AttributeKey {
+                of: of.clone(),
+                name,
+            };
+            view(&key, declaration)
+        })
     });
-    let mut all: Vec<Shown> = each.collect();
+    let mut all: Vec<AttributeView> = each.collect();
     all.sort_by_key(key);
     all
 }
 
-fn shown(of: &str, name: &str, declaration: Declaration) -> Shown {
-    Shown {
-        of: of.to_owned(),
-        name: name.to_owned(),
-        fields: Fields {
-            r#type: declaration.kind.as_str().to_owned(),
-            required: declaration.required,
-        },
+fn view(key: &AttributeKey, declaration: Declaration) -> AttributeView {
+    AttributeView {
+        of: key.of.as_str().to_owned(),
+        name: key.name.clone(),
+        declaration,
     }
 }

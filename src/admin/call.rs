@@ -24,7 +24,7 @@ use crate::http::limits::{BodyLimit, read};
 use crate::http::rate_limit::{self, Policy};
 use crate::http::site::Site;
 use crate::service::administration::{
-    AdministrationError, Administrator, Answered, Begun, RequestKey, Writing, begin,
+    Act, AdministrationError, Administrator, Answered, Begun, RequestKey, begin,
 };
 use crate::spec::scope::Scope;
 use crate::spec::time::Ts;
@@ -144,11 +144,11 @@ fn etag(body: &str) -> String {
 }
 
 /// What is to be done, or was done before.
-pub(super) enum Act<T, const STATUS: u16> {
+pub(super) enum Turn<T, const STATUS: u16> {
     /// Done before.
     Before(Answer<T, STATUS>),
     /// To be done.
-    Now(Box<Writing>),
+    Now(Box<Act>),
 }
 
 impl Arrived {
@@ -242,13 +242,13 @@ impl Context {
     }
 
     /// Begins to write, unless the same request was answered before.
-    pub(super) async fn write<T, const STATUS: u16>(&self) -> Result<Act<T, STATUS>, Problem> {
+    pub(super) async fn write<T, const STATUS: u16>(&self) -> Result<Turn<T, STATUS>, Problem> {
         let services = &self.site.services;
         match Box::pin(begin(services, &self.by, self.key.clone(), self.now)).await? {
-            Begun::Before(answered) => Ok(Act::Before(Answer::from_answered(answered))),
-            Begun::Now(writing) => {
+            Begun::Before(answered) => Ok(Turn::Before(Answer::from_answered(answered))),
+            Begun::Now(act) => {
                 self.must_still().await?;
-                Ok(Act::Now(writing))
+                Ok(Turn::Now(act))
             }
         }
     }
@@ -297,16 +297,16 @@ impl Context {
     /// Finishes with this body.
     pub(super) async fn done<T: Serialize, const STATUS: u16>(
         &self,
-        writing: Box<Writing>,
+        act: Box<Act>,
         value: &T,
     ) -> Result<Answer<T, STATUS>, Problem> {
-        self.finish(writing, answered(STATUS, value)?).await
+        self.finish(act, answered(STATUS, value)?).await
     }
 
     /// Finishes with what was created and where it is.
     pub(super) async fn created<T: Serialize>(
         &self,
-        writing: Box<Writing>,
+        act: Box<Act>,
         value: &T,
         location: String,
     ) -> Result<Answer<T, 201>, Problem> {
@@ -314,13 +314,13 @@ impl Context {
             location: Some(location),
             ..answered(201, value)?
         };
-        self.finish(writing, answer).await
+        self.finish(act, answer).await
     }
 
     /// Finishes with what holds a secret that is told once: its entity tag would be nobody else's.
     pub(super) async fn told_once<T: Serialize>(
         &self,
-        writing: Box<Writing>,
+        act: Box<Act>,
         value: &T,
         location: String,
     ) -> Result<Answer<T, 201>, Problem> {
@@ -329,24 +329,24 @@ impl Context {
             etag: None,
             ..answered(201, value)?
         };
-        self.finish(writing, answer).await
+        self.finish(act, answer).await
     }
 
     /// Finishes with nothing to say.
-    pub(super) async fn gone<T>(&self, writing: Box<Writing>) -> Result<Answer<T, 204>, Problem> {
+    pub(super) async fn gone<T>(&self, act: Box<Act>) -> Result<Answer<T, 204>, Problem> {
         let answer = Answered {
             status: 204,
             ..Answered::default()
         };
-        self.finish(writing, answer).await
+        self.finish(act, answer).await
     }
 
     async fn finish<T, const STATUS: u16>(
         &self,
-        writing: Box<Writing>,
+        act: Box<Act>,
         answer: Answered,
     ) -> Result<Answer<T, STATUS>, Problem> {
-        let answered = Box::pin(writing.finish(&self.site.services, answer)).await?;
+        let answered = Box::pin(act.finish(answer)).await?;
         Ok(Answer::from_answered(answered))
     }
 }
@@ -355,8 +355,8 @@ impl Context {
 macro_rules! begun {
     ($call:expr) => {
         match $call.write().await? {
-            $crate::admin::call::Act::Before(answer) => return Ok(answer),
-            $crate::admin::call::Act::Now(writing) => writing,
+            $crate::admin::call::Turn::Before(answer) => return Ok(answer),
+            $crate::admin::call::Turn::Now(act) => act,
         }
     };
 }

@@ -7,21 +7,18 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::api::{About, Api};
-use super::call::{Answer, Call, Context, begun};
+use super::call::{Answer, Call, begun};
 use super::inputs::{Json, Nothing, Patch};
 use super::page::{Page, Search};
 use super::problem::Problem;
-use super::users::WRITE_ATTRIBUTES;
 use crate::config::Secret;
 use crate::crypto::random;
 use crate::domain::client::Client;
 use crate::domain::ids::ClientId;
-use crate::service::administration::Writing;
-use crate::service::apply::{Desired, DesiredClient};
+use crate::service::administration::ClientRow;
 use crate::service::registry::client_secrets;
 use crate::service::tokens::revoke::ClientStanding;
 use crate::spec::client_metadata::ClientMetadata;
-use crate::spec::grant_type::GrantType;
 use crate::spec::time::Ts;
 
 const READ: &str = "clients.read";
@@ -41,19 +38,19 @@ pub(super) struct Fields {
 /// An application.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 #[schemars(rename = "Client")]
-pub(super) struct Shown {
+pub(super) struct ClientView {
     /// Its identifier.
     client_id: String,
     #[serde(flatten)]
     fields: Fields,
     /// Its secrets, without the secrets.
-    secrets: Vec<ShownSecret>,
+    secrets: Vec<SecretView>,
 }
 
 /// A secret, without the secret.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 #[schemars(rename = "ClientSecret")]
-pub(super) struct ShownSecret {
+pub(super) struct SecretView {
     /// When it was made, RFC 3339.
     created_at: String,
     /// Until when it is valid, RFC 3339; for good without it.
@@ -80,7 +77,7 @@ pub(super) struct New {
 #[schemars(rename = "RegisteredClient")]
 pub(super) struct Registered {
     #[serde(flatten)]
-    client: Shown,
+    client: ClientView,
     /// The secret that was made, told this once.
     #[serde(skip_serializing_if = "Option::is_none")]
     client_secret: Option<String>,
@@ -102,7 +99,7 @@ pub(super) struct NewSecret {
     /// The secret, told this once.
     client_secret: String,
     /// All secrets that are valid now, without the secrets.
-    secrets: Vec<ShownSecret>,
+    secrets: Vec<SecretView>,
 }
 
 /// One application.
@@ -144,7 +141,7 @@ pub(super) fn add(api: &mut Api) {
     );
 }
 
-async fn list(call: Call<Nothing, Search, Nothing>) -> Result<Answer<Page<Shown>>, Problem> {
+async fn list(call: Call<Nothing, Search, Nothing>) -> Result<Answer<Page<ClientView>>, Problem> {
     let range = call.query.range()?;
     let store = &call.site.services.store;
     let begins = call.query.begins();
@@ -152,109 +149,77 @@ async fn list(call: Call<Nothing, Search, Nothing>) -> Result<Answer<Page<Shown>
         .page_of_clients(begins, range.after(), range.rows())
         .await?;
     let key = |client: &Client| client.id.as_str().to_owned();
-    let page = range.page(rows, key, |client| shown(&client, call.now));
+    let page = range.page(rows, key, |client| view(&client, call.now));
     Ok(Answer::of(&page))
 }
 
-async fn get(call: Call<ById, Nothing, Nothing>) -> Result<Answer<Shown>, Problem> {
+async fn get(call: Call<ById, Nothing, Nothing>) -> Result<Answer<ClientView>, Problem> {
     let id = id(&call.path.client_id)?;
     let found = call.site.services.store.find_client(&id).await?;
     let client = found.ok_or_else(|| Problem::not_found("client", id.as_str()))?;
-    Ok(Answer::of(&shown(&client, call.now)))
+    Ok(Answer::of(&view(&client, call.now)))
 }
 
 async fn create(
     call: Call<Nothing, Nothing, Json<New>>,
 ) -> Result<Answer<Registered, 201>, Problem> {
-    let mut writing = begun!(call);
     let Json(new) = &call.body;
-    powerful(&mut writing, &new.metadata).await?;
-    if !new.metadata.attributes.is_empty() {
-        call.must(WRITE_ATTRIBUTES, None).await?;
-    }
-    let client_id = match &new.client_id {
-        Some(id) => id.clone(),
-        None => random::token().expose().to_owned(),
+    let row = ClientRow {
+        id: match &new.client_id {
+            Some(id) => id.clone(),
+            None => random::token().expose().to_owned(),
+        },
+        secret: new.client_secret.clone().map(Secret::new),
+        metadata: new.metadata.clone(),
     };
-    let desired = Desired {
-        clients: vec![DesiredClient {
-            id: client_id.clone(),
-            secret: new.client_secret.clone().map(Secret::new),
-            metadata: new.metadata.clone(),
-        }],
-        ..Desired::default()
-    };
-    let report = writing.apply(&desired, true).await?;
-    let client = find(&mut writing, &client_id).await?;
-    let made = report.generated.first();
+    let mut act = begun!(call);
+    let put = act.create_client(&row).await?;
+    let client = act.find_client(&id(&row.id)?).await?;
     let registered = Registered {
-        client: shown(&client, writing.now()),
-        client_secret: made.map(|made| made.secret.expose().to_owned()),
+        client: view(&client, act.now()),
+        client_secret: put.secret.map(|secret| secret.expose().to_owned()),
     };
-    let location = super::location("clients", &client_id);
-    call.told_once(writing, &registered, location).await
+    let location = super::location("clients", &row.id);
+    call.told_once(act, &registered, location).await
 }
 
-async fn update(call: Call<ById, Nothing, Patch<Fields>>) -> Result<Answer<Shown>, Problem> {
-    let mut writing = begun!(call);
-    let was = find(&mut writing, &call.path.client_id).await?;
-    powerful(&mut writing, &was.metadata).await?;
-    let before = shown(&was, writing.now());
+async fn update(call: Call<ById, Nothing, Patch<Fields>>) -> Result<Answer<ClientView>, Problem> {
+    let id = id(&call.path.client_id)?;
+    let mut act = begun!(call);
+    let was = act.find_client(&id).await?;
+    let before = view(&was, act.now());
     call.must_match(&before)?;
     let wanted = call.body.onto(&before.fields)?;
-    powerful(&mut writing, &wanted.metadata).await?;
-    if wanted.metadata.attributes != was.metadata.attributes {
-        call.must(WRITE_ATTRIBUTES, None).await?;
-    }
-    if wanted.metadata.required_permission != was.metadata.required_permission {
-        freed(&writing, &was.metadata)?;
-    }
-    let desired = Desired {
-        clients: vec![DesiredClient {
-            id: was.id.as_str().to_owned(),
-            secret: None,
-            metadata: wanted.metadata.clone(),
-        }],
-        ..Desired::default()
-    };
-    writing.apply(&desired, false).await?;
-    let (before_it, now) = (&was.metadata, &wanted.metadata);
-    if before_it.redirect_uris != now.redirect_uris
-        || before_it.token_endpoint_auth_method != now.token_endpoint_auth_method
-        || (&before_it.jwks, &before_it.jwks_uri) != (&now.jwks, &now.jwks_uri)
-    {
-        writing.ask_again(&was.id).await?;
-    }
+    act.change_client(&was, &wanted.metadata).await?;
     if wanted.disabled != was.disabled_at.is_some() {
         let standing = if wanted.disabled {
             ClientStanding::Disabled
         } else {
             ClientStanding::Enabled
         };
-        writing.set_client_standing(&was.id, standing).await?;
+        act.set_client_standing(&was, standing).await?;
     }
-    let is = find(&mut writing, was.id.as_str()).await?;
-    let is = shown(&is, writing.now());
-    call.done(writing, &is).await
+    let is = view(&act.find_client(&id).await?, act.now());
+    call.done(act, &is).await
 }
 
 async fn delete(call: Call<ById, Nothing, Nothing>) -> Result<Answer<Nothing, 204>, Problem> {
-    let mut writing = begun!(call);
-    let was = find(&mut writing, &call.path.client_id).await?;
-    powerful(&mut writing, &was.metadata).await?;
-    call.must_match(&shown(&was, writing.now()))?;
-    // Whoever makes it again makes it without these.
-    unguarded(&call, &writing, &was.metadata).await?;
-    writing.delete_client(&was.id).await?;
-    call.gone(writing).await
+    let id = id(&call.path.client_id)?;
+    let mut act = begun!(call);
+    let was = act.find_client(&id).await?;
+    call.must_match(&view(&was, act.now()))?;
+    act.remove_client(&was).await?;
+    call.gone(act).await
 }
 
 async fn rotate_secret(
     call: Call<ById, Nothing, Json<Rotation>>,
 ) -> Result<Answer<NewSecret, 201>, Problem> {
-    let mut writing = begun!(call);
-    let was = find(&mut writing, &call.path.client_id).await?;
-    powerful(&mut writing, &was.metadata).await?;
+    let id = id(&call.path.client_id)?;
+    let keep = call.body.0.keep.map(u64::from).map(Duration::from_secs);
+    let keep = keep.unwrap_or(client_secrets::KEEP);
+    let mut act = begun!(call);
+    let was = act.find_client(&id).await?;
     if !was.auth_method.uses_secret() {
         let detail = format!(
             "this client authenticates with {}, which needs no secret",
@@ -262,80 +227,31 @@ async fn rotate_secret(
         );
         return Err(Problem::conflict("no_secret", detail));
     }
-    let keep = call.body.0.keep.map(u64::from).map(Duration::from_secs);
-    let keep = keep.unwrap_or(client_secrets::KEEP);
-    let secret = writing.rotate_client_secret(&was.id, keep).await?;
-    let is = find(&mut writing, was.id.as_str()).await?;
+    let secret = act.rotate_client_secret(&was, keep).await?;
+    let is = act.find_client(&id).await?;
     let new = NewSecret {
         client_secret: secret.expose().to_owned(),
-        secrets: shown(&is, writing.now()).secrets,
+        secrets: view(&is, act.now()).secrets,
     };
-    let location = super::location("clients", was.id.as_str());
-    call.told_once(writing, &new, location).await
-}
-
-/// A client that may administrate, decide or introspect is as strong as whoever may do everything: its secrets and
-/// redirect URIs are keys to that. One that acts for itself has the permissions that its scopes require of people.
-async fn powerful(writing: &mut Writing, metadata: &ClientMetadata) -> Result<(), Problem> {
-    let scope = metadata.scope.clone().unwrap_or_default();
-    if scope.iter().any(|token| token.starts_with("signet:")) {
-        writing.rights().must_be_full("scope")?;
-    }
-    if metadata.may_introspect {
-        writing.rights().must_be_full("may_introspect")?;
-    }
-    let mut types = metadata.grant_types.iter().flatten();
-    let by_itself = types.any(|kind| *kind == GrantType::ClientCredentials);
-    // Nor are people asked before a first party gets what they have.
-    if by_itself || metadata.first_party {
-        for resource in writing.tx().list_resources().await? {
-            for (token, permission) in &resource.scope_permissions {
-                if scope.contains(token) {
-                    writing.rights().may_give_permission(permission, "scope")?;
-                }
-            }
-        }
-    }
-    Ok(())
-}
-
-/// Refuses whoever may not take away what guards a client: the permission that it requires, and what policies ask of it.
-async fn unguarded(call: &Context, writing: &Writing, was: &ClientMetadata) -> Result<(), Problem> {
-    if !was.attributes.is_empty() {
-        call.must(WRITE_ATTRIBUTES, None).await?;
-    }
-    freed(writing, was)
-}
-
-fn freed(writing: &Writing, was: &ClientMetadata) -> Result<(), Problem> {
-    let rights = writing.rights();
-    if let Some(permission) = &was.required_permission {
-        rights.may_give_permission(permission, "required_permission")?;
-    }
-    Ok(())
+    let location = super::location("clients", id.as_str());
+    call.told_once(act, &new, location).await
 }
 
 fn id(text: &str) -> Result<ClientId, Problem> {
     ClientId::parse(text).ok_or_else(|| Problem::not_found("client", text))
 }
 
-async fn find(writing: &mut Writing, text: &str) -> Result<Client, Problem> {
-    let id = id(text)?;
-    let found = writing.tx().find_client(&id).await?;
-    found.ok_or_else(|| Problem::not_found("client", text))
-}
-
-fn shown(client: &Client, now: Ts) -> Shown {
+fn view(client: &Client, now: Ts) -> ClientView {
     let secrets = client.secrets.iter();
     let valid = secrets.filter(|secret| secret.expires_at.is_none_or(|end| end > now));
-    Shown {
+    ClientView {
         client_id: client.id.as_str().to_owned(),
         fields: Fields {
             disabled: client.disabled_at.is_some(),
             metadata: client.metadata.clone(),
         },
         secrets: valid
-            .map(|secret| ShownSecret {
+            .map(|secret| SecretView {
                 created_at: secret.created_at.rfc3339(),
                 expires_at: secret.expires_at.map(Ts::rfc3339),
             })

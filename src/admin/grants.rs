@@ -9,7 +9,7 @@ use super::call::{Answer, Call, begun};
 use super::inputs::Nothing;
 use super::page::{List, Page, Range};
 use super::problem::Problem;
-use super::users::{ById, controlled};
+use super::users::ById;
 use crate::domain::grant::Grant;
 use crate::domain::ids::{GrantId, SessionId, UserId};
 use crate::domain::session::Session;
@@ -21,7 +21,7 @@ const WRITE: &str = "sessions.write";
 /// A browser session that is alive.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 #[schemars(rename = "Session")]
-pub(super) struct ShownSession {
+pub(super) struct SessionView {
     /// `sid`.
     id: SessionId,
     /// `sub`.
@@ -39,7 +39,7 @@ pub(super) struct ShownSession {
 /// A grant that is alive.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 #[schemars(rename = "Grant")]
-pub(super) struct ShownGrant {
+pub(super) struct GrantView {
     /// Its name.
     id: GrantId,
     /// The application.
@@ -115,7 +115,7 @@ pub(super) fn add(api: &mut Api) {
 
 async fn list_sessions(
     call: Call<ById, List, Nothing>,
-) -> Result<Answer<Page<ShownSession>>, Problem> {
+) -> Result<Answer<Page<SessionView>>, Problem> {
     let id = known(&call.site, call.path.id).await?;
     let range = Range::of(&call.query)?;
     let after = range.after_id(SessionId::parse)?;
@@ -127,23 +127,20 @@ async fn list_sessions(
 
 async fn get_session(
     call: Call<BySession, Nothing, Nothing>,
-) -> Result<Answer<ShownSession>, Problem> {
+) -> Result<Answer<SessionView>, Problem> {
     Ok(Answer::of(&session(living_session(&call).await?)))
 }
 
 async fn end_session(
     call: Call<BySession, Nothing, Nothing>,
 ) -> Result<Answer<Nothing, 204>, Problem> {
-    let mut writing = begun!(call);
+    let mut act = begun!(call);
     let session = living_session(&call).await?;
-    controlled(&call, &writing, session.user_id).await?;
-    writing.end_session(session.id).await?;
-    call.gone(writing).await
+    act.end_session(session.id, session.user_id).await?;
+    call.gone(act).await
 }
 
-async fn list_grants(
-    call: Call<ById, Query, Nothing>,
-) -> Result<Answer<Page<ShownGrant>>, Problem> {
+async fn list_grants(call: Call<ById, Query, Nothing>) -> Result<Answer<Page<GrantView>>, Problem> {
     let id = known(&call.site, call.path.id).await?;
     let query = &call.query;
     let range = Range::new(query.cursor.as_deref(), query.limit)?;
@@ -152,21 +149,20 @@ async fn list_grants(
     let store = &call.site.services.store;
     let rows = store.page_of_grants(id, client, after, range.rows(), call.now);
     let key = |row: &Grant| row.id.to_string();
-    Ok(Answer::of(&range.page(rows.await?, key, grant)))
+    Ok(Answer::of(&range.page(rows.await?, key, |row| grant(&row))))
 }
 
-async fn get_grant(call: Call<ByGrant, Nothing, Nothing>) -> Result<Answer<ShownGrant>, Problem> {
-    Ok(Answer::of(&grant(living_grant(&call).await?)))
+async fn get_grant(call: Call<ByGrant, Nothing, Nothing>) -> Result<Answer<GrantView>, Problem> {
+    Ok(Answer::of(&grant(&living_grant(&call).await?)))
 }
 
 async fn revoke_grant(
     call: Call<ByGrant, Nothing, Nothing>,
 ) -> Result<Answer<Nothing, 204>, Problem> {
-    let mut writing = begun!(call);
+    let mut act = begun!(call);
     let grant = living_grant(&call).await?;
-    controlled(&call, &writing, grant.user_id).await?;
-    writing.revoke_grant(grant.id).await?;
-    call.gone(writing).await
+    act.revoke_grant(grant.id, grant.user_id).await?;
+    call.gone(act).await
 }
 
 async fn known(site: &crate::http::site::Site, id: UserId) -> Result<UserId, Problem> {
@@ -192,8 +188,8 @@ async fn living_grant<Q, B>(call: &Call<ByGrant, Q, B>) -> Result<Grant, Problem
         .ok_or_else(|| Problem::not_found("living grant", id))
 }
 
-fn session(row: Session) -> ShownSession {
-    ShownSession {
+fn session(row: Session) -> SessionView {
+    SessionView {
         id: row.id,
         user_id: row.user_id,
         auth_time: row.auth_time.rfc3339(),
@@ -203,9 +199,9 @@ fn session(row: Session) -> ShownSession {
     }
 }
 
-fn grant(row: Grant) -> ShownGrant {
+fn grant(row: &Grant) -> GrantView {
     let at = Ts::rfc3339;
-    ShownGrant {
+    GrantView {
         id: row.id,
         client_id: row.client_id.as_str().to_owned(),
         user_id: row.user_id,

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use super::problem::Problem;
+use crate::spec::members::read;
 
 /// The names that an operation knows. What is sent under another one is a mistake that deserves an answer.
 #[derive(Clone, Debug)]
@@ -34,7 +35,7 @@ pub(super) struct Names(Vec<String>);
 
 impl Names {
     /// The properties of `T`.
-    fn of<T: JsonSchema>() -> Self {
+    pub(super) fn of<T: JsonSchema>() -> Self {
         let schema = T::json_schema(&mut generator());
         let properties = schema.get("properties").and_then(Value::as_object);
         Self(
@@ -45,7 +46,10 @@ impl Names {
     }
 
     /// Refuses a name that is not among them.
-    fn check<'a>(&self, mut names: impl Iterator<Item = &'a str>) -> Result<(), Problem> {
+    pub(super) fn check<'a>(
+        &self,
+        mut names: impl Iterator<Item = &'a str>,
+    ) -> Result<(), Problem> {
         match names.find(|name| !self.0.iter().any(|known| known == name)) {
             None => Ok(()),
             Some(name) => Err(Problem::unknown_name(
@@ -87,7 +91,10 @@ impl<T: DeserializeOwned + Serialize + JsonSchema> Patch<T> {
             Problem::internal()
         })?;
         merge(&mut value, &Value::Object(self.members.clone()));
-        typed(value)
+        match value {
+            Value::Object(members) => typed(members),
+            _ => typed(Map::new()),
+        }
     }
 }
 
@@ -193,7 +200,7 @@ impl<T: DeserializeOwned + JsonSchema> Body for Json<T> {
     fn read(headers: &HeaderMap, bytes: &[u8], known: &Names) -> Result<Self, Problem> {
         let members = object(headers, bytes, &[JSON])?;
         known.check(members.keys().map(String::as_str))?;
-        typed(Value::Object(members)).map(Self)
+        typed(members).map(Self)
     }
 
     fn describe(generator: &mut SchemaGenerator) -> Option<(&'static str, Schema)> {
@@ -203,7 +210,7 @@ impl<T: DeserializeOwned + JsonSchema> Body for Json<T> {
 
 /// The schema of a body, whose members are all known. It stands where it is used: what is answered is described by the
 /// same type, and may have further members some day.
-fn closed<T: JsonSchema>(generator: &mut SchemaGenerator) -> Schema {
+pub(super) fn closed<T: JsonSchema>(generator: &mut SchemaGenerator) -> Schema {
     let mut schema = T::json_schema(generator);
     if let Some(object) = schema.as_object_mut() {
         object.insert("title".to_owned(), json!(T::schema_name()));
@@ -232,7 +239,8 @@ fn or_null(mut schema: Value) -> Value {
 
 const JSON: &str = "application/json";
 
-fn object(
+/// The members of a body that is one JSON object.
+pub(super) fn object(
     headers: &HeaderMap,
     bytes: &[u8],
     types: &[&str],
@@ -278,17 +286,9 @@ fn has_nul(value: &Value) -> bool {
     }
 }
 
-/// A JSON value as the type that is expected of it; what does not fit is named by its path.
-fn typed<T: DeserializeOwned>(value: Value) -> Result<T, Problem> {
-    serde_path_to_error::deserialize(value).map_err(|error| {
-        let path = error.path().to_string();
-        let problem = Problem::new(
-            StatusCode::UNPROCESSABLE_ENTITY,
-            "invalid_param",
-            error.inner().to_string(),
-        );
-        problem.param(path)
-    })
+/// A JSON object as the type that is expected of it; every member that does not fit is named.
+pub(super) fn typed<T: DeserializeOwned>(members: Map<String, Value>) -> Result<T, Problem> {
+    read(members).map_err(Problem::rejected)
 }
 
 /// The parameters of the path, as [`pairs`] writes them.

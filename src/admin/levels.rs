@@ -3,17 +3,15 @@
 use axum::http::Method;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::api::{About, Api};
 use super::call::{Answer, Call, begun};
 use super::inputs::{ByName, Json, Nothing};
 use super::page::{List, Page, Range};
 use super::problem::Problem;
-use crate::domain::audit::EventType;
 use crate::domain::ids::UserId;
 use crate::domain::policy::{Level, MAX_NAME, ResourceName};
-use crate::service::administration::Writing;
 use crate::store::assignments::Holder;
 use crate::store::pages::LevelRow;
 
@@ -23,7 +21,7 @@ const WRITE: &str = "levels.write";
 /// A level on one resource.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 #[schemars(rename = "ResourceLevel")]
-pub(super) struct Shown {
+pub(super) struct LevelView {
     /// The resource's type.
     resource_type: String,
     /// The resource's id.
@@ -106,7 +104,7 @@ pub(super) fn add(api: &mut Api) {
     api.add(Method::DELETE, of_group, remove, remove_group);
 }
 
-async fn list_user(call: Call<OfUser, List, Nothing>) -> Result<Answer<Page<Shown>>, Problem> {
+async fn list_user(call: Call<OfUser, List, Nothing>) -> Result<Answer<Page<LevelView>>, Problem> {
     let (store, id) = (&call.site.services.store, call.path.id);
     if store.find_user(id).await?.is_none() {
         return Err(Problem::not_found("user", id));
@@ -117,9 +115,9 @@ async fn list_user(call: Call<OfUser, List, Nothing>) -> Result<Answer<Page<Show
     Ok(Answer::of(&page(&range, rows.await?)))
 }
 
-async fn list_group(call: Call<ByName, List, Nothing>) -> Result<Answer<Page<Shown>>, Problem> {
+async fn list_group(call: Call<ByName, List, Nothing>) -> Result<Answer<Page<LevelView>>, Problem> {
     let (store, name) = (&call.site.services.store, &call.path.name);
-    if store.find_group(name).await?.is_none() {
+    if store.describe_group(name).await?.is_none() {
         return Err(Problem::not_found("group", name));
     }
     let range = Range::of(&call.query)?;
@@ -133,105 +131,78 @@ fn after(range: &Range) -> Result<(String, String), Problem> {
     Ok(parts.map(|[kind, id]| (kind, id)).unwrap_or_default())
 }
 
-fn page(range: &Range, rows: Vec<LevelRow>) -> Page<Shown> {
+fn page(range: &Range, rows: Vec<LevelRow>) -> Page<LevelView> {
     let key = |row: &LevelRow| json!([row.resource.kind, row.resource.id]).to_string();
-    range.page(rows, key, |row| shown(&row.resource, row.level))
+    range.page(rows, key, |row| view(&row.resource, row.level))
 }
 
-async fn set_user(call: Call<UserOn, Nothing, Json<New>>) -> Result<Answer<Shown>, Problem> {
-    let path = &call.path;
-    let resource = resource(&path.resource_type, &path.resource_id)?;
-    let mut writing = begun!(call);
-    super::users::find(&mut writing, path.id).await?;
-    let level = call.body.0.level;
-    set(&mut writing, &Holder::User(path.id), &resource, level).await?;
-    call.done(writing, &shown(&resource, level)).await
+async fn set_user(call: Call<UserOn, Nothing, Json<New>>) -> Result<Answer<LevelView>, Problem> {
+    let UserOn {
+        id,
+        resource_type,
+        resource_id,
+    } = &call.path;
+    set(&call, Holder::User(*id), resource_type, resource_id).await
 }
 
-async fn set_group(call: Call<GroupOn, Nothing, Json<New>>) -> Result<Answer<Shown>, Problem> {
-    let path = &call.path;
-    let resource = resource(&path.resource_type, &path.resource_id)?;
-    let mut writing = begun!(call);
-    known_group(&mut writing, &path.name).await?;
-    let (level, holder) = (call.body.0.level, Holder::Group(path.name.clone()));
-    set(&mut writing, &holder, &resource, level).await?;
-    call.done(writing, &shown(&resource, level)).await
+async fn set_group(call: Call<GroupOn, Nothing, Json<New>>) -> Result<Answer<LevelView>, Problem> {
+    let GroupOn {
+        name,
+        resource_type,
+        resource_id,
+    } = &call.path;
+    let holder = Holder::Group(name.clone());
+    set(&call, holder, resource_type, resource_id).await
 }
 
 async fn remove_user(
     call: Call<UserOn, Nothing, Nothing>,
 ) -> Result<Answer<Nothing, 204>, Problem> {
-    let path = &call.path;
-    let resource = resource(&path.resource_type, &path.resource_id)?;
-    let mut writing = begun!(call);
-    remove(&mut writing, &Holder::User(path.id), &resource).await?;
-    call.gone(writing).await
+    let UserOn {
+        id,
+        resource_type,
+        resource_id,
+    } = &call.path;
+    remove(&call, Holder::User(*id), resource_type, resource_id).await
 }
 
 async fn remove_group(
     call: Call<GroupOn, Nothing, Nothing>,
 ) -> Result<Answer<Nothing, 204>, Problem> {
-    let path = &call.path;
-    let resource = resource(&path.resource_type, &path.resource_id)?;
-    let mut writing = begun!(call);
-    remove(&mut writing, &Holder::Group(path.name.clone()), &resource).await?;
-    call.gone(writing).await
+    let GroupOn {
+        name,
+        resource_type,
+        resource_id,
+    } = &call.path;
+    let holder = Holder::Group(name.clone());
+    remove(&call, holder, resource_type, resource_id).await
 }
 
-async fn set(
-    writing: &mut Writing,
-    holder: &Holder,
-    resource: &ResourceName,
-    level: Level,
-) -> Result<(), Problem> {
-    writing.rights().may_give_level(resource, level, "level")?;
-    let had = writing.tx().find_level(holder, resource).await?;
-    if writing
-        .tx()
-        .set_level(holder, resource, Some(level))
-        .await?
-    {
-        let event = about(writing, EventType::LevelSet, holder).after(view(resource, level));
-        let event = match had {
-            Some(had) => event.before(view(resource, had)),
-            None => event,
-        };
-        writing.record(event).await?;
+async fn set<P>(
+    call: &Call<P, Nothing, Json<New>>,
+    holder: Holder,
+    resource_type: &str,
+    resource_id: &str,
+) -> Result<Answer<LevelView>, Problem> {
+    let resource = resource(resource_type, resource_id)?;
+    let level = call.body.0.level;
+    let mut act = begun!(call);
+    act.set_level(&holder, &resource, level).await?;
+    call.done(act, &view(&resource, level)).await
+}
+
+async fn remove<P>(
+    call: &Call<P, Nothing, Nothing>,
+    holder: Holder,
+    resource_type: &str,
+    resource_id: &str,
+) -> Result<Answer<Nothing, 204>, Problem> {
+    let resource = resource(resource_type, resource_id)?;
+    let mut act = begun!(call);
+    if !act.remove_level(&holder, &resource).await? {
+        return Err(Problem::not_found("level on", resource));
     }
-    Ok(())
-}
-
-async fn remove(
-    writing: &mut Writing,
-    holder: &Holder,
-    resource: &ResourceName,
-) -> Result<(), Problem> {
-    let had = writing.tx().find_level(holder, resource).await?;
-    let had = had.ok_or_else(|| Problem::not_found("level on", resource))?;
-    writing.tx().set_level(holder, resource, None).await?;
-    let event = about(writing, EventType::LevelRemoved, holder);
-    let event = event.before(view(resource, had));
-    Ok(writing.record(event).await?)
-}
-
-/// What an event says of a level.
-fn view(resource: &ResourceName, level: Level) -> Value {
-    json!({ "resource": resource.to_string(), "level": level })
-}
-
-fn about(writing: &Writing, kind: EventType, holder: &Holder) -> crate::domain::audit::Event {
-    let event = writing.event(kind);
-    match holder {
-        Holder::User(id) => event.target("user", id).user(*id),
-        Holder::Group(name) => event.target("group", name),
-    }
-}
-
-async fn known_group(writing: &mut Writing, name: &str) -> Result<(), Problem> {
-    let known = writing.tx().list_groups().await?.contains_key(name);
-    known
-        .then_some(())
-        .ok_or_else(|| Problem::not_found("group", name))
+    call.gone(act).await
 }
 
 /// A resource of the operator's applications; Signet's own administration has no single resources.
@@ -254,8 +225,8 @@ pub(super) fn resource(kind: &str, id: &str) -> Result<ResourceName, Problem> {
     })
 }
 
-fn shown(resource: &ResourceName, level: Level) -> Shown {
-    Shown {
+fn view(resource: &ResourceName, level: Level) -> LevelView {
+    LevelView {
         resource_type: resource.kind.clone(),
         resource_id: resource.id.clone(),
         level,

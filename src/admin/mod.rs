@@ -12,6 +12,7 @@ mod call;
 mod clients;
 mod conditions;
 mod configuration;
+mod crud;
 mod grants;
 mod groups;
 mod inputs;

@@ -3,7 +3,6 @@
 use axum::http::Method;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value, json};
 
 use super::api::{About, Api};
 use super::call::{Answer, Call, begun};
@@ -11,37 +10,25 @@ use super::inputs::{Json, Nothing};
 use super::levels::resource;
 use super::page::{Page, Range};
 use super::problem::Problem;
+use crate::domain::directory::Object;
 use crate::domain::policy::ResourceName;
-use crate::service::administration::Writing;
-use crate::service::apply::{Desired, DesiredObject};
+use crate::service::administration::Kind as _;
 use crate::store::objects::ObjectRecord;
 
 const READ: &str = "objects.read";
 /// As with attributes of people: what policies may ask can open as much as a role.
 const WRITE: &str = "attributes.write";
 
-/// What can be known of a resource.
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
-#[schemars(rename = "ObjectFields")]
-pub(super) struct Fields {
-    /// To which organization it belongs.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    organization: Option<String>,
-    /// What policies may ask about it.
-    #[serde(default)]
-    attributes: Map<String, Value>,
-}
-
 /// A resource of which something is known.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 #[schemars(rename = "Object")]
-pub(super) struct Shown {
+pub(super) struct ObjectView {
     /// Its type.
     resource_type: String,
     /// Its id.
     resource_id: String,
     #[serde(flatten)]
-    fields: Fields,
+    object: Object,
 }
 
 /// Which resources.
@@ -89,17 +76,17 @@ pub(super) fn add(api: &mut Api) {
     api.add(Method::DELETE, one, delete_object, delete);
 }
 
-async fn list(call: Call<Nothing, Query, Nothing>) -> Result<Answer<Page<Shown>>, Problem> {
+async fn list(call: Call<Nothing, Query, Nothing>) -> Result<Answer<Page<ObjectView>>, Problem> {
     let query = &call.query;
     let range = Range::new(query.cursor.as_deref(), query.limit)?;
     let store = &call.site.services.store;
     let rows = store.page_of_objects(&query.resource_type, range.after(), range.rows());
     let key = |row: &(ResourceName, ObjectRecord)| row.0.id.clone();
-    let page = range.page(rows.await?, key, |(name, object)| shown(name, object));
+    let page = range.page(rows.await?, key, |(name, object)| view(name, object.into()));
     Ok(Answer::of(&page))
 }
 
-async fn get(call: Call<ByName, Nothing, Nothing>) -> Result<Answer<Shown>, Problem> {
+async fn get(call: Call<ByName, Nothing, Nothing>) -> Result<Answer<ObjectView>, Problem> {
     let ByName {
         resource_type,
         resource_id,
@@ -107,52 +94,33 @@ async fn get(call: Call<ByName, Nothing, Nothing>) -> Result<Answer<Shown>, Prob
     let name = resource(resource_type, resource_id)?;
     let found = call.site.services.store.find_object_record(&name).await?;
     let record = found.ok_or_else(|| Problem::not_found("object", &name))?;
-    Ok(Answer::of(&shown(name, record)))
+    Ok(Answer::of(&view(name, record.into())))
 }
 
-async fn put(call: Call<ByName, Nothing, Json<Fields>>) -> Result<Answer<Shown>, Problem> {
+async fn put(call: Call<ByName, Nothing, Json<Object>>) -> Result<Answer<ObjectView>, Problem> {
     let name = resource(&call.path.resource_type, &call.path.resource_id)?;
     let Json(wanted) = &call.body;
-    let mut writing = begun!(call);
-    let was = find(&mut writing, &name).await?;
-    call.must_match_if_any(was.as_ref())?;
-    let record = ObjectRecord {
-        organization: wanted.organization.clone(),
-        attributes: wanted.attributes.clone(),
-    };
-    let desired = Desired {
-        objects: vec![DesiredObject {
-            name: name.clone(),
-            object: record.clone(),
-        }],
-        ..Desired::default()
-    };
-    writing.apply(&desired, false).await?;
-    call.done(writing, &shown(name, record)).await
+    let mut act = begun!(call);
+    let was = Object::find(act.tx(), &name).await?;
+    let seen = was.clone().map(|was| view(name.clone(), was));
+    call.must_match_if_any(seen.as_ref())?;
+    act.change(&name, was.as_ref(), wanted.clone()).await?;
+    call.done(act, &view(name, wanted.clone())).await
 }
 
 async fn delete(call: Call<ByName, Nothing, Nothing>) -> Result<Answer<Nothing, 204>, Problem> {
     let name = resource(&call.path.resource_type, &call.path.resource_id)?;
-    let mut writing = begun!(call);
-    let was = find(&mut writing, &name).await?;
-    let was = was.ok_or_else(|| Problem::not_found("object", &name))?;
-    call.must_match(&was)?;
-    writing.delete_object(&name, json!(was.fields)).await?;
-    call.gone(writing).await
+    let mut act = begun!(call);
+    let was = act.find::<Object>(&name).await?;
+    call.must_match(&view(name.clone(), was))?;
+    act.remove::<Object>(&name).await?;
+    call.gone(act).await
 }
 
-async fn find(writing: &mut Writing, name: &ResourceName) -> Result<Option<Shown>, Problem> {
-    let found = writing.tx().find_object(name).await?;
-    Ok(found.map(|object| shown(name.clone(), object)))
-}
-
-fn shown(name: ResourceName, object: ObjectRecord) -> Shown {
-    Shown {
+fn view(name: ResourceName, object: Object) -> ObjectView {
+    ObjectView {
         resource_type: name.kind,
         resource_id: name.id,
-        fields: Fields {
-            organization: object.organization,
-            attributes: object.attributes,
-        },
+        object,
     }
 }

@@ -13,7 +13,7 @@ use crate::http::json::{Unwritable, json};
 use crate::http::limits::BodyError;
 use crate::http::rate_limit::Limited;
 use crate::service::administration::AdministrationError;
-use crate::service::apply::ApplyError;
+use crate::spec::members::Rejected;
 use crate::spec::scope::Scope;
 use crate::store::error::StoreError;
 
@@ -119,50 +119,39 @@ impl Problem {
         )
     }
 
-    /// 409: something of that name is there.
-    pub(super) fn exists(what: &str, name: &str) -> Self {
-        Self::conflict("exists", format!("the {what} {name:?} exists already"))
-            .hint("change it with PATCH, or choose another name")
-    }
-
     /// 422 about one member.
     pub(super) fn unprocessable(param: impl Into<String>, detail: impl Into<String>) -> Self {
         let status = StatusCode::UNPROCESSABLE_ENTITY;
         Self::new(status, "invalid_param", detail).param(param)
     }
 
-    /// What a member refers to is not there, which is not the path's fault.
-    #[must_use]
-    pub(super) fn unprocessed(self, param: &str) -> Self {
-        if self.status == StatusCode::NOT_FOUND {
-            let status = StatusCode::UNPROCESSABLE_ENTITY;
-            return self.with_status(status, "unknown_reference").param(param);
+    /// 422 about every member that does not fit.
+    pub(super) fn rejected(rejected: Vec<Rejected>) -> Self {
+        let mistakes = rejected.into_iter().map(|rejected| Mistake {
+            param: rejected.field,
+            detail: rejected.problem,
+        });
+        Self::mistakes(mistakes.collect())
+    }
+
+    fn mistakes(errors: Vec<Mistake>) -> Self {
+        let first = errors.first().cloned();
+        let detail = first.as_ref().map(|first| first.detail.clone());
+        let problem = Self::new(
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "invalid_param",
+            detail.unwrap_or_default(),
+        );
+        Self {
+            param: first.map(|first| first.param.into_boxed_str()),
+            errors,
+            ..problem
         }
-        self
     }
 
     /// 409.
     pub(super) fn conflict(code: &'static str, detail: impl Into<String>) -> Self {
         Self::new(StatusCode::CONFLICT, code, detail)
-    }
-
-    /// 422: a member refers to something that is not there.
-    pub(super) fn unknown_reference<'a>(
-        param: &str,
-        what: &str,
-        name: &str,
-        known: impl Iterator<Item = &'a String>,
-    ) -> Self {
-        let problem = Self::new(
-            StatusCode::UNPROCESSABLE_ENTITY,
-            "unknown_reference",
-            format!("there is no {what} {name:?}"),
-        )
-        .param(param);
-        match nearest(name, known.map(String::as_str)) {
-            Some(near) => problem.hint(format!("did you mean {near:?}?")),
-            None => problem,
-        }
     }
 
     /// 401: the token is missing or not good.
@@ -354,49 +343,44 @@ impl From<AdministrationError> for Problem {
             )
             .param("If-Match")
             .hint("read it again, and decide anew"),
-            AdministrationError::LastAdministrator => {
-                Self::new(StatusCode::CONFLICT, "last_administrator", detail)
-                    .hint("give somebody else the role first")
-            }
-            AdministrationError::Invalid { param, .. } => {
-                Self::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid_param", detail).param(param)
-            }
-            AdministrationError::Apply(error) => error.into(),
-            AdministrationError::Store(error) => error.into(),
-        }
-    }
-}
-
-impl From<ApplyError> for Problem {
-    fn from(error: ApplyError) -> Self {
-        let detail = error.to_string();
-        match error {
-            ApplyError::Invalid(problems) => {
-                let errors: Vec<Mistake> = problems
-                    .into_iter()
-                    .map(|problem| Mistake {
-                        param: problem.field,
-                        detail: problem.problem,
-                    })
-                    .collect();
-                let first = errors.first().cloned();
-                let detail = first.as_ref().map(|first| first.detail.clone());
-                Self {
-                    param: first.map(|first| first.param.into_boxed_str()),
-                    errors,
-                    ..Self::new(
-                        StatusCode::UNPROCESSABLE_ENTITY,
-                        "invalid_param",
-                        detail.unwrap_or_default(),
-                    )
+            AdministrationError::Forbidden(action) => Self::forbidden(&action),
+            AdministrationError::NotFound { kind, name } => Self::not_found(kind.as_str(), name),
+            AdministrationError::Exists { kind, .. } => Self::conflict("exists", detail)
+                .param(kind.key())
+                .hint("change it with PATCH, or choose another name"),
+            AdministrationError::BuiltIn(_) => Self::conflict("built_in", detail),
+            AdministrationError::Contradicted(_) => Self::conflict("contradicted", detail),
+            AdministrationError::BadPassword => Self::unprocessable("password", detail),
+            AdministrationError::Invalid(mistakes) => {
+                let refers = mistakes.first().filter(|first| first.refers).cloned();
+                let mistakes = mistakes.into_iter().map(|mistake| Mistake {
+                    param: mistake.field,
+                    detail: mistake.problem,
+                });
+                let problem = Self::mistakes(mistakes.collect());
+                match refers {
+                    None => problem,
+                    Some(first) => {
+                        let problem = Self {
+                            code: "unknown_reference",
+                            ..problem
+                        };
+                        match first.hint {
+                            Some(hint) => problem.hint(hint),
+                            None => problem,
+                        }
+                    }
                 }
             }
-            ApplyError::Exists { .. } => Self::new(StatusCode::CONFLICT, "exists", detail)
-                .hint("change it with PATCH, or choose another name"),
-            ApplyError::LastAdministrator => AdministrationError::LastAdministrator.into(),
-            ApplyError::TooMany(_) => Self::conflict("too_many", detail),
-            ApplyError::Moved(_) => Self::new(StatusCode::CONFLICT, "conflict", detail),
-            ApplyError::Password(error) => {
+            AdministrationError::LastAdministrator => Self::conflict("last_administrator", detail)
+                .hint("give somebody else the role first"),
+            AdministrationError::TooMany(_) => Self::conflict("too_many", detail),
+            AdministrationError::Moved(_) => Self::conflict("conflict", detail),
+            AdministrationError::Unwritable => {
+                tracing::error!("answered 500: {detail}");
+                Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", detail)
+            }
+            AdministrationError::Password(error) => {
                 tracing::warn!(%error, "answered 503");
                 Self::new(
                     StatusCode::SERVICE_UNAVAILABLE,
@@ -404,9 +388,8 @@ impl From<ApplyError> for Problem {
                     error.to_string(),
                 )
             }
-            ApplyError::Store(error) | ApplyError::NotPublished { source: error, .. } => {
-                error.into()
-            }
+            AdministrationError::Store(error)
+            | AdministrationError::NotPublished { source: error, .. } => error.into(),
         }
     }
 }

@@ -18,7 +18,7 @@ use crate::spec::alg::SigningAlg;
 /// A signing key that is published, without its private part.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 #[schemars(rename = "SigningKey")]
-pub(super) struct Shown {
+pub(super) struct KeyView {
     /// Its thumbprint (RFC 7638).
     kid: String,
     /// Its algorithm.
@@ -50,16 +50,16 @@ pub(super) fn add(api: &mut Api) {
     api.add(Method::POST, "/v1/signing_keys", rotate, create);
 }
 
-async fn list(call: Call<Nothing, List, Nothing>) -> Result<Answer<Page<Shown>>, Problem> {
+async fn list(call: Call<Nothing, List, Nothing>) -> Result<Answer<Page<KeyView>>, Problem> {
     let range = Range::of(&call.query)?;
     let mut all = call.site.services.keys.report(call.now).await?;
     all.sort_by(|a, b| a.kid.cmp(&b.kid));
     all.retain(|key| key.kid.as_str() > range.after());
-    let page = range.page(all, |key| key.kid.clone(), |key| shown(&key));
+    let page = range.page(all, |key| key.kid.clone(), |key| view(&key));
     Ok(Answer::of(&page))
 }
 
-async fn create(call: Call<Nothing, Nothing, Json<New>>) -> Result<Answer<Shown, 201>, Problem> {
+async fn create(call: Call<Nothing, Nothing, Json<New>>) -> Result<Answer<KeyView, 201>, Problem> {
     let services = &call.site.services;
     let Json(New { alg, lead }) = &call.body;
     let lead = lead.map(u64::from).map(Duration::from_secs);
@@ -74,28 +74,25 @@ async fn create(call: Call<Nothing, Nothing, Json<New>>) -> Result<Answer<Shown,
     }
     // RSA takes a good part of a second: before the transaction.
     let key = services.keys.make_next(*alg, lead, call.now).await?;
-    let mut writing = begun!(call);
+    let mut act = begun!(call);
     let all = services.keys.report(call.now).await?;
     let next = |key: &KeyReport| key.alg == *alg && key.state == KeyState::Next;
     if all.iter().any(next) {
         let detail = "the next key of that algorithm is there already";
         return Err(Problem::conflict("exists", detail));
     }
-    if lead < usual {
-        writing.rights().must_be_full("lead")?;
-    }
-    if !writing.add_signing_key(&key).await? {
+    if !act.add_signing_key(&key, lead).await? {
         let detail = "another key was made in the same moment";
         return Err(Problem::conflict("conflict", detail));
     }
-    let made = Shown {
+    let made = KeyView {
         kid: key.kid.clone(),
         alg: *alg,
         state: if lead.is_zero() { "active" } else { "next" }.to_owned(),
         activates_at: key.dates.activates_at.rfc3339(),
     };
     let answer = call
-        .created(writing, &made, "/v1/signing_keys".to_owned())
+        .created(act, &made, "/v1/signing_keys".to_owned())
         .await?;
     services.keys.load(call.now).await?;
     Ok(answer)
@@ -112,8 +109,8 @@ impl From<KeyError> for Problem {
     }
 }
 
-fn shown(key: &KeyReport) -> Shown {
-    Shown {
+fn view(key: &KeyReport) -> KeyView {
+    KeyView {
         kid: key.kid.clone(),
         alg: key.alg,
         state: key.state.as_str().to_owned(),

@@ -3,7 +3,7 @@
 use axum::http::Method;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 use super::api::{About, Api};
 use super::call::{Answer, Call, Context, begun};
@@ -11,20 +11,14 @@ use super::inputs::{Json, Nothing, Patch};
 use super::page::{Page, Range, named};
 use super::problem::Problem;
 use crate::config::Secret;
-use crate::domain::audit::EventType;
 use crate::domain::ids::UserId;
-use crate::domain::user::{User, new_username_key, username_key};
-use crate::service::administration::Writing;
-use crate::service::apply::{Desired, DesiredPassword, DesiredUser};
-use crate::service::users::{UserError, hash_password};
+use crate::domain::user::{User, username_key};
+use crate::service::administration::{NewPassword, UserRow, hash_password};
 use crate::spec::standard_claims::StandardClaims;
 use crate::store::users::{UserFilter, UserWithPassword};
 
 const READ: &str = "users.read";
 const WRITE: &str = "users.write";
-/// What policies may ask is given apart: it can open as much as a role.
-pub(super) const WRITE_ATTRIBUTES: &str = "attributes.write";
-
 /// What can be changed of a person.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "UserFields")]
@@ -51,7 +45,7 @@ pub(super) struct Fields {
 /// A person.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 #[schemars(rename = "User")]
-pub(super) struct Shown {
+pub(super) struct UserView {
     /// `sub`.
     id: UserId,
     #[serde(flatten)]
@@ -81,7 +75,7 @@ pub(super) struct New {
 /// A new password.
 #[derive(Deserialize, JsonSchema)]
 #[schemars(rename = "NewPassword")]
-pub(super) struct NewPassword {
+pub(super) struct NewPasswordBody {
     /// At least 8 characters, at most 1024 bytes.
     password: String,
 }
@@ -161,7 +155,7 @@ pub(super) fn add(api: &mut Api) {
     );
 }
 
-async fn list(call: Call<Nothing, Query, Nothing>) -> Result<Answer<Page<Shown>>, Problem> {
+async fn list(call: Call<Nothing, Query, Nothing>) -> Result<Answer<Page<UserView>>, Problem> {
     let query = &call.query;
     let organization = named(query.organization.as_deref())?;
     if organization.is_none() || !call.may(READ, organization).await? {
@@ -186,10 +180,10 @@ async fn list(call: Call<Nothing, Query, Nothing>) -> Result<Answer<Page<Shown>>
         .search_users(&filter, range.after(), range.rows())
         .await?;
     let key = |row: &UserWithPassword| username_key(&row.user.username).unwrap_or_default();
-    Ok(Answer::of(&range.page(rows, key, |row| shown(&row))))
+    Ok(Answer::of(&range.page(rows, key, |row| view(&row))))
 }
 
-async fn get(call: Call<ById, Nothing, Nothing>) -> Result<Answer<Shown>, Problem> {
+async fn get(call: Call<ById, Nothing, Nothing>) -> Result<Answer<UserView>, Problem> {
     let id = call.path.id;
     let store = &call.site.services.store;
     if !call.may(READ, None).await? {
@@ -204,193 +198,91 @@ async fn get(call: Call<ById, Nothing, Nothing>) -> Result<Answer<Shown>, Proble
     }
     let found = store.find_user_with_password(id).await?;
     let found = found.ok_or_else(|| Problem::not_found("user", id))?;
-    Ok(Answer::of(&shown(&found)))
+    Ok(Answer::of(&view(&found)))
 }
 
-async fn create(call: Call<Nothing, Nothing, Json<New>>) -> Result<Answer<Shown, 201>, Problem> {
+async fn create(call: Call<Nothing, Nothing, Json<New>>) -> Result<Answer<UserView, 201>, Problem> {
     let Json(new) = &call.body;
     let password = match (&new.password, &new.password_hash) {
         (Some(_), Some(_)) => {
             let detail = "a password and a password_hash were sent; expected one of them";
             return Err(Problem::unprocessable("password_hash", detail));
         }
-        (Some(password), None) => Some(hashed(&call, password.clone()).await?),
-        (None, Some(phc)) => Some(DesiredPassword::Hash(Secret::new(phc.clone()))),
+        (Some(password), None) => Some(hashed(&call, password).await?),
+        (None, Some(phc)) => Some(NewPassword::Hash(Secret::new(phc.clone()))),
         (None, None) => None,
     };
-    let mut writing = begun!(call);
-    if !new.fields.attributes.is_empty() || new.fields.email_verified {
-        call.must(WRITE_ATTRIBUTES, None).await?;
-    }
-    if let Some(phc) = &new.password_hash {
-        let rights = writing.rights();
-        rights.require_affordable_hash(&call.site.services, phc)?;
-    }
-    let desired = desired(&new.fields, password);
-    writing.apply(&desired, true).await?;
-    let created = find_by_name(&mut writing, &new.fields.username).await?;
-    let id = created.user.id;
-    writing.must_stay_weaker(&call.site.services, id).await?;
-    let location = format!("/v1/users/{}", created.user.id);
-    call.created(writing, &shown(&created), location).await
+    let row = UserRow {
+        password,
+        ..row(&new.fields)
+    };
+    let mut act = begun!(call);
+    let id = act.create_user(&row).await?;
+    let created = view(&act.find_user(id).await?);
+    let location = format!("/v1/users/{id}");
+    call.created(act, &created, location).await
 }
 
-async fn update(call: Call<ById, Nothing, Patch<Fields>>) -> Result<Answer<Shown>, Problem> {
+async fn update(call: Call<ById, Nothing, Patch<Fields>>) -> Result<Answer<UserView>, Problem> {
     let id = call.path.id;
-    let mut writing = begun!(call);
-    let was = find(&mut writing, id).await?;
-    controlled(&call, &writing, id).await?;
-    call.must_match(&shown(&was))?;
+    let mut act = begun!(call);
+    let was = act.find_user(id).await?;
+    call.must_match(&view(&was))?;
     let before = fields(&was.user);
     let mut wanted = call.body.onto(&before)?;
     if wanted.email != before.email && !call.body.names("email_verified") {
         wanted.email_verified = false;
     }
-    // Policies and applications go by these, so they are not for oneself to choose.
-    let verified =
-        wanted.email_verified && (!before.email_verified || wanted.email != before.email);
-    if wanted.attributes != before.attributes || verified {
-        call.must(WRITE_ATTRIBUTES, None).await?;
-    }
-    let known_by = wanted.attributes != before.attributes
-        || wanted.email != before.email
-        || wanted.email_verified != before.email_verified
-        || username_key(&wanted.username) != username_key(&before.username);
-    if known_by && writing.rights().is_self(id) {
-        writing.rights().must_be_full("attributes")?;
-    }
-    wanted.username = wanted.username.trim().to_owned();
-    let key = username_key(&wanted.username);
-    if username_key(&was.user.username) != key {
-        let key = new_username_key(&wanted.username).ok_or_else(|| invalid(&UserError::BadName))?;
-        let renamed = writing.tx().rename_user(id, &wanted.username, &key).await;
-        if matches!(
-            renamed,
-            Err(crate::store::error::StoreError::Conflict { .. })
-        ) {
-            return Err(invalid(&UserError::Taken(wanted.username)));
-        }
-        renamed?;
-        let event = writing.event(EventType::UserUpdated).target("user", &id);
-        let event = event.user(id).detail("reason", "renamed");
-        let event = event.before(json!({ "username": was.user.username }));
-        let event = event.after(json!({ "username": wanted.username }));
-        writing.record(event).await?;
-    }
-    writing.apply(&desired(&wanted, None), false).await?;
-    if known_by {
-        writing.must_stay_weaker(&call.site.services, id).await?;
-    }
-    let is = find(&mut writing, id).await?;
-    call.done(writing, &shown(&is)).await
+    act.change_user(&was, &row(&wanted)).await?;
+    let is = view(&act.find_user(id).await?);
+    call.done(act, &is).await
 }
 
 async fn delete(call: Call<ById, Nothing, Nothing>) -> Result<Answer<Nothing, 204>, Problem> {
     let id = call.path.id;
-    let mut writing = begun!(call);
-    let was = find(&mut writing, id).await?;
-    controlled(&call, &writing, id).await?;
-    call.must_match(&shown(&was))?;
-    writing.delete_user(id, &was.user.username).await?;
-    call.gone(writing).await
+    let mut act = begun!(call);
+    let was = act.find_user(id).await?;
+    call.must_match(&view(&was))?;
+    act.remove_user(&was.user).await?;
+    call.gone(act).await
 }
 
 async fn set_password(
-    call: Call<ById, Nothing, Json<NewPassword>>,
+    call: Call<ById, Nothing, Json<NewPasswordBody>>,
 ) -> Result<Answer<Nothing, 204>, Problem> {
-    let id = call.path.id;
-    let password = hashed(&call, call.body.0.password.clone()).await?;
-    let mut writing = begun!(call);
-    let was = find(&mut writing, id).await?;
-    controlled(&call, &writing, id).await?;
-    let desired = Desired {
-        users: vec![DesiredUser {
-            username: was.user.username,
-            password: Some(password),
-            ..DesiredUser::default()
-        }],
-        ..Desired::default()
-    };
-    writing.apply(&desired, false).await?;
-    call.gone(writing).await
+    let password = hashed(&call, &call.body.0.password).await?;
+    let mut act = begun!(call);
+    let was = act.find_user(call.path.id).await?;
+    act.set_password(&was, password).await?;
+    call.gone(act).await
 }
 
 async fn revoke_tokens(
     call: Call<ById, Nothing, Nothing>,
 ) -> Result<Answer<Nothing, 204>, Problem> {
     let id = call.path.id;
-    let mut writing = begun!(call);
-    find(&mut writing, id).await?;
-    controlled(&call, &writing, id).await?;
-    writing.revoke_user(id).await?;
-    call.gone(writing).await
+    let mut act = begun!(call);
+    act.find_user(id).await?;
+    act.revoke_user(id).await?;
+    call.gone(act).await
 }
 
-/// Before the transaction: hashing takes its time, and on SQLite nobody else writes meanwhile.
-async fn hashed(call: &Context, password: String) -> Result<DesiredPassword, Problem> {
-    match hash_password(&call.site.services, password).await {
-        Ok(phc) => Ok(DesiredPassword::Fresh(Secret::new(phc))),
-        Err(UserError::Store(error)) => Err(error.into()),
-        Err(UserError::Password(error)) => {
-            Err(crate::service::apply::ApplyError::from(error).into())
-        }
-        Err(error) => Err(invalid(&error)),
-    }
+/// Before the act: hashing takes its time, and on SQLite every other write waits while an act is done.
+async fn hashed(call: &Context, password: &str) -> Result<NewPassword, Problem> {
+    Ok(hash_password(&call.site.services, password.to_owned()).await?)
 }
 
-fn invalid(error: &UserError) -> Problem {
-    use axum::http::StatusCode;
-    let (status, code, param) = match error {
-        UserError::Taken(_) => (StatusCode::CONFLICT, "exists", "username"),
-        UserError::BadPassword => (
-            StatusCode::UNPROCESSABLE_ENTITY,
-            "invalid_param",
-            "password",
-        ),
-        _ => (
-            StatusCode::UNPROCESSABLE_ENTITY,
-            "invalid_param",
-            "username",
-        ),
-    };
-    Problem::new(status, code, error.to_string()).param(param)
-}
-
-/// Refuses to touch an account that may administrate more than the caller.
-pub(super) async fn controlled(
-    call: &Context,
-    writing: &Writing,
-    id: UserId,
-) -> Result<(), Problem> {
-    let rights = writing.rights();
-    Ok(rights.may_control(&call.site.services, id).await?)
-}
-
-pub(super) async fn find(writing: &mut Writing, id: UserId) -> Result<UserWithPassword, Problem> {
-    let found = writing.tx().find_user(id).await?;
-    found.ok_or_else(|| Problem::not_found("user", id))
-}
-
-async fn find_by_name(writing: &mut Writing, name: &str) -> Result<UserWithPassword, Problem> {
-    let key = username_key(name).unwrap_or_default();
-    let found = writing.tx().find_user_by_key(&key).await?;
-    found.ok_or_else(|| Problem::not_found("user", name))
-}
-
-fn desired(fields: &Fields, password: Option<DesiredPassword>) -> Desired {
-    Desired {
-        users: vec![DesiredUser {
-            username: fields.username.clone(),
-            password,
-            email: Some(fields.email.clone().unwrap_or_default()),
-            email_verified: Some(fields.email_verified),
-            claims: fields.claims.clone(),
-            all_claims: true,
-            attributes: Some(fields.attributes.clone()),
-            disabled: Some(fields.disabled),
-            ..DesiredUser::default()
-        }],
-        ..Desired::default()
+/// All that is said of a person.
+fn row(fields: &Fields) -> UserRow {
+    UserRow {
+        username: fields.username.clone(),
+        email: Some(fields.email.clone().unwrap_or_default()),
+        email_verified: Some(fields.email_verified),
+        claims: fields.claims.clone(),
+        all_claims: true,
+        attributes: Some(fields.attributes.clone()),
+        disabled: Some(fields.disabled),
+        ..UserRow::default()
     }
 }
 
@@ -405,8 +297,8 @@ fn fields(user: &User) -> Fields {
     }
 }
 
-fn shown(row: &UserWithPassword) -> Shown {
-    Shown {
+fn view(row: &UserWithPassword) -> UserView {
+    UserView {
         id: row.user.id,
         fields: fields(&row.user),
         has_password: row.password_hash.is_some(),

@@ -213,41 +213,41 @@ async fn create(
 ) -> Result<Answer<Created, 201>, Problem> {
     sees_the_trail(&call).await?;
     let services = &call.site.services;
-    let mut writing = begun!(call);
-    let (now, fields) = (writing.now(), wanted(&call.body.0));
+    let mut act = begun!(call);
+    let (now, fields) = (act.now(), wanted(&call.body.0));
     let origin = &call.by.origin;
-    let created = webhooks::create(services, writing.tx(), fields, origin, now).await?;
+    let created = webhooks::create(services, act.tx(), fields, origin, now).await?;
     let (webhook, secret) = created;
     let location = format!("/v1/webhooks/{}", webhook.id);
     let created = Created {
         webhook: shown(webhook),
         secret: secret.expose().to_owned(),
     };
-    call.told_once(writing, &created, location).await
+    call.told_once(act, &created, location).await
 }
 
 async fn update(call: Call<ById, Nothing, Patch<Fields>>) -> Result<Answer<Shown>, Problem> {
     sees_the_trail(&call).await?;
     let (services, id) = (&call.site.services, call.path.id);
-    let mut writing = begun!(call);
-    let was = writing.tx().find_webhook(id).await?;
+    let mut act = begun!(call);
+    let was = act.tx().find_webhook(id).await?;
     let was = shown(was.ok_or_else(|| Problem::not_found("webhook", id))?);
     call.must_match(&was)?;
     let fields = wanted(&call.body.onto(&was.fields)?);
-    let (now, origin) = (writing.now(), &call.by.origin);
-    let is = webhooks::update(services, writing.tx(), id, None, fields, origin, now).await?;
-    call.done(writing, &shown(is)).await
+    let (now, origin) = (act.now(), &call.by.origin);
+    let is = webhooks::update(services, act.tx(), id, None, fields, origin, now).await?;
+    call.done(act, &shown(is)).await
 }
 
 async fn delete(call: Call<ById, Nothing, Nothing>) -> Result<Answer<Nothing, 204>, Problem> {
-    let mut writing = begun!(call);
+    let mut act = begun!(call);
     let id = call.path.id;
-    let was = writing.tx().find_webhook(id).await?;
+    let was = act.tx().find_webhook(id).await?;
     let was = shown(was.ok_or_else(|| Problem::not_found("webhook", id))?);
     call.must_match(&was)?;
-    let (now, origin) = (writing.now(), &call.by.origin);
-    webhooks::delete(writing.tx(), id, origin, now).await?;
-    call.gone(writing).await
+    let (now, origin) = (act.now(), &call.by.origin);
+    webhooks::delete(act.tx(), id, origin, now).await?;
+    call.gone(act).await
 }
 
 async fn rotate_secret(
@@ -256,14 +256,14 @@ async fn rotate_secret(
     let (services, id) = (&call.site.services, call.path.id);
     let keep = call.body.0.keep.map(u64::from).map(Duration::from_secs);
     let keep = keep.unwrap_or(Duration::from_hours(24));
-    let mut writing = begun!(call);
-    let (now, origin) = (writing.now(), &call.by.origin);
-    let secret = webhooks::rotate_secret(services, writing.tx(), id, keep, origin, now).await?;
+    let mut act = begun!(call);
+    let (now, origin) = (act.now(), &call.by.origin);
+    let secret = webhooks::rotate_secret(services, act.tx(), id, keep, origin, now).await?;
     let secret = Secret {
         secret: secret.expose().to_owned(),
     };
     let location = format!("/v1/webhooks/{id}");
-    call.told_once(writing, &secret, location).await
+    call.told_once(act, &secret, location).await
 }
 
 async fn list_deliveries(
@@ -293,14 +293,14 @@ async fn send_again(
 ) -> Result<Answer<ShownDelivery>, Problem> {
     sees_the_trail(&call).await?;
     let ByDelivery { id, delivery_id } = call.path;
-    let mut writing = begun!(call);
-    let known = writing.tx().find_delivery(delivery_id).await?;
+    let mut act = begun!(call);
+    let known = act.tx().find_delivery(delivery_id).await?;
     if known.is_none_or(|known| known.webhook != id) {
         return Err(Problem::not_found("delivery", delivery_id));
     }
-    let (now, origin) = (writing.now(), &call.by.origin);
-    let again = webhooks::redeliver(writing.tx(), delivery_id, origin, now).await?;
-    call.done(writing, &delivery(again)).await
+    let (now, origin) = (act.now(), &call.by.origin);
+    let again = webhooks::redeliver(act.tx(), delivery_id, origin, now).await?;
+    call.done(act, &delivery(again)).await
 }
 
 /// Nobody is told more through a webhook than they may read.

@@ -5,7 +5,8 @@ use serde_json::json;
 
 use super::answer::{Answer, Failure};
 use super::operator::operator;
-use crate::service::{Services, setup};
+use crate::service::Services;
+use crate::service::administration::setup;
 
 /// Administrators.
 #[derive(Debug, Subcommand)]

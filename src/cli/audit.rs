@@ -10,8 +10,9 @@ use crate::config::parse::duration;
 use crate::crypto::b64;
 use crate::domain::audit::{EventId, EventType};
 use crate::domain::ids::{ClientId, UserId};
+use crate::service::Services;
+use crate::service::administration::accounts;
 use crate::service::audit::verify::{Holds, verify};
-use crate::service::{Services, users};
 use crate::spec::time::Ts;
 use crate::store::audit::{EventFilter, StoredEvent};
 
@@ -141,7 +142,7 @@ async fn list(services: &Services, args: ListArgs) -> Result<Answer, Failure> {
         None => None,
         Some(name) => Some(match UserId::parse(&name) {
             Some(id) => id,
-            None => users::find_id(services, &name).await?,
+            None => accounts::find_id(services, &name).await?,
         }),
     };
     let client = match args.client {

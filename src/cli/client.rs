@@ -9,15 +9,15 @@ use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
 use super::answer::{Answer, Failure, plain, table};
-use super::apply::explain;
 use super::operator::operator;
+use super::report::explain;
 use super::secret;
 use crate::config::Secret;
 use crate::config::parse::{duration, show_duration};
 use crate::domain::client::Client;
 use crate::domain::ids::ClientId;
 use crate::service::Services;
-use crate::service::apply::{Desired, DesiredClient, Options, apply};
+use crate::service::administration::{ClientRow, accounts};
 use crate::service::registry::client_secrets;
 use crate::service::tokens::revoke::{self, ClientStanding};
 use crate::spec::auth_method::AuthMethod;
@@ -102,7 +102,7 @@ impl CreateArgs {
             post_logout_redirect_uris: self.post_logout_redirect_uris.clone(),
             grant_types: Some(types).filter(|types| !types.is_empty()),
             scope: self.scope.clone(),
-            token_endpoint_auth_method: self.auth_method.as_deref().and_then(method),
+            token_endpoint_auth_method: self.auth_method.as_deref().and_then(AuthMethod::parse),
             jwks_uri: self.jwks_uri.clone(),
             first_party: self.first_party,
             may_introspect: self.may_introspect,
@@ -110,13 +110,6 @@ impl CreateArgs {
             ..ClientMetadata::default()
         }
     }
-}
-
-/// The authentication method of that name.
-pub(super) fn method(name: &str) -> Option<AuthMethod> {
-    AuthMethod::ALL
-        .into_iter()
-        .find(|method| method.as_str() == name)
 }
 
 /// Does it.
@@ -163,36 +156,22 @@ async fn create(services: &Arc<Services>, args: &CreateArgs) -> Result<Answer, F
         Some(path) if path.as_os_str() == "-" => Some(secret::read(std::io::stdin().lock())?),
         Some(path) => Some(secret::read_file(path)?),
     };
-    let desired = Desired {
-        clients: vec![DesiredClient {
-            id: args.client_id.clone(),
-            secret: secret.map(Secret::new),
-            metadata: args.metadata(),
-        }],
-        ..Desired::default()
+    let row = ClientRow {
+        id: args.client_id.clone(),
+        secret: secret.map(Secret::new),
+        metadata: args.metadata(),
     };
-    let options = Options {
-        only_new: true,
-        ..Options::default()
-    };
-    let report = apply(
-        services,
-        &desired,
-        options,
-        &operator(),
-        services.clock.now(),
-    )
-    .await
-    .map_err(|error| explain(error, ToString::to_string))?;
+    let created = accounts::register(services, &row, &operator(), services.clock.now()).await;
+    let put = created.map_err(|error| explain(error, ToString::to_string))?;
     let mut text = format!("Created client {}.", args.client_id);
     let mut json = json!({ "client_id": args.client_id });
-    if let Some(generated) = report.generated.first() {
-        let secret = generated.secret.expose();
+    if let Some(secret) = &put.secret {
+        let secret = secret.expose();
         text.push_str("\nIts secret, shown this once:\n\n  ");
         text.push_str(secret);
         json["client_secret"] = secret.into();
     }
-    for warning in &report.warnings {
+    for warning in &put.warnings {
         text.push_str("\nwarning: ");
         text.push_str(warning);
     }

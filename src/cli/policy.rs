@@ -10,8 +10,9 @@ use serde_json::{Map, Value, json};
 
 use super::answer::{Answer, Failure, plain};
 use crate::domain::policy::{Decision, MAX_NAME, Problem, ResourceName};
+use crate::service::Services;
+use crate::service::administration::validate_policy;
 use crate::service::decisions::{Asked, Who};
-use crate::service::{Services, attributes};
 
 /// Who may do what.
 #[derive(Debug, Subcommand)]
@@ -135,22 +136,20 @@ async fn validate(services: &Services, file: &std::path::Path) -> Result<Answer,
             "hint": problem.hint,
         })
     };
-    Ok(
-        match attributes::validate_policy(services, text.clone()).await? {
-            Ok(warnings) => {
-                let mut lines = vec![format!("{name}: valid")];
-                lines.extend(warnings.iter().map(|warning| shown(warning, "warning: ")));
-                let warnings: Vec<Value> = warnings.iter().map(told).collect();
-                let answer = json!({ "valid": true, "warnings": warnings });
-                Answer::new(lines.join("\n"), answer)
-            }
-            Err(problem) => Answer::new(
-                shown(&problem, ""),
-                json!({ "valid": false, "error": told(&problem) }),
-            )
-            .failed(),
-        },
-    )
+    Ok(match validate_policy(services, text.clone()).await? {
+        Ok(warnings) => {
+            let mut lines = vec![format!("{name}: valid")];
+            lines.extend(warnings.iter().map(|warning| shown(warning, "warning: ")));
+            let warnings: Vec<Value> = warnings.iter().map(told).collect();
+            let answer = json!({ "valid": true, "warnings": warnings });
+            Answer::new(lines.join("\n"), answer)
+        }
+        Err(problem) => Answer::new(
+            shown(&problem, ""),
+            json!({ "valid": false, "error": told(&problem) }),
+        )
+        .failed(),
+    })
 }
 
 /// A file, or standard input.

@@ -8,8 +8,9 @@ use super::answer;
 use crate::app;
 use crate::config::Config;
 use crate::domain::audit::Origin;
-use crate::service::demo::{self, DemoCredentials};
-use crate::service::{Services, setup};
+use crate::service::Services;
+use crate::service::administration::demo::{self, DemoCredentials};
+use crate::service::administration::setup;
 use crate::telemetry::metrics;
 use crate::web::playground::PlaygroundOptions;
 

@@ -219,7 +219,7 @@ async fn mistakes_in_a_document_name_their_lines_and_create_nothing() {
     let file = site.write(
         "site.toml",
         "[[clients]]\nclient_id = 'a'\ngrant_types = ['implicit']\nscope = 'a\"b'\nid_token_signed_response_alg = 'HS256'\n\
-         [[users]]\nusername = 'b'\npreferred_username = 'c'\n[[resources]]\nidentifier = 'x'\nscopes = ['a b']\n",
+         [[users]]\nusername = 'b'\npreferred_username = 'c'\n[[resources]]\nidentifier = 'https://x.test'\nscopes = ['a b']\n",
     );
     let failure = site.run(&format!("apply -f {file}")).await.unwrap_err();
     let mut places: Vec<&str> = failure

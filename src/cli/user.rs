@@ -6,14 +6,14 @@ use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
 use super::answer::{Answer, Failure, plain, table};
-use super::apply::explain;
 use super::operator::operator;
+use super::report::explain;
 use super::secret::PasswordArgs;
 use crate::config::Secret;
 use crate::domain::policy::Assignment;
 use crate::domain::user::{User, username_key};
-use crate::service::apply::{Desired, DesiredPassword, DesiredUser, Options, apply};
-use crate::service::{Services, users};
+use crate::service::Services;
+use crate::service::administration::{NewPassword, UserRow, accounts};
 use crate::spec::standard_claims::StandardClaims;
 
 /// People.
@@ -85,27 +85,27 @@ pub async fn run(services: &Arc<Services>, command: UserCommand) -> Result<Answe
         UserCommand::Create(args) => create(services, args).await,
         UserCommand::List => list(services).await,
         UserCommand::Disable { name } => {
-            users::disable(services, &name, &operator(), now).await?;
+            accounts::disable(services, &name, &operator(), now).await?;
             Ok(done(&name, "disabled", &Value::Null))
         }
         UserCommand::Delete { name } => {
-            users::delete(services, &name, &operator(), now).await?;
+            accounts::delete(services, &name, &operator(), now).await?;
             Ok(done(&name, "deleted", &Value::Null))
         }
         UserCommand::Enable { name } => {
-            users::enable(services, &name, &operator(), now).await?;
+            accounts::enable(services, &name, &operator(), now).await?;
             Ok(done(&name, "enabled", &Value::Null))
         }
         UserCommand::SetPassword { name, password } => {
             // Before anybody types a password for nobody.
-            users::find_id(services, &name).await?;
+            accounts::find_id(services, &name).await?;
             let password = password.read()?;
-            users::set_password(services, &name, password, &operator(), services.clock.now())
+            accounts::set_password(services, &name, password, &operator(), services.clock.now())
                 .await?;
             Ok(done(&name, "password set", &Value::Null))
         }
         UserCommand::RevokeTokens { name } => {
-            let version = users::revoke_tokens(services, &name, &operator(), now).await?;
+            let version = accounts::revoke_tokens(services, &name, &operator(), now).await?;
             Ok(done(&name, "tokens revoked", &json!(version)))
         }
     }
@@ -115,37 +115,22 @@ async fn create(services: &Arc<Services>, args: CreateArgs) -> Result<Answer, Fa
     let password = if args.no_password {
         None
     } else {
-        Some(DesiredPassword::Plain(Secret::new(args.password.read()?)))
+        Some(NewPassword::Plain(Secret::new(args.password.read()?)))
     };
-    let desired = Desired {
-        users: vec![DesiredUser {
-            username: args.username.clone(),
-            password,
-            email: args.email,
-            email_verified: Some(args.email_verified),
-            claims: StandardClaims {
-                name: args.name,
-                ..StandardClaims::default()
-            },
-            roles: Some(args.roles.into_iter().map(Assignment::of).collect()),
-            ..DesiredUser::default()
-        }],
-        ..Desired::default()
+    let row = UserRow {
+        username: args.username.clone(),
+        password,
+        email: args.email,
+        email_verified: Some(args.email_verified),
+        claims: StandardClaims {
+            name: args.name,
+            ..StandardClaims::default()
+        },
+        roles: Some(args.roles.into_iter().map(Assignment::of).collect()),
+        ..UserRow::default()
     };
-    let options = Options {
-        only_new: true,
-        ..Options::default()
-    };
-    apply(
-        services,
-        &desired,
-        options,
-        &operator(),
-        services.clock.now(),
-    )
-    .await
-    .map_err(|error| explain(error, ToString::to_string))?;
-    let id = users::find_id(services, &args.username).await?;
+    let created = accounts::create(services, row, &operator(), services.clock.now()).await;
+    let id = created.map_err(|error| explain(error, ToString::to_string))?;
     let text = format!("Created user {} ({id}).", plain(&args.username));
     Ok(Answer::new(
         text,

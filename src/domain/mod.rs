@@ -5,6 +5,7 @@ pub mod audit;
 pub mod authorization;
 pub mod binding;
 pub mod client;
+pub mod directory;
 pub mod grant;
 pub mod ids;
 pub mod policy;

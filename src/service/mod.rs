@@ -2,19 +2,14 @@
 //! endpoint, page or command needs has its one implementation here.
 
 pub mod administration;
-pub mod apply;
-pub mod attributes;
 pub mod audit;
 pub mod authorization;
 pub mod decisions;
-pub mod demo;
 pub mod fetch;
 pub mod rate_limits;
 pub mod registry;
-pub mod setup;
 pub mod sign_in;
 pub mod tokens;
-pub mod users;
 pub mod webhooks;
 
 use std::sync::Arc;

@@ -7,6 +7,7 @@ pub mod claims_request;
 pub mod client_metadata;
 pub mod error_code;
 pub mod grant_type;
+pub mod members;
 pub mod params;
 pub mod pkce;
 pub mod prompt;

@@ -13,6 +13,7 @@ pub mod consents;
 pub mod db;
 pub mod deliveries;
 pub mod dialect;
+pub mod directory;
 pub mod ephemeral;
 pub mod error;
 pub mod grants;

@@ -7,6 +7,7 @@ use sqlx::types::Json;
 use super::db::{Among, Run, Tx, among, reads, row};
 use super::error::StoreError;
 use super::names::first;
+use crate::domain::policy::Permission;
 use crate::domain::resource::Resource;
 use crate::spec::scope::Scope;
 
@@ -76,13 +77,26 @@ impl ResourceRow {
             column: "scope",
             id: self.identifier.clone(),
         })?;
-        let permissions = self.scope_permissions.map(|json| json.0);
+        let mut scope_permissions = BTreeMap::new();
+        for (token, text) in self
+            .scope_permissions
+            .map(|json| json.0)
+            .unwrap_or_default()
+        {
+            // Left out, the scope would need no permission.
+            let permission = Permission::try_from(text).map_err(|_| StoreError::Inconsistent {
+                table: "resources",
+                column: "scope_permissions",
+                id: self.identifier.clone(),
+            })?;
+            scope_permissions.insert(token, permission);
+        }
         let claims = self.access_token_claims.map(|json| json.0);
         Ok(Resource {
             identifier: self.identifier,
             name: self.name,
             scopes,
-            scope_permissions: permissions.unwrap_or_default(),
+            scope_permissions,
             access_token_claims: claims.unwrap_or_default(),
         })
     }

@@ -286,8 +286,8 @@ mod tests {
         install().unwrap();
         http_request("/token", "POST", 200, Duration::from_millis(3));
         http_request("/token", "POST", 400, Duration::from_millis(3));
-        token_issued("client_credentials");
-        token_issued("client_credentials");
+        token_issued("of_this_test");
+        token_issued("of_this_test");
         login("success");
         password_hash_queue().set(3.0);
         upkeep();
@@ -296,7 +296,7 @@ mod tests {
             r#"signet_http_requests_total{route="/token",method="POST",status="200"} 1"#,
             r#"signet_http_request_seconds_bucket{route="/token",le="0.0025"} 0"#,
             r#"signet_http_request_seconds_count{route="/token"} 2"#,
-            r#"signet_tokens_issued_total{grant_type="client_credentials"} 2"#,
+            r#"signet_tokens_issued_total{grant_type="of_this_test"} 2"#,
             "signet_password_hash_queue 3",
             "# TYPE signet_logins_total counter",
             "process_resident_memory_bytes ",

@@ -12,9 +12,9 @@ use crate::http::headers::Page;
 use crate::http::limits::{BodyError, FormBody};
 use crate::http::page_error::PageError;
 use crate::http::rate_limit;
+use crate::service::administration::AdministrationError;
+use crate::service::administration::setup::{self, SetUp};
 use crate::service::rate_limits::Guess;
-use crate::service::setup::{self, SetUp};
-use crate::service::users::UserError;
 
 /// `GET /setup`.
 pub async fn get(visit: Visit) -> Result<Response, PageError> {
@@ -69,8 +69,8 @@ pub async fn post(visit: Visit, body: Result<FormBody, BodyError>) -> Result<Res
             Ok(visit.html(StatusCode::OK, &Page::OWN, &page))
         }
         Ok(SetUp::BadLink) => Err(bad_link()),
-        Err(UserError::Store(error)) => Err(error.into()),
-        Err(UserError::Password(PasswordError::Busy)) => Ok(show(
+        Err(AdministrationError::Store(error)) => Err(error.into()),
+        Err(AdministrationError::Password(PasswordError::Busy)) => Ok(show(
             &visit,
             &token,
             username,
@@ -112,8 +112,15 @@ async fn refused(visit: &Visit, token: &PlainToken) -> Result<Option<Response>, 
 }
 
 /// The error as a sentence of its own.
-fn sentence(error: &UserError) -> String {
-    let text = error.to_string();
+fn sentence(error: &AdministrationError) -> String {
+    let text = match error {
+        AdministrationError::Invalid(mistakes) => {
+            let first = mistakes.first().map(|mistake| mistake.problem.clone());
+            first.unwrap_or_default()
+        }
+        AdministrationError::Exists { name, .. } => format!("the user name {name:?} is taken"),
+        other => other.to_string(),
+    };
     let mut letters = text.chars();
     let first = letters
         .next()

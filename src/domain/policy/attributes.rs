@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -93,7 +94,10 @@ impl From<Of> for String {
 }
 
 /// The type of an attribute's values.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
+#[schemars(inline)]
 pub enum AttributeType {
     /// A text.
     #[serde(rename = "string")]
@@ -181,12 +185,13 @@ impl AttributeType {
 }
 
 /// What is declared of one attribute.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Declaration {
     /// The type of its values.
     #[serde(rename = "type")]
     pub kind: AttributeType,
-    /// Whether everything of that kind has it.
+    /// Whether everything of that kind has it (default false).
+    #[serde(default)]
     pub required: bool,
 }
 

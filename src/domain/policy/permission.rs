@@ -15,7 +15,11 @@ pub const ADMIN_ROLE: &str = "admin";
 pub const ADMIN_PERMISSION: &str = "signet:*";
 
 /// An action on every resource of a type, written `resource_type:action`; the action `*` is every action.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(
+    Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
+#[serde(try_from = "String", into = "String")]
+#[schemars(inline, with = "String")]
 pub struct Permission {
     /// The kind of resource.
     pub resource_type: String,
@@ -41,6 +45,21 @@ impl Permission {
     }
 }
 
+impl TryFrom<String> for Permission {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        Self::parse(&text)
+            .ok_or_else(|| format!("{text:?}: expected resource_type:action, such as order:read"))
+    }
+}
+
+impl From<Permission> for String {
+    fn from(permission: Permission) -> Self {
+        permission.to_string()
+    }
+}
+
 impl fmt::Display for Permission {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}:{}", self.resource_type, self.action)
@@ -48,7 +67,11 @@ impl fmt::Display for Permission {
 }
 
 /// A resource, written `Document:42`.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(
+    Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
+#[serde(try_from = "String", into = "String")]
+#[schemars(inline, with = "String")]
 pub struct ResourceName {
     /// Its type.
     pub kind: String,
@@ -76,6 +99,22 @@ impl ResourceName {
             kind: kind.to_owned(),
             id: id.to_owned(),
         })
+    }
+}
+
+impl TryFrom<String> for ResourceName {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        Self::parse(&text).ok_or_else(|| {
+            format!("{text:?}: expected a type, a colon and an id, such as Document:42")
+        })
+    }
+}
+
+impl From<ResourceName> for String {
+    fn from(name: ResourceName) -> Self {
+        name.to_string()
     }
 }
 

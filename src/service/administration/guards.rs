@@ -2,11 +2,9 @@
 
 use serde_json::Value;
 
-use super::{AdministrationError, Named, Writing};
-use crate::domain::ids::UserId;
-use crate::service::Services;
+use super::{Act, AdministrationError, Named};
 
-impl Writing {
+impl Act {
     /// Refuses whoever may not do everything, if an enabled policy may speak of this, or of what it brings: then it
     /// decides more than one sees. Taking it away may take a `forbid` away.
     pub async fn may_lose(
@@ -49,21 +47,8 @@ impl Writing {
                 || cedar.contains("\\u")
                 || cedar.contains("\\x")
         };
-        let policies = self.work.tx.list_policies().await?;
+        let policies = self.tx.list_policies().await?;
         let mut enabled = policies.values().filter(|policy| policy.enabled);
         Ok(enabled.any(|policy| speaks(&policy.cedar) && counts(&policy.cedar)))
-    }
-
-    /// Refuses when the person, as this act leaves them, might administrate more than the administrator: policies go by
-    /// what is written of people.
-    pub async fn must_stay_weaker(
-        &mut self,
-        services: &Services,
-        id: UserId,
-    ) -> Result<(), AdministrationError> {
-        match self.work.tx.find_user(id).await? {
-            Some(found) => self.rights.may_make(services, found.user).await,
-            None => Ok(()),
-        }
     }
 }

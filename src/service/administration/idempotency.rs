@@ -53,6 +53,11 @@ impl RequestKey {
     }
 }
 
+/// What the answer to a caller's key is sealed for.
+pub(super) fn sealed_for(caller: &str, key: &RequestKey) -> Vec<u8> {
+    [caller.as_bytes(), &key.key, &key.request].concat()
+}
+
 /// A request that is being worked on, until this is dropped.
 pub(super) struct Running {
     all: Arc<Mutex<HashSet<[u8; 32]>>>,

@@ -1,14 +1,14 @@
 //! Password hashes from elsewhere that cost much more to check than the configured ones.
 
-use super::{AdministrationError, Rights};
+use super::document::Document;
+use super::{AdministrationError, NewPassword, Rights};
 use crate::crypto::password::COSTLY;
 use crate::service::Services;
-use crate::service::apply::{Desired, DesiredPassword};
 
 impl Rights {
     /// Requires `signet:*` for a hash that costs more than [`COSTLY`] times the configured ones: each sign-in with it
     /// takes that much processor time and up to 256 MiB.
-    pub fn require_affordable_hash(
+    pub(super) fn require_affordable_hash(
         &self,
         services: &Services,
         phc: &str,
@@ -21,10 +21,10 @@ impl Rights {
 }
 
 /// One sentence for each user of a document with such a hash: the operator may have it, and should know.
-pub(in crate::service) fn warnings(services: &Services, desired: &Desired) -> Vec<String> {
-    let costly = desired.users.iter().filter(|user| match &user.password {
-        Some(DesiredPassword::Hash(phc)) => services.passwords.is_costly(phc.expose()),
-        Some(DesiredPassword::Plain(_) | DesiredPassword::Fresh(_)) | None => false,
+pub(super) fn warnings(services: &Services, document: &Document) -> Vec<String> {
+    let costly = document.users.iter().filter(|user| match &user.password {
+        Some(NewPassword::Hash(phc)) => services.passwords.is_costly(phc.expose()),
+        Some(NewPassword::Plain(_) | NewPassword::Fresh(_)) | None => false,
     });
     costly
         .map(|user| {

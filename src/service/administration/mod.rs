@@ -1,11 +1,36 @@
-//! Acts of administrators: who may do them, that nobody gives what they do not have, and that a repeated request does
-//! not do them again.
+//! Acts of administrators: who may do them, that an administrator gives only what they have, and that a repeated request
+//! does not do them again.
+//!
+//! An [`Act`] is one transaction. What can be done in it are acts on single things: [`Act::put`] and [`Act::remove`] for
+//! every [`Kind`], and the methods of people, clients and what they hold. Each judges the change from what was to what
+//! is to be, so that no caller has a rule of its own. `signet apply` folds them over a document ([`document`]).
 
+pub mod accounts;
+mod act;
+mod attributes;
+mod checking;
+mod client_rules;
+mod clients;
+pub mod demo;
+pub mod document;
+mod groups;
 mod guards;
+mod holdings;
 mod idempotency;
-pub(in crate::service) mod imported_hash;
+mod imported_hash;
+mod kind;
+mod objects;
+mod organizations;
+mod passwords;
+mod policies;
+mod report;
+mod resources;
 mod rights;
-mod writing;
+mod roles;
+pub mod setup;
+mod stored;
+mod user_rows;
+mod users;
 
 #[cfg(test)]
 mod tests;
@@ -16,17 +41,27 @@ use serde_json::Value;
 use thiserror::Error;
 
 use super::Services;
-use super::apply::ApplyError;
 use super::decisions::{Asked, Who};
+use crate::crypto::password::PasswordError;
 use crate::domain::audit::Origin;
 use crate::domain::ids::{ClientId, UserId};
+use crate::domain::policy::ADMIN_ROLE;
 use crate::service::decisions::access::SignIn;
 use crate::spec::time::Ts;
 use crate::store::error::StoreError;
 
+pub use act::{Act, Answered, Begun, begin};
+pub use attributes::{AttributeKey, validate_policy};
+pub use clients::{ClientPut, ClientRow};
 pub use idempotency::{Idempotency, KEPT_FOR, RequestKey};
+pub use kind::Kind;
+pub use passwords::hash_password;
+pub use report::{Generated, Item, KindName, Mistake, Outcome, Report};
 pub use rights::{Named, Rights};
-pub use writing::{Answered, Begun, Writing, begin};
+pub use user_rows::{MIN_PASSWORD_CHARS, NewPassword, UserRow};
+
+/// The action that changing what policies may ask needs: it can open as much as a role.
+const WRITE_ATTRIBUTES: &str = "attributes.write";
 
 /// Signet's own administration, as a resource type of decisions.
 pub const RESOURCE_TYPE: &str = "signet";
@@ -124,9 +159,12 @@ impl Administrator {
     }
 }
 
-/// Why an act of an administrator was not done.
+/// Why an act of an administrator was not done, or not wholly.
 #[derive(Debug, Error)]
 pub enum AdministrationError {
+    /// The operation needs this action on `signet`.
+    #[error("this needs the permission signet:{0}")]
+    Forbidden(String),
     /// It would give somebody, or take over, more than the administrator has.
     #[error("you do not have {what} yourself")]
     Beyond {
@@ -144,21 +182,100 @@ pub enum AdministrationError {
     /// It is not any more what the administrator saw.
     #[error("it was changed since you read it")]
     Changed,
-    /// Nobody could administrate any more.
-    #[error("this would leave nobody who can sign in with the role \"admin\"")]
-    LastAdministrator,
-    /// A member that cannot be so.
-    #[error("{detail}")]
-    Invalid {
-        /// Which.
-        param: String,
-        /// What is wrong.
-        detail: String,
+    /// There is no such thing.
+    #[error("there is no {kind} {name}")]
+    NotFound {
+        /// What kind of thing.
+        kind: KindName,
+        /// Its name.
+        name: String,
     },
-    /// Mistakes, and what else can go wrong in writing.
+    /// There is one already.
+    #[error("the {kind} {name:?} exists already")]
+    Exists {
+        /// What kind of thing.
+        kind: KindName,
+        /// Its name.
+        name: String,
+    },
+    /// It cannot be changed so. A sentence.
+    #[error("{0}")]
+    BuiltIn(&'static str),
+    /// Mistakes, all of them.
+    #[error("{}", list(.0))]
+    Invalid(Vec<Mistake>),
+    /// Something that is stored would not fit any more.
+    #[error("{} {:?}: {}", .0.kind, .0.name, .0.problem)]
+    Contradicted(Box<Mistake>),
+    /// A password that is too short or too long.
+    #[error("a password has at least {MIN_PASSWORD_CHARS} characters and at most 1024 bytes")]
+    BadPassword,
+    /// Nobody could administrate any more.
+    #[error(
+        "this would leave nobody who can sign in with the role \"{ADMIN_ROLE}\"; give somebody else the role first"
+    )]
+    LastAdministrator,
+    /// More than instances hold in memory. A sentence.
+    #[error("{0}")]
+    TooMany(String),
+    /// Another act changed the password in the same moment.
+    #[error("the password of user {0:?} was changed in the same moment; apply again")]
+    Moved(String),
+    /// The answer cannot be written down.
+    #[error("the answer of this request cannot be kept")]
+    Unwritable,
+    /// Hashing.
     #[error(transparent)]
-    Apply(#[from] ApplyError),
+    Password(#[from] PasswordError),
     /// The store.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// Everything is written, but not every running server may know yet.
+    #[error("everything is written, but running servers may not know yet; apply again: {source}")]
+    NotPublished {
+        /// What was written, with the secrets that were made.
+        report: Box<Report>,
+        /// Why.
+        source: StoreError,
+    },
+}
+
+impl AdministrationError {
+    fn not_found<K: Kind>(key: &K::Key) -> Self {
+        Self::NotFound {
+            kind: K::KIND,
+            name: key.to_string(),
+        }
+    }
+
+    fn exists<K: Kind>(key: &K::Key) -> Self {
+        Self::Exists {
+            kind: K::KIND,
+            name: key.to_string(),
+        }
+    }
+
+    fn mistake(kind: KindName, name: &str, field: &str, problem: &str) -> Self {
+        Self::Invalid(vec![Mistake {
+            kind,
+            name: name.to_owned(),
+            field: field.to_owned(),
+            problem: problem.to_owned(),
+            refers: false,
+            hint: None,
+        }])
+    }
+
+    /// Whether another act was in the way, so that the same may succeed at once.
+    pub(super) const fn is_collision(&self) -> bool {
+        matches!(
+            self,
+            Self::Moved(_) | Self::Store(StoreError::Retryable(_) | StoreError::Conflict { .. })
+        )
+    }
+}
+
+fn list(mistakes: &[Mistake]) -> String {
+    let lines: Vec<String> = mistakes.iter().map(ToString::to_string).collect();
+    lines.join("\n")
 }

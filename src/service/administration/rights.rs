@@ -18,7 +18,8 @@ const MOST_ORGANIZATIONS: usize = 50;
 
 /// What an administrator has. Whoever has `signet:*` has everything. What ends gives nothing that lasts longer.
 pub struct Rights {
-    by: Administrator,
+    /// None for an operator, who may do everything.
+    by: Option<Administrator>,
     snapshot: Arc<Snapshot>,
     /// None for a client that acts for itself.
     subject: Option<Arc<Subject>>,
@@ -42,11 +43,26 @@ impl Rights {
             });
         }
         Ok(Self {
-            by: by.clone(),
+            by: Some(by.clone()),
             snapshot,
             subject,
             now,
         })
+    }
+
+    /// Those of an operator at the command line, who may do everything.
+    pub(super) fn of_operator(now: Ts) -> Self {
+        Self {
+            by: None,
+            snapshot: Arc::default(),
+            subject: None,
+            now,
+        }
+    }
+
+    /// The administrator; none for an operator.
+    pub(super) const fn by(&self) -> Option<&Administrator> {
+        self.by.as_ref()
     }
 
     /// What they have in an organization until that time; `None`: for good.
@@ -242,6 +258,9 @@ impl Rights {
         services: &Services,
         subject: &Subject,
     ) -> Result<(), AdministrationError> {
+        let Some(by) = &self.by else {
+            return Ok(());
+        };
         let beyond = |permission: &str| AdministrationError::Beyond {
             what: format!("the permission {permission}, which this person has,"),
             param: None,
@@ -268,13 +287,10 @@ impl Rights {
         for organization in organizations {
             tokio::task::yield_now().await;
             for action in ACTIONS {
-                let asked = self.by.asked(subject.id, action, organization, self.now);
+                let asked = by.asked(subject.id, action, organization, self.now);
                 let decided = services.decisions.decide_of(&enabled, &asked, self.now);
                 if Box::pin(decided).await?.allowed
-                    && !self
-                        .by
-                        .may(services, action, organization, self.now)
-                        .await?
+                    && !by.may(services, action, organization, self.now).await?
                 {
                     return Err(beyond(&format!("{RESOURCE_TYPE}:{action}")));
                 }

@@ -83,7 +83,7 @@ impl Site {
                     body: Some(format!("did {body}")),
                     ..Answered::default()
                 };
-                let answered = writing.finish(&self.services, answer).await.unwrap();
+                let answered = writing.finish(answer).await.unwrap();
                 (true, answered.body.unwrap())
             }
         }

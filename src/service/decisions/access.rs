@@ -171,7 +171,8 @@ pub async fn permitted(
         for resource in resources.iter() {
             if let Some(permission) = resource.scope_permissions.get(token) {
                 let id = &resource.identifier;
-                allowed &= may(services, permission, id, client, circumstances).await?;
+                allowed &=
+                    may(services, &permission.to_string(), id, client, circumstances).await?;
             }
         }
         if allowed {

@@ -238,7 +238,7 @@ async fn a_policy_a_resource_server_and_a_resource_are_found_alone() {
             scopes: Scope::parse("orders:read orders:write").unwrap(),
             scope_permissions: BTreeMap::from([(
                 "orders:write".to_owned(),
-                "order:write".to_owned(),
+                crate::domain::policy::Permission::parse("order:write").unwrap(),
             )]),
             access_token_claims: vec!["email".to_owned()],
         };

@@ -8,6 +8,7 @@ mod document;
 mod escalation;
 mod events;
 mod every_operation;
+mod first_party;
 mod guards;
 mod instances;
 mod lists;

@@ -1,0 +1,195 @@
+//! What a client can be registered as, and what of it an administrator may change.
+
+use serde_json::Value;
+
+use super::checking::Checking;
+use super::clients::{CheckedClient, ClientRow};
+use super::kind::{differing, view};
+use super::{Act, AdministrationError, KindName, WRITE_ATTRIBUTES};
+use crate::crypto::secret::PlainToken;
+use crate::domain::client::{Client, has_private_key};
+use crate::domain::ids::ClientId;
+use crate::domain::policy::{Of, Permission};
+use crate::service::registry::client_secrets;
+use crate::service::tokens::claims;
+use crate::spec::auth_method::AuthMethod;
+use crate::spec::client_metadata::ClientMetadata;
+use crate::spec::grant_type::GrantType;
+use crate::store::error::StoreError;
+
+impl Act {
+    /// Refuses what the administrator may not change of a client.
+    pub(super) async fn judge_client(
+        &mut self,
+        id: &str,
+        was: Option<&Client>,
+        is: Option<&ClientMetadata>,
+    ) -> Result<(), AdministrationError> {
+        // It introspects the tokens that are meant for what it is called.
+        if id == self.services.config.issuer.as_str() || self.tx.find_resource(id).await?.is_some()
+        {
+            self.rights.must_be_full("client_id")?;
+        }
+        let was = was.map(|was| &was.metadata);
+        for metadata in was.into_iter().chain(is) {
+            self.judge_power(metadata).await?;
+        }
+        let none = ClientMetadata::default();
+        let (before, after) = (was.unwrap_or(&none), is.unwrap_or(&none));
+        if before.attributes != after.attributes {
+            self.require(WRITE_ATTRIBUTES, None).await?;
+        }
+        if let Some(permission) = &before.required_permission
+            && after.required_permission != before.required_permission
+        {
+            self.rights
+                .may_give_permission(permission, "required_permission")?;
+        }
+        // People are not asked before a first party gets what they have: who it is, and what it gets, is no member
+        // that a delegate may choose.
+        if is.is_some() && (before.first_party || after.first_party) {
+            let changed = differing(&view(before), &view(after));
+            let beyond = changed
+                .iter()
+                .find(|member| !HARMLESS.contains(&member.as_str()));
+            if beyond.is_some() {
+                self.rights.must_be_full("first_party")?;
+            }
+        }
+        Ok(())
+    }
+
+    /// A client that may administrate, decide or introspect is as strong as an administrator who may do everything: its
+    /// secrets and redirect URIs are keys to that. One that acts for itself has the permissions that its scopes require
+    /// of people.
+    async fn judge_power(&mut self, metadata: &ClientMetadata) -> Result<(), AdministrationError> {
+        let scope = metadata.scope.clone().unwrap_or_default();
+        if scope.iter().any(|token| token.starts_with("signet:")) {
+            self.rights.must_be_full("scope")?;
+        }
+        if metadata.may_introspect {
+            self.rights.must_be_full("may_introspect")?;
+        }
+        let mut types = metadata.grant_types.iter().flatten();
+        let by_itself = types.any(|kind| *kind == GrantType::ClientCredentials);
+        // Nor are people asked before a first party gets what they have.
+        if by_itself || metadata.first_party {
+            // There are few of them: every token request looks through them all.
+            for resource in self.tx.list_resources().await? {
+                for (token, permission) in &resource.scope_permissions {
+                    if scope.contains(token) {
+                        let permission = permission.to_string();
+                        self.rights.may_give_permission(&permission, "scope")?;
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Members of a first-party client that a delegate may change: how it looks, and how long its tokens live.
+const HARMLESS: [&str; 10] = [
+    "client_name",
+    "client_uri",
+    "logo_uri",
+    "policy_uri",
+    "tos_uri",
+    "contacts",
+    "default_max_age",
+    "require_auth_time",
+    "attributes",
+    "access_token_lifetime",
+];
+
+/// The client, if it can be registered; else its mistakes are noted.
+pub(super) async fn check_client(
+    checking: &mut Checking<'_>,
+    row: &ClientRow,
+) -> Result<Option<CheckedClient>, StoreError> {
+    checking.at(KindName::Client, &row.id);
+    let Some(id) = ClientId::parse(&row.id) else {
+        checking.refuse(
+            "client_id",
+            "expected 1 to 255 visible ASCII characters (RFC 6749 appendix A.1)",
+        );
+        return Ok(None);
+    };
+    let metadata = &row.metadata;
+    if let Some(resource) = &metadata.default_resource {
+        let kind = KindName::Resource;
+        checking.refer("default_resource", kind, resource).await?;
+    }
+    if let Some(permission) = &metadata.required_permission
+        && let Err(problem) = Permission::try_from(permission.clone())
+    {
+        checking.refuse("required_permission", problem);
+    }
+    check_claims(
+        checking,
+        "access_token_claims",
+        &metadata.access_token_claims,
+    );
+    check_claims(checking, "id_token_claims", &metadata.id_token_claims);
+    check_claims(checking, "userinfo_claims", &metadata.userinfo_claims);
+    checking
+        .attributes(&Of::Client, &metadata.attributes)
+        .await?;
+    checking.text("metadata", &Value::Object(view(metadata)).to_string());
+    if metadata.jwks.as_ref().is_some_and(has_private_key) {
+        let problem = "holds a private or symmetric key: send public keys alone, and make a new pair, as others \
+            may know this one";
+        checking.refuse("jwks", problem);
+    }
+    let method = metadata.token_endpoint_auth_method;
+    let secret = row.secret.as_ref().map(|secret| {
+        let method = method.unwrap_or(AuthMethod::ClientSecretBasic);
+        check_secret(checking, &row.id, method, secret.expose());
+        PlainToken::new(secret.expose())
+    });
+    match Client::register(id, metadata.clone()) {
+        Ok(client) => Ok(Some(CheckedClient { client, secret })),
+        Err(error) => {
+            checking.refuse(error.field, error.problem);
+            Ok(None)
+        }
+    }
+}
+
+/// Whether claims can be chosen for tokens.
+pub(super) fn check_claims(checking: &mut Checking<'_>, field: &str, claims: &[String]) {
+    for claim in claims.iter().filter(|claim| !claims::is_name(claim)) {
+        let names = claims::NAMES.join(", ");
+        let problem = format!(
+            "{claim:?}: expected {names} or {}NAME with a name that tokens do not use",
+            claims::ATTRIBUTE
+        );
+        checking.refuse(field, problem);
+    }
+}
+
+fn check_secret(checking: &mut Checking<'_>, name: &str, method: AuthMethod, secret: &str) {
+    if !method.uses_secret() {
+        let problem = format!(
+            "token_endpoint_auth_method = {:?} uses no secret",
+            method.as_str()
+        );
+        checking.refuse("client_secret", problem);
+    }
+    // RFC 6749 appendix A.2 knows ASCII alone, its appendix B sends whatever UTF-8 there is.
+    if secret.chars().any(char::is_control) {
+        checking.refuse("client_secret", "expected no control characters");
+    }
+    if secret.len() < client_secrets::MIN_BYTES {
+        let problem = format!(
+            "expected at least {} random characters",
+            client_secrets::MIN_BYTES
+        );
+        checking.refuse("client_secret", problem);
+    } else if secret.len() < client_secrets::SHORT_BYTES {
+        checking.warn(format!(
+            "the secret of client {name:?} is short; {} random characters cannot be guessed",
+            client_secrets::SHORT_BYTES
+        ));
+    }
+}

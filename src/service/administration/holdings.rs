@@ -1,0 +1,450 @@
+//! What people and groups hold: roles, memberships, and levels on single resources.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::json;
+
+use super::checking::Checking;
+use super::kind::Kind as _;
+use super::{Act, AdministrationError, KindName, Named, Outcome};
+use crate::domain::audit::{Event, EventType};
+use crate::domain::directory::{Group, GroupName, Organization, OrganizationName, Role};
+use crate::domain::ids::UserId;
+use crate::domain::policy::{Assignment, Bounded, Level, ResourceName};
+use crate::service::audit::views;
+use crate::store::assignments::Holder;
+use crate::store::error::StoreError;
+
+impl Act {
+    /// Gives a role, or changes until when it is given.
+    pub async fn assign(
+        &mut self,
+        holder: &Holder,
+        assignment: &Assignment,
+    ) -> Result<Outcome, AdministrationError> {
+        // Not before: a request that is repeated later was right when it was done.
+        if assignment.until.is_some_and(|until| until <= self.now) {
+            let problem = "that time has passed";
+            return Err(AdministrationError::mistake(
+                KindName::Role,
+                &assignment.role,
+                "until",
+                problem,
+            ));
+        }
+        self.check_assignment(holder, assignment).await?;
+        let had = self.held(holder, assignment).await?;
+        let (role, organization) = (&assignment.role, assignment.organization.as_deref());
+        self.rights
+            .may_give_role(role, organization, assignment.until, "role")?;
+        self.may_bind(Named::Role(role), "role").await?;
+        if had.as_ref().is_some_and(|had| had != assignment) {
+            self.judge_loss(holder, assignment).await?;
+        }
+        if had.as_ref() == Some(assignment) {
+            return Ok(Outcome::Unchanged);
+        }
+        self.tx.assign(holder, assignment).await?;
+        self.tell_assignment(holder, had.as_ref(), Some(assignment))
+            .await?;
+        Ok(match had {
+            None => Outcome::Created,
+            Some(_) => Outcome::Changed(vec!["until".to_owned()]),
+        })
+    }
+
+    /// Takes a role; `false` when it was not given.
+    pub async fn unassign(
+        &mut self,
+        holder: &Holder,
+        like: &Assignment,
+    ) -> Result<bool, AdministrationError> {
+        let Some(had) = self.held(holder, like).await? else {
+            return Ok(false);
+        };
+        self.judge_loss(holder, &had).await?;
+        let organization = had.organization.as_deref();
+        self.tx.unassign(holder, &had.role, organization).await?;
+        self.tell_assignment(holder, Some(&had), None).await?;
+        Ok(true)
+    }
+
+    /// Refuses what refers to a role, an organization or a holder that is not there. Names that were meant are told to
+    /// administrators who may read them.
+    async fn check_assignment(
+        &mut self,
+        holder: &Holder,
+        assignment: &Assignment,
+    ) -> Result<(), AdministrationError> {
+        let hints = self.may(Role::READ, None).await? && self.may(Group::READ, None).await?;
+        let mut checking = Checking::one(&mut self.tx, self.now, hints);
+        checking.at(KindName::Role, &assignment.role);
+        checking
+            .refer("role", KindName::Role, &assignment.role)
+            .await?;
+        if let Some(organization) = &assignment.organization {
+            let kind = KindName::Organization;
+            checking.refer("organization", kind, organization).await?;
+        }
+        match holder {
+            Holder::User(user) => {
+                let user = user.to_string();
+                checking.refer("user_id", KindName::User, &user).await?;
+            }
+            Holder::Group(group) => checking.refer("group", KindName::Group, group).await?,
+        }
+        checking.done().map(drop)
+    }
+
+    async fn held(
+        &mut self,
+        holder: &Holder,
+        like: &Assignment,
+    ) -> Result<Option<Assignment>, StoreError> {
+        let held = self.tx.list_assignments_of(holder).await?;
+        Ok(held.into_iter().find(|had| had.is_for_the_same_as(like)))
+    }
+
+    /// Refuses to take a role from a person who may administrate more than the administrator, and one that a policy
+    /// names: it may forbid.
+    async fn judge_loss(
+        &mut self,
+        holder: &Holder,
+        had: &Assignment,
+    ) -> Result<(), AdministrationError> {
+        match holder {
+            Holder::User(user) => self.rights.may_control(&self.services, *user).await?,
+            Holder::Group(_) => {
+                let organization = had.organization.as_deref();
+                self.rights.may_take_role(&had.role, organization, "role")?;
+            }
+        }
+        self.may_lose(Named::Role(&had.role), "role").await
+    }
+
+    /// Makes what a person or group was given exactly that, for a document; whether anything changed.
+    pub(super) async fn put_assignments(
+        &mut self,
+        holder: &Holder,
+        wanted: &BTreeSet<Assignment>,
+    ) -> Result<bool, AdministrationError> {
+        let had = self.tx.list_assignments_of(holder).await?;
+        for gone in had.difference(wanted) {
+            if !wanted.iter().any(|one| one.is_for_the_same_as(gone)) {
+                let organization = gone.organization.as_deref();
+                self.tx.unassign(holder, &gone.role, organization).await?;
+                self.tell_assignment(holder, Some(gone), None).await?;
+            }
+        }
+        for new in wanted.difference(&had) {
+            let before = had.iter().find(|had| had.is_for_the_same_as(new));
+            self.tx.assign(holder, new).await?;
+            self.tell_assignment(holder, before, Some(new)).await?;
+        }
+        Ok(had != *wanted)
+    }
+
+    /// Makes a person a member of a group: they get all that the group gives.
+    pub async fn join_group(
+        &mut self,
+        user: UserId,
+        name: &GroupName,
+    ) -> Result<(), AdministrationError> {
+        self.find::<Group>(name).await?;
+        self.find_user(user).await?;
+        self.rights.may_give_group(name, "name")?;
+        self.may_bind(Named::Group(name), "name").await?;
+        if self.tx.add_group_member(user, name).await? {
+            let kind = EventType::MembershipCreated;
+            self.tell_membership(kind, user, Of::Group(name)).await?;
+        }
+        Ok(())
+    }
+
+    /// Ends a person's membership in a group; `false` when they were none.
+    pub async fn leave_group(
+        &mut self,
+        user: UserId,
+        name: &GroupName,
+    ) -> Result<bool, AdministrationError> {
+        self.find::<Group>(name).await?;
+        self.rights.may_take_group(name, "name")?;
+        self.may_lose(Named::Group(name), "name").await?;
+        let gone = self.tx.remove_group_member(user, name).await?;
+        if gone {
+            let kind = EventType::MembershipDeleted;
+            self.tell_membership(kind, user, Of::Group(name)).await?;
+        }
+        Ok(gone)
+    }
+
+    /// Makes a person a member of an organization: policies go by it.
+    pub async fn join_organization(
+        &mut self,
+        user: UserId,
+        name: &OrganizationName,
+    ) -> Result<(), AdministrationError> {
+        self.find::<Organization>(name).await?;
+        self.find_user(user).await?;
+        if self.rights.is_self(user) {
+            self.rights.must_be_full("user_id")?;
+        }
+        self.may_lose(Named::Organization(name), "name").await?;
+        self.rights
+            .may_make_member(&self.services, user, name)
+            .await?;
+        if self.tx.add_organization_member(user, name).await? {
+            let kind = EventType::MembershipCreated;
+            let of = Of::Organization(name);
+            self.tell_membership(kind, user, of).await?;
+        }
+        Ok(())
+    }
+
+    /// Ends a person's membership in an organization; `false` when they were none.
+    pub async fn leave_organization(
+        &mut self,
+        user: UserId,
+        name: &OrganizationName,
+    ) -> Result<bool, AdministrationError> {
+        self.find::<Organization>(name).await?;
+        // A policy may forbid something to members of any suspended organization, naming none.
+        if self.rights.is_self(user) {
+            self.rights.must_be_full("user_id")?;
+        }
+        self.may_lose(Named::Organization(name), "name").await?;
+        let gone = self.tx.remove_organization_member(user, name).await?;
+        if gone {
+            let kind = EventType::MembershipDeleted;
+            let of = Of::Organization(name);
+            self.tell_membership(kind, user, of).await?;
+        }
+        Ok(gone)
+    }
+
+    /// The groups of a person in a document; whether anything changed.
+    pub(super) async fn put_groups(
+        &mut self,
+        user: UserId,
+        had: &BTreeSet<GroupName>,
+        wanted: &BTreeSet<GroupName>,
+    ) -> Result<bool, AdministrationError> {
+        for name in had.difference(wanted) {
+            self.tx.remove_group_member(user, name).await?;
+            let kind = EventType::MembershipDeleted;
+            self.tell_membership(kind, user, Of::Group(name)).await?;
+        }
+        for name in wanted.difference(had) {
+            self.tx.add_group_member(user, name).await?;
+            let kind = EventType::MembershipCreated;
+            self.tell_membership(kind, user, Of::Group(name)).await?;
+        }
+        Ok(had != wanted)
+    }
+
+    /// The organizations of a person in a document; whether anything changed.
+    pub(super) async fn put_organizations(
+        &mut self,
+        user: UserId,
+        had: &BTreeSet<OrganizationName>,
+        wanted: &BTreeSet<OrganizationName>,
+    ) -> Result<bool, AdministrationError> {
+        for name in had.difference(wanted) {
+            self.tx.remove_organization_member(user, name).await?;
+            let (kind, of) = (EventType::MembershipDeleted, Of::Organization(name));
+            self.tell_membership(kind, user, of).await?;
+        }
+        for name in wanted.difference(had) {
+            self.tx.add_organization_member(user, name).await?;
+            let (kind, of) = (EventType::MembershipCreated, Of::Organization(name));
+            self.tell_membership(kind, user, of).await?;
+        }
+        Ok(had != wanted)
+    }
+
+    /// Gives a level on a resource.
+    pub async fn set_level(
+        &mut self,
+        holder: &Holder,
+        resource: &ResourceName,
+        level: Level,
+    ) -> Result<(), AdministrationError> {
+        match holder {
+            Holder::User(user) => self.find_user(*user).await.map(drop)?,
+            Holder::Group(name) => {
+                let name = GroupName::stored(name.clone());
+                self.find::<Group>(&name).await.map(drop)?;
+            }
+        }
+        self.rights.may_give_level(resource, level, "level")?;
+        let had = self.tx.find_level(holder, resource).await?;
+        if had == Some(level) {
+            return Ok(());
+        }
+        self.tx.set_level(holder, resource, Some(level)).await?;
+        self.tell_level(holder, resource, had, Some(level)).await
+    }
+
+    /// Takes a level on a resource; `false` when there was none.
+    pub async fn remove_level(
+        &mut self,
+        holder: &Holder,
+        resource: &ResourceName,
+    ) -> Result<bool, AdministrationError> {
+        let Some(had) = self.tx.find_level(holder, resource).await? else {
+            return Ok(false);
+        };
+        self.tx.set_level(holder, resource, None).await?;
+        self.tell_level(holder, resource, Some(had), None).await?;
+        Ok(true)
+    }
+
+    /// The levels of a person or group in a document; whether anything changed.
+    pub(super) async fn put_levels(
+        &mut self,
+        holder: &Holder,
+        had: &BTreeMap<ResourceName, Level>,
+        wanted: &BTreeMap<ResourceName, Level>,
+    ) -> Result<bool, AdministrationError> {
+        let gone = had.iter().filter(|(name, _)| !wanted.contains_key(*name));
+        for (name, level) in gone {
+            self.tx.set_level(holder, name, None).await?;
+            self.tell_level(holder, name, Some(*level), None).await?;
+        }
+        let new = wanted
+            .iter()
+            .filter(|(name, level)| had.get(*name) != Some(*level));
+        for (name, level) in new {
+            self.tx.set_level(holder, name, Some(*level)).await?;
+            let before = had.get(name).copied();
+            self.tell_level(holder, name, before, Some(*level)).await?;
+        }
+        Ok(had != wanted)
+    }
+
+    async fn tell_assignment(
+        &mut self,
+        holder: &Holder,
+        before: Option<&Assignment>,
+        after: Option<&Assignment>,
+    ) -> Result<(), AdministrationError> {
+        let kind = match after {
+            Some(_) => EventType::AssignmentCreated,
+            None => EventType::AssignmentDeleted,
+        };
+        if matches!(holder, Holder::Group(_)) {
+            let by = i64::from(before.is_none()) - i64::from(after.is_none());
+            *self.counted.entry(Bounded::GroupRoles).or_default() += by;
+        }
+        let mut event = self.about(kind, holder);
+        if let Some(organization) = before.or(after).and_then(|it| it.organization.as_ref()) {
+            event = event.organization(organization);
+        }
+        let view = |assignment| views::held(holder, assignment);
+        if let Some(before) = before {
+            event = event.before(view(before));
+        }
+        if let Some(after) = after {
+            event = event.after(view(after));
+        }
+        self.record(event).await
+    }
+
+    async fn tell_membership(
+        &mut self,
+        kind: EventType,
+        user: UserId,
+        of: Of<'_>,
+    ) -> Result<(), AdministrationError> {
+        let event = self.event(kind).user(user);
+        let (event, view) = match of {
+            Of::Group(name) => (
+                event.target("group", name),
+                json!({ "group": name.as_str() }),
+            ),
+            Of::Organization(name) => (
+                event.target("organization", name).organization(name),
+                json!({ "organization": name.as_str() }),
+            ),
+        };
+        let event = match kind {
+            EventType::MembershipDeleted => event.before(view),
+            _ => event.after(view),
+        };
+        self.record(event).await
+    }
+
+    /// Writes down that a level was given (there is no `before`), is another, or was taken (there is no `after`).
+    async fn tell_level(
+        &mut self,
+        holder: &Holder,
+        resource: &ResourceName,
+        before: Option<Level>,
+        after: Option<Level>,
+    ) -> Result<(), AdministrationError> {
+        let kind = match after {
+            Some(_) => EventType::LevelSet,
+            None => EventType::LevelRemoved,
+        };
+        if matches!(holder, Holder::Group(_)) {
+            let by = i64::from(before.is_none()) - i64::from(after.is_none());
+            *self.counted.entry(Bounded::GroupLevels).or_default() += by;
+        }
+        let view = |level| json!({ "resource": resource, "level": level });
+        let mut event = self.about(kind, holder);
+        if let Some(before) = before {
+            event = event.before(view(before));
+        }
+        if let Some(after) = after {
+            event = event.after(view(after));
+        }
+        self.record(event).await
+    }
+
+    fn about(&self, kind: EventType, holder: &Holder) -> Event {
+        match holder {
+            Holder::User(id) => self.event(kind).target("user", id).user(*id),
+            Holder::Group(name) => self.event(kind).target("group", name),
+        }
+    }
+}
+
+/// Of what somebody is a member.
+enum Of<'a> {
+    Group(&'a GroupName),
+    Organization(&'a OrganizationName),
+}
+
+impl Checking<'_> {
+    /// Whether roles can be given so.
+    pub(super) async fn assignments(
+        &mut self,
+        given: &BTreeSet<Assignment>,
+    ) -> Result<(), StoreError> {
+        let mut before: Option<&Assignment> = None;
+        for assignment in given {
+            let role = &assignment.role;
+            self.refer("roles", KindName::Role, role).await?;
+            if let Some(organization) = &assignment.organization {
+                let kind = KindName::Organization;
+                self.refer("roles", kind, organization).await?;
+            }
+            // They stand in the order of role and organization.
+            if before.is_some_and(|before| before.is_for_the_same_as(assignment)) {
+                let problem = format!("{assignment} is there twice, with two values of `until`");
+                self.refuse("roles", problem);
+            }
+            before = Some(assignment);
+            // A document that was right yesterday still applies.
+            if let Some(until) = assignment.until
+                && until <= self.now
+            {
+                let (ended, who) = (until.rfc3339(), self.title());
+                self.warn(format!(
+                    "{who}: the role {assignment} ended at {ended} and gives nothing; remove it or set a later `until`"
+                ));
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,68 @@
+//! What policies may ask about resources of the operator's applications.
+
+use std::collections::BTreeMap;
+
+use super::checking::Checking;
+use super::kind::Kind;
+use super::{Act, AdministrationError, KindName};
+use crate::domain::audit::EventType;
+use crate::domain::directory::Object;
+use crate::domain::policy::{Of, ResourceName};
+use crate::store::db::Tx;
+use crate::store::error::StoreError;
+
+impl Kind for Object {
+    type Key = ResourceName;
+
+    const KIND: KindName = KindName::Object;
+    const READ: &'static str = "objects.read";
+    const EVENTS: [EventType; 3] = [
+        EventType::ObjectCreated,
+        EventType::ObjectUpdated,
+        EventType::ObjectDeleted,
+    ];
+
+    async fn find(tx: &mut Tx, key: &ResourceName) -> Result<Option<Self>, StoreError> {
+        Ok(tx.find_object(key).await?.map(Self::from))
+    }
+
+    async fn list(tx: &mut Tx) -> Result<BTreeMap<ResourceName, Self>, StoreError> {
+        let all = tx.list_objects().await?.into_iter();
+        Ok(all.map(|(name, object)| (name, object.into())).collect())
+    }
+
+    async fn save(
+        tx: &mut Tx,
+        key: &ResourceName,
+        _was: Option<&Self>,
+        is: &Self,
+    ) -> Result<(), StoreError> {
+        tx.save_object(key, &is.into()).await
+    }
+
+    async fn delete(tx: &mut Tx, key: &ResourceName) -> Result<(), StoreError> {
+        tx.delete_object(key).await.map(drop)
+    }
+
+    async fn check(
+        &self,
+        key: &ResourceName,
+        checking: &mut Checking<'_>,
+    ) -> Result<(), StoreError> {
+        if let Some(organization) = &self.organization {
+            let kind = KindName::Organization;
+            checking.refer("organization", kind, organization).await?;
+        }
+        let of = Of::Resource(key.kind.clone());
+        checking.attributes(&of, &self.attributes).await
+    }
+
+    async fn judge(
+        _act: &mut Act,
+        _key: &ResourceName,
+        _was: Option<&Self>,
+        _is: Option<&Self>,
+    ) -> Result<(), AdministrationError> {
+        Ok(())
+    }
+}
