@@ -160,7 +160,12 @@ async fn an_unknown_user_costs_what_a_known_one_costs() {
     });
     let phc = passwords.hash("secret".to_owned()).await.unwrap();
     let (mut known, mut unknown) = (Duration::MAX, Duration::MAX);
-    for _ in 0..10 {
+    let ratio = |known: Duration, unknown: Duration| unknown.as_secs_f64() / known.as_secs_f64();
+    // The least of ten; of more while a busy machine has disturbed all of one kind.
+    for round in 0..100 {
+        if round >= 10 && (0.5..2.0).contains(&ratio(known, unknown)) {
+            break;
+        }
         let start = Instant::now();
         assert_eq!(
             verify(&passwords, "wrong", &phc).await,
@@ -172,9 +177,8 @@ async fn an_unknown_user_costs_what_a_known_one_costs() {
         assert_eq!(answer, Ok(Verified::Mismatch));
         unknown = unknown.min(start.elapsed());
     }
-    let ratio = unknown.as_secs_f64() / known.as_secs_f64();
     assert!(
-        (0.5..2.0).contains(&ratio),
+        (0.5..2.0).contains(&ratio(known, unknown)),
         "known {known:?}, unknown {unknown:?}"
     );
 }
@@ -211,14 +215,14 @@ async fn a_full_queue_answers_busy_at_once() {
         assert!(poll_once(waiting).await.is_none());
     }
     assert_eq!(passwords.queue_depth(), 2);
-    let start = Instant::now();
     assert_eq!(
         passwords.hash("four".to_owned()).await,
         Err(PasswordError::Busy)
     );
     let unknown = passwords.verify("four".to_owned(), None).await;
     assert_eq!(unknown, Err(PasswordError::Busy));
-    assert!(start.elapsed() < Duration::from_millis(50));
+    // Whoever waited for room would have waited for the one that runs.
+    assert!(poll_once(&mut running).await.is_none());
 
     // Callers that went away make room at once and cost no hash.
     drop(waiting);

@@ -256,7 +256,7 @@ async fn without_redis_each_instance_counts_alone_and_at_once() {
     }
     assert!(!is_admitted(&other.take(&[asked(1, rule)]).await));
     assert!(
-        began.elapsed() < Duration::from_secs(1),
+        began.elapsed() < Duration::from_secs(5),
         "{:?}",
         began.elapsed()
     );
@@ -283,13 +283,13 @@ async fn a_redis_that_hangs_delays_one_attempt_and_no_more() {
     let limiter = Limiter::new(Some(&server.url())).unwrap();
     let rule = Rule::per(100, Duration::from_hours(10));
     assert!(is_admitted(&limiter.take(&[asked(1, rule)]).await));
-    server.run(&["CLIENT", "PAUSE", "3000", "ALL"]);
+    server.run(&["CLIENT", "PAUSE", "6000", "ALL"]);
     let began = std::time::Instant::now();
     for _ in 0..50 {
         assert!(is_admitted(&limiter.take(&[asked(1, rule)]).await));
     }
     assert!(
-        began.elapsed() < Duration::from_millis(500),
+        began.elapsed() < Duration::from_secs(3),
         "{:?}",
         began.elapsed()
     );

@@ -1,6 +1,6 @@
 //! Roles, groups, organizations, assignments, levels, objects and policies through the API, down to the decision.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use super::support::Api;
 use crate::support::client::Answer;
 use crate::support::engines::on_every_engine;
+use crate::support::patience::within;
 use crate::support::server::{ALICE, Server};
 
 /// Asks the server's own command line, which reads the tables anew.
@@ -283,11 +284,7 @@ on_every_engine! {
         server.apply("[[clients]]\nclient_id = \"judge\"\nclient_secret = \"judge-secret-that-is-long-enough-for-anyone\"\ngrant_types = [\"client_credentials\"]\nscope = \"signet:decide\"\n");
         assert!(!ask().await);
         api.post("/v1/assignments", json!({ "user_id": alice, "role": "reader" })).await.done(201);
-        let began = Instant::now();
-        while !ask().await {
-            assert!(began.elapsed() < Duration::from_secs(1));
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
+        within(Duration::from_secs(1), "the assignment counts", ask).await;
         // Disabling a client holds at once, on every instance.
         api.patch("/v1/clients/judge", json!({ "disabled": true })).await.done(200);
         let request = other.http().request(Method::GET, other.url("/v1/users")).bearer_auth(&token);

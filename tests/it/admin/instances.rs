@@ -1,12 +1,13 @@
 //! What is changed at one instance decides at another within a second.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde_json::json;
 
 use super::support::Api;
 use crate::support::client::Answer;
 use crate::support::engines::Engine;
+use crate::support::patience::within;
 use crate::support::server::{ALICE, Server};
 
 const JUDGE: (&str, &str) = ("judge", "judge-secret-that-is-long-enough-for-anyone");
@@ -32,15 +33,9 @@ async fn may_read(instance: &Server) -> bool {
 
 /// Every instance comes to say so within a second, and stays with it.
 async fn all_say(instances: [&Server; 2], allowed: bool, why: &str) {
-    let changed = Instant::now();
     for instance in instances {
-        while may_read(instance).await != allowed {
-            assert!(
-                changed.elapsed() < Duration::from_secs(1),
-                "{why} does not count yet"
-            );
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
+        let says_so = async || may_read(instance).await == allowed;
+        within(Duration::from_secs(1), why, says_so).await;
     }
     for instance in instances {
         assert_eq!(may_read(instance).await, allowed, "{why}");

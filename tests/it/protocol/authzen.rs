@@ -1,12 +1,13 @@
 //! The decision API: OpenID AuthZEN Authorization API 1.0.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 
 use crate::support::client::{Authentication, Client, basic};
 use crate::support::engines::on_every_engine;
+use crate::support::patience::within;
 use crate::support::server::Server;
 
 const DOCUMENT: &str = r#"
@@ -314,11 +315,8 @@ on_every_engine! {
         assert_eq!(ask(&server, "/access/v1/evaluation", body.clone()).await, json!({ "decision": false }));
         for (roles, allowed) in [("[\"viewer\"]", true), ("[]", false)] {
             server.apply(&format!("[[users]]\nusername = \"sam\"\nroles = {roles}\n"));
-            let changed = Instant::now();
-            while ask(&server, "/access/v1/evaluation", body.clone()).await != json!({ "decision": allowed }) {
-                assert!(changed.elapsed() < Duration::from_secs(1), "{roles} does not decide yet");
-                tokio::time::sleep(Duration::from_millis(20)).await;
-            }
+            let decides = async || ask(&server, "/access/v1/evaluation", body.clone()).await == json!({ "decision": allowed });
+            within(Duration::from_secs(1), roles, decides).await;
         }
     }
 }

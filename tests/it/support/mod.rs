@@ -4,6 +4,7 @@ pub(crate) mod browser;
 pub(crate) mod client;
 pub(crate) mod engines;
 pub(crate) mod jwt;
+pub(crate) mod patience;
 pub(crate) mod ports;
 pub(crate) mod postgres;
 pub(crate) mod receiver;

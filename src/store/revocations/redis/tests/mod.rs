@@ -191,20 +191,21 @@ async fn a_dropped_connection_is_no_failure() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_hanging_redis_delays_one_round_of_checks_and_no_more() {
     let Some(site) = site().await else { return };
-    site.server.run(&["CLIENT", "PAUSE", "3000", "ALL"]);
+    site.server.run(&["CLIENT", "PAUSE", "6000", "ALL"]);
     let began = Instant::now();
     assert_eq!(value(&site.instance.revocations, ONE).await, None);
-    assert!(began.elapsed() < Duration::from_millis(700));
+    // Half a second on an idle machine; without the bound it is the whole pause.
+    assert!(began.elapsed() < Duration::from_secs(3));
     let began = Instant::now();
     for _ in 0..50 {
         assert_eq!(value(&site.instance.revocations, ONE).await, None);
     }
     assert!(
-        began.elapsed() < Duration::from_millis(700),
+        began.elapsed() < Duration::from_secs(3),
         "{:?}",
         began.elapsed()
     );
-    tokio::time::sleep(Duration::from_secs(3)).await;
+    tokio::time::sleep(Duration::from_secs(6)).await;
     site.instance.until_trusted().await;
 }
 
