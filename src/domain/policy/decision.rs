@@ -6,7 +6,7 @@ use std::fmt;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use super::permission::Level;
+use super::permission::{Level, ResourceName};
 use crate::domain::ids::UserId;
 use crate::domain::user::User;
 use crate::spec::time::Ts;
@@ -107,6 +107,17 @@ pub struct Object {
     pub organization: Option<String>,
     /// What policies may ask about it.
     pub attributes: Map<String, Value>,
+}
+
+impl Object {
+    /// Its type and id.
+    #[must_use]
+    pub fn name(&self) -> ResourceName {
+        ResourceName {
+            kind: self.kind.clone(),
+            id: self.id.clone(),
+        }
+    }
 }
 
 /// What a person has whatever they do: roles for every organization, with their ancestors, and what follows.

@@ -5,6 +5,7 @@
 mod attributes;
 mod bounds;
 mod cedar;
+mod could_ever;
 mod decision;
 mod permission;
 mod roles;
@@ -12,13 +13,16 @@ mod snapshot;
 mod standing;
 
 #[cfg(test)]
+mod could_ever_tests;
+#[cfg(test)]
 mod seen_tests;
 #[cfg(test)]
 mod tests;
 
 pub use attributes::{AttributeType, Declaration, Declarations, MAX_DECLARATIONS, Misfit, Of};
 pub use bounds::{Bounded, Count, check_counts};
-pub use cedar::{Broken, Problem, Vocabulary, check_text, is_type_name, validate};
+pub use cedar::{Broken, Named, Problem, Vocabulary, check_text, is_type_name, validate};
+pub use could_ever::Place;
 pub use decision::{
     Application, Assignment, Decision, Levels, Object, Question, Reason, Standing, Subject,
 };

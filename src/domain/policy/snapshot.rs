@@ -47,8 +47,8 @@ pub struct Group {
 pub struct Snapshot {
     pub(super) roles: Roles,
     pub(super) groups: BTreeMap<String, CompiledGroup>,
-    policies: Arc<Policies>,
-    known: Known,
+    pub(super) policies: Arc<Policies>,
+    pub(super) known: Known,
     broken: Vec<Broken>,
 }
 

@@ -8,15 +8,12 @@ use serde_json::{Map, Value};
 
 use super::super::attributes::{Declarations, Of};
 use super::values::{attributes, resource_uid, typed, uid};
-use super::{Asked, CLIENT, GROUP, ORGANIZATION, Policies, USER, text};
-
-/// The organization of a person or a resource, as an entity.
-const ORG: &str = "org";
+use super::{Asked, CLIENT, GROUP, ORG, ORGANIZATION, Policies, USER, text};
 
 /// What is known beside single people and resources.
 #[derive(Debug, Default)]
 pub(in super::super) struct Known {
-    declarations: Declarations,
+    pub(in super::super) declarations: Declarations,
     /// Groups and organizations, by type and name.
     fixed: HashMap<(&'static str, String), Fixed>,
 }
@@ -81,6 +78,12 @@ impl Known {
             entity,
         };
         self.fixed.insert((kind, name), fixed);
+    }
+
+    /// Whether there is an organization of that name.
+    pub(in super::super) fn has_organization(&self, name: &str) -> bool {
+        let key = (ORGANIZATION, name.to_owned());
+        self.fixed.contains_key(&key)
     }
 
     /// The person, the action's resource and everything else, and the context.

@@ -4,11 +4,16 @@
 //! `Organization::"…"`; the action as `Action::"…"`; the resource under its own type; and the context, with the
 //! application in it as `Client::"…"`.
 
+mod analysis;
 mod entities;
+mod expression;
+mod reading;
 mod schema;
 mod texts;
 mod values;
 
+#[cfg(test)]
+mod analysis_tests;
 #[cfg(test)]
 mod tests;
 
@@ -21,10 +26,14 @@ use cedar_policy::{
 use serde_json::{Map, Value};
 
 use super::decision::Application;
+pub use analysis::Named;
+use analysis::Statement;
 pub(super) use entities::Known;
+use expression::Expression;
+pub(super) use reading::{ELSEWHERE, Unknowing};
 pub use schema::{Vocabulary, is_type_name, validate};
 pub use texts::{Problem, check_text};
-use texts::{deep, parse, place};
+use texts::{deep, parse};
 pub(super) use values::is_extension_value;
 use values::uid;
 
@@ -39,6 +48,8 @@ pub(super) const ORGANIZATION: &str = "Organization";
 /// The type of clients.
 pub(super) const CLIENT: &str = "Client";
 const ACTION: &str = "Action";
+/// The attribute with the organization of a person or a resource, as an entity.
+const ORG: &str = "org";
 
 /// A policy that is in the store and cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -56,6 +67,8 @@ pub(super) struct Policies {
     any_action: PolicySet,
     /// Groups and organizations that they name in their conditions.
     mentioned: BTreeSet<(&'static str, String)>,
+    /// Every `permit` and `forbid`, as guards of changes read it.
+    statements: Vec<Statement>,
     /// Whether some policy may ask about the client.
     speak_of_clients: bool,
 }
@@ -120,7 +133,6 @@ impl Policies {
 
     fn add(&mut self, id: &str, text: &str) -> Result<(), String> {
         let policies = parse(text).map_err(|problem| problem.to_string())?;
-        self.speak_of_clients |= place(text, "client").is_some();
         let several = policies.len() > 1;
         for (number, policy) in policies.into_iter().enumerate() {
             let id = if several {
@@ -128,9 +140,12 @@ impl Policies {
             } else {
                 id.to_owned()
             };
-            if let Ok(written) = policy.to_json() {
-                entities::mentioned(&written, &mut self.mentioned);
-            }
+            let written = policy.to_json().unwrap_or_default();
+            entities::mentioned(&written, &mut self.mentioned);
+            let forbids = policy.effect() == Effect::Forbid;
+            let statement = Statement::new(forbids, Expression::of_policy(&written));
+            self.speak_of_clients |= statement.asks_about_clients();
+            self.statements.push(statement);
             let actions = actions(&policy.action_constraint());
             let policy = policy.new_id(PolicyId::new(id));
             for set in match actions {
@@ -166,6 +181,28 @@ impl Policies {
     /// The actions that some policy names.
     pub(super) fn named_actions(&self) -> impl Iterator<Item = &str> {
         self.naming.keys().map(String::as_str)
+    }
+
+    /// Whether some policy names a thing; `forbids`: whether only a `forbid` counts.
+    pub(super) fn name(&self, thing: Named<'_>, forbids: bool) -> bool {
+        let mut statements = self.statements.iter();
+        statements.any(|statement| (statement.forbids || !forbids) && statement.names(thing))
+    }
+
+    /// Whether the answer of some policy can depend on an attribute of a thing.
+    pub(super) fn read(&self, thing: Named<'_>, attribute: &str) -> bool {
+        let mut statements = self.statements.iter();
+        statements.any(|statement| statement.reads(thing, attribute))
+    }
+
+    /// The `permit` policies that can apply to a resource of that type and id.
+    pub(super) fn permits_on<'a>(
+        &'a self,
+        kind: &'a str,
+        id: &'a str,
+    ) -> impl Iterator<Item = &'a Statement> {
+        let permits = self.statements.iter().filter(|one| !one.forbids);
+        permits.filter(move |one| one.is_for(kind, id))
     }
 
     /// Whether some policy may ask about the client.
