@@ -2,10 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use sqlx::types::Json;
+
 use super::Store;
 use super::assignments::Holder;
 use super::changes::{FACTS, POLICY, bump_changes};
-use super::db::{Run, Tx, reads};
+use super::db::{Engine, Run, Tx, reads};
 use super::error::StoreError;
 use crate::domain::ids::UserId;
 use crate::domain::policy::{Level, ResourceName};
@@ -109,6 +111,41 @@ impl Tx {
         Ok(changed)
     }
 
+    /// Gives a user, or the members of a group, levels on resources, all in one statement.
+    pub async fn set_levels(
+        &mut self,
+        holder: &Holder,
+        levels: &[(&ResourceName, Level)],
+    ) -> Result<(), StoreError> {
+        if levels.is_empty() {
+            return Ok(());
+        }
+        let kinds = levels.iter().map(|(resource, _)| resource.kind.clone());
+        let ids = levels.iter().map(|(resource, _)| resource.id.clone());
+        let numbers = levels.iter().map(|(_, level)| level.number());
+        let (users, groups) = match self.engine() {
+            Engine::Postgres => (SET_USER_LEVELS_POSTGRES, SET_GROUP_LEVELS_POSTGRES),
+            Engine::Sqlite => (SET_USER_LEVELS_SQLITE, SET_GROUP_LEVELS_SQLITE),
+        };
+        let engine = self.engine();
+        let set = match holder {
+            Holder::User(id) => self.q(users).bind(id.0),
+            Holder::Group(name) => self.q(groups).bind(name.clone()),
+        };
+        let set = match engine {
+            Engine::Postgres => set
+                .bind_pg(kinds.collect::<Vec<_>>())
+                .bind_pg(ids.collect::<Vec<_>>())
+                .bind_pg(numbers.collect::<Vec<_>>()),
+            Engine::Sqlite => {
+                let rows: Vec<_> = kinds.zip(ids).zip(numbers).collect();
+                set.bind(Json(rows))
+            }
+        };
+        set.exec().await?;
+        bump_changes(self, topic(holder)).await
+    }
+
     /// Makes the levels of a user, or of a group, exactly these.
     pub(super) async fn replace_levels(
         &mut self,
@@ -171,6 +208,22 @@ const PAGE_OF_GROUP: &str = "SELECT type, id, level FROM group_levels WHERE grou
 
 const SET_USER_LEVEL: &str = "INSERT INTO user_levels (user_id, type, id, level) VALUES ($1, $2, $3, $4) \
     ON CONFLICT (user_id, type, id) DO UPDATE SET level = excluded.level WHERE user_levels.level <> excluded.level";
+
+const SET_USER_LEVELS_POSTGRES: &str = "INSERT INTO user_levels (user_id, type, id, level) \
+    SELECT $1, type, id, level FROM UNNEST($2::text[], $3::text[], $4::bigint[]) AS l (type, id, level) \
+    ON CONFLICT (user_id, type, id) DO UPDATE SET level = excluded.level";
+
+const SET_USER_LEVELS_SQLITE: &str = "INSERT INTO user_levels (user_id, type, id, level) \
+    SELECT $1, value ->> '$[0][0]', value ->> '$[0][1]', value ->> '$[1]' FROM json_each($2) WHERE true \
+    ON CONFLICT (user_id, type, id) DO UPDATE SET level = excluded.level";
+
+const SET_GROUP_LEVELS_POSTGRES: &str = "INSERT INTO group_levels (group_name, type, id, level) \
+    SELECT $1, type, id, level FROM UNNEST($2::text[], $3::text[], $4::bigint[]) AS l (type, id, level) \
+    ON CONFLICT (group_name, type, id) DO UPDATE SET level = excluded.level";
+
+const SET_GROUP_LEVELS_SQLITE: &str = "INSERT INTO group_levels (group_name, type, id, level) \
+    SELECT $1, value ->> '$[0][0]', value ->> '$[0][1]', value ->> '$[1]' FROM json_each($2) WHERE true \
+    ON CONFLICT (group_name, type, id) DO UPDATE SET level = excluded.level";
 
 const REMOVE_USER_LEVEL: &str =
     "DELETE FROM user_levels WHERE user_id = $1 AND type = $2 AND id = $3";

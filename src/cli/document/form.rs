@@ -7,7 +7,7 @@ use toml::de::{DeString, DeTable, DeValue};
 
 use super::DocumentError;
 use super::rows::{self, ASSIGNMENT, Rows};
-use crate::config::{parse::nearest, source::line_of};
+use crate::config::parse::nearest;
 
 /// One entry of a list.
 pub(super) struct Entry<'a> {
@@ -19,6 +19,8 @@ pub(super) struct Entry<'a> {
 pub(super) struct Form<'a> {
     text: &'a str,
     file_name: &'a str,
+    /// Where lines end: a document may have many entries.
+    breaks: Vec<usize>,
     /// Byte offsets and messages.
     problems: Vec<(usize, String)>,
 }
@@ -28,17 +30,18 @@ impl<'a> Form<'a> {
         Self {
             text,
             file_name,
+            breaks: text.match_indices('\n').map(|(at, _)| at).collect(),
             problems: Vec::new(),
         }
     }
 
+    fn line(&self, offset: usize) -> usize {
+        1 + self.breaks.partition_point(|at| *at < offset)
+    }
+
     /// A message with its place in front.
     fn at(&self, offset: usize, message: &str) -> String {
-        format!(
-            "{} line {}: {message}",
-            self.file_name,
-            line_of(self.text, offset)
-        )
+        format!("{} line {}: {message}", self.file_name, self.line(offset))
     }
 
     /// All problems that were noted, from top to bottom.
@@ -55,7 +58,7 @@ impl<'a> Form<'a> {
         let Rows { kind, key, .. } = entry.rows;
         let place = entry.table.get(field).map(Spanned::span);
         let place = place.filter(|_| TYPES.iter().any(|of| problem.starts_with(of)));
-        let line = place.map_or(entry.line, |place| line_of(self.text, place.start));
+        let line = place.map_or(entry.line, |place| self.line(place.start));
         let name = entry
             .table
             .get(key)
@@ -108,7 +111,7 @@ impl<'a> Form<'a> {
                 self.entry(&rows, &members, start, &table, &mut named);
                 all.push(Entry {
                     rows,
-                    line: line_of(self.text, start),
+                    line: self.line(start),
                     table,
                 });
             }
@@ -170,7 +173,7 @@ impl<'a> Form<'a> {
                     format!("{within}\0{name}")
                 };
                 if let Some(first) = named.insert(folded, at) {
-                    let first = line_of(self.text, first);
+                    let first = self.line(first);
                     self.problem(
                         at,
                         &format!(

@@ -62,6 +62,8 @@ pub struct Act {
     pub(super) now: Ts,
     pub(super) revoked: Vec<Revoked>,
     pub(super) clients_changed: bool,
+    /// What is to be written down.
+    events: Vec<Event>,
     /// By how much the numbers of things that instances hold in memory change.
     pub(super) counted: BTreeMap<Bounded, i64>,
     /// What policies could speak of before the first declaration of this act.
@@ -80,6 +82,9 @@ struct Answers {
     /// No other request of this process works on the same key meanwhile.
     _running: Running,
 }
+
+/// So many events of an act are written together.
+const EVENTS_AT_ONCE: usize = 500;
 
 /// The topic whose row every act locks: administrators act one after the other.
 const APPLIED: &str = "applied";
@@ -192,6 +197,7 @@ impl Act {
             now,
             revoked: Vec::new(),
             clients_changed: false,
+            events: Vec::new(),
             counted: BTreeMap::new(),
             declared_before: None,
             answers: None,
@@ -248,9 +254,18 @@ impl Act {
         Event::new(kind, &self.origin, self.now)
     }
 
-    /// Writes an event beside the act.
+    /// Writes an event beside the act: with all others of it, when many have come together or the act ends.
     pub async fn record(&mut self, event: Event) -> Result<(), AdministrationError> {
-        self.tx.record_event(&event).await?;
+        self.events.push(event);
+        if self.events.len() >= EVENTS_AT_ONCE {
+            self.write_events().await?;
+        }
+        Ok(())
+    }
+
+    async fn write_events(&mut self) -> Result<(), StoreError> {
+        self.tx.record_events(&self.events).await?;
+        self.events.clear();
         Ok(())
     }
 
@@ -298,6 +313,7 @@ impl Act {
 
     /// Refuses an act that would leave no administrator, or more than instances hold in memory.
     pub(super) async fn verify(&mut self) -> Result<(), AdministrationError> {
+        self.write_events().await?;
         if self.administrated && !self.tx.has_holder(ADMIN_ROLE).await? {
             return Err(AdministrationError::LastAdministrator);
         }

@@ -314,10 +314,11 @@ impl Act {
         let new = wanted
             .iter()
             .filter(|(name, level)| had.get(*name) != Some(*level));
+        let new: Vec<(&ResourceName, Level)> = new.map(|(name, level)| (name, *level)).collect();
+        self.tx.set_levels(holder, &new).await?;
         for (name, level) in new {
-            self.tx.set_level(holder, name, Some(*level)).await?;
             let before = had.get(name).copied();
-            self.tell_level(holder, name, before, Some(*level)).await?;
+            self.tell_level(holder, name, before, Some(level)).await?;
         }
         Ok(had != wanted)
     }

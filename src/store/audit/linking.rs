@@ -7,6 +7,7 @@ use uuid::Uuid;
 
 use super::super::db::{Engine, Q, Tx};
 use super::super::error::StoreError;
+use crate::crypto::random;
 use crate::domain::audit::{Columns, Event, EventId, Link};
 
 /// An event that waits to be linked.
@@ -85,8 +86,25 @@ impl Tx {
         }
     }
 
+    /// Writes events down in the transaction of the act, many in one statement; they are linked later.
+    pub async fn record_events(&mut self, events: &[Event]) -> Result<(), StoreError> {
+        for some in events.chunks(AT_ONCE) {
+            let named = some.iter().map(|event| {
+                let id = EventId::new(event.at(), random::bytes());
+                Linked::new(id, event)
+            });
+            let named: Vec<Linked> = named.collect::<Result<_, _>>()?;
+            self.insert_rows(&named, Place::Later).await?;
+        }
+        Ok(())
+    }
+
     /// Writes events with their places.
     pub async fn insert_linked(&mut self, events: &[Linked]) -> Result<(), StoreError> {
+        self.insert_rows(events, Place::Known).await
+    }
+
+    async fn insert_rows(&mut self, events: &[Linked], place: Place) -> Result<(), StoreError> {
         if events.is_empty() {
             return Ok(());
         }
@@ -107,8 +125,8 @@ impl Tx {
                 let ids: Vec<Uuid> = events.iter().map(|e| e.id.0).collect();
                 let times: Vec<i64> = events.iter().map(|e| e.columns.at.micros()).collect();
                 let users: Vec<Option<Uuid>> = events.iter().map(|e| e.columns.user_id).collect();
-                let positions: Vec<i64> = events.iter().map(|e| e.link.position).collect();
-                let hashes: Vec<Vec<u8>> = events.iter().map(|e| e.link.hash.to_vec()).collect();
+                let places = events.iter().map(|e| place.of(&e.link));
+                let (positions, hashes): (Vec<_>, Vec<_>) = places.unzip();
                 let mut insert = self.q(INSERT_POSTGRES).bind_pg(ids).bind_pg(times);
                 insert = insert.bind_pg(users).bind_pg(positions).bind_pg(hashes);
                 for text in texts {
@@ -121,11 +139,14 @@ impl Tx {
                 let (many, few) = (INSERT_MANY_SQLITE.as_str(), INSERT_ONE_SQLITE.as_str());
                 for rows in events.chunks(MANY) {
                     if rows.len() == MANY {
-                        rows.iter().fold(self.q(many), row).exec().await?;
+                        let insert = rows
+                            .iter()
+                            .fold(self.q(many), |insert, event| row(insert, event, place));
+                        insert.exec().await?;
                         continue;
                     }
                     for event in rows {
-                        row(self.q(few), event).exec().await?;
+                        row(self.q(few), event, place).exec().await?;
                     }
                 }
             }
@@ -158,8 +179,25 @@ impl SqliteLink {
 }
 
 /// Binds one row of [`insert_sqlite`].
-fn row<'q>(insert: Q<'q>, event: &Linked) -> Q<'q> {
+/// Whether events are linked when they are written.
+#[derive(Clone, Copy)]
+enum Place {
+    Known,
+    Later,
+}
+
+impl Place {
+    fn of(self, link: &Link) -> (Option<i64>, Option<Vec<u8>>) {
+        match self {
+            Self::Known => (Some(link.position), Some(link.hash.to_vec())),
+            Self::Later => (None, None),
+        }
+    }
+}
+
+fn row<'q>(insert: Q<'q>, event: &Linked, place: Place) -> Q<'q> {
     let columns = &event.columns;
+    let (position, hash) = place.of(&event.link);
     insert
         .bind(event.id.0)
         .bind(columns.at.micros())
@@ -173,8 +211,8 @@ fn row<'q>(insert: Q<'q>, event: &Linked) -> Q<'q> {
         .bind(columns.organization.clone())
         .bind(columns.request_id.clone())
         .bind(event.body.clone())
-        .bind(event.link.position)
-        .bind(event.link.hash.to_vec())
+        .bind(position)
+        .bind(hash)
 }
 
 fn json(rows: &impl Serialize) -> Result<String, StoreError> {
@@ -211,6 +249,9 @@ const LINK_SQLITE: &str = "UPDATE audit_events SET position = b.position, hash =
 const INSERT_POSTGRES: &str = "INSERT INTO audit_events (id, at, user_id, position, hash, type, actor_kind, actor_id, client_id, target_kind, \
     target_id, organization, request_id, body) SELECT * FROM UNNEST($1::uuid[], $2::bigint[], $3::uuid[], $4::bigint[], \
     $5::bytea[], $6::text[], $7::text[], $8::text[], $9::text[], $10::text[], $11::text[], $12::text[], $13::text[], $14::text[])";
+
+/// So many events are made ready at once.
+const AT_ONCE: usize = 500;
 
 /// So many rows go into one statement on SQLite.
 const MANY: usize = 20;

@@ -167,3 +167,33 @@ async fn a_digest_of_an_older_version_is_put_under_the_master_key_a_day_later() 
     );
     assert!(at.make(&with(Some(SECRET))).await.is_unchanged());
 }
+
+#[tokio::test]
+async fn a_client_made_again_long_after_its_predecessor_counts_from_then_on() {
+    use std::time::Duration;
+
+    let at = Site::new().await;
+    let with = |id: &str| Document {
+        clients: vec![client(id, Some(SECRET))],
+        ..Document::default()
+    };
+    at.make(&with("web")).await;
+    let prune = Options {
+        prune: true,
+        ..Options::default()
+    };
+    let (origin, now) = (Origin::system(), at.services.clock.now());
+    let deleted = apply(&at.services, &with("other"), prune, &origin, now).await;
+    deleted.unwrap();
+    assert!(at.client("web").await.is_none());
+    // The revocation is forgotten once every access token of that time has expired; grants may live for months.
+    let later = now.plus(Duration::from_hours(3));
+    at.services
+        .revocations
+        .purge_expired(later, 500)
+        .await
+        .unwrap();
+    let before = at.services.clock.now();
+    at.make(&with("web")).await;
+    assert!(at.client("web").await.unwrap().not_before >= before);
+}
