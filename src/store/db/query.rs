@@ -48,6 +48,52 @@ pub struct Q<'c> {
     bad: Option<BoxDynError>,
 }
 
+/// Runs a query for its rows, with one of sqlx's two ways to fetch them; the closure says the same of the rows that the
+/// writer brings.
+macro_rules! fetch {
+    ($query:ident, $fetch:ident, $of_rows:expr) => {{
+        let Self { ex, sql, bad } = $query;
+        refuse_bad(bad)?;
+        match ex {
+            Ex::Pg(pool, args) => {
+                let again = args.clone();
+                match sqlx::query_as_with(sql, args).$fetch(pool).await {
+                    Err(error) if is_lost(&error) => Ok(sqlx::query_as_with(sql, again)
+                        .$fetch(&mut *live(pool).await?)
+                        .await?),
+                    first => Ok(first?),
+                }
+            }
+            Ex::PgWrite(pool, args) => {
+                let mut attempt = 0;
+                loop {
+                    attempt += 1;
+                    let done = sqlx::query_as_with(sql, args.clone()).$fetch(pool).await;
+                    let done = done.map_err(StoreError::from);
+                    if !retry_soon(&done, attempt).await {
+                        return done;
+                    }
+                }
+            }
+            Ex::PgTx(connection, args) => {
+                Ok(sqlx::query_as_with(sql, args).$fetch(connection).await?)
+            }
+            Ex::Lite(pool, args) => Ok(sqlx::query_as_with(sql, args).$fetch(pool).await?),
+            Ex::LiteWrite(writer, args) => match writer.run(sql, args, Want::Rows).await? {
+                Answer::Rows(rows) => {
+                    let of_rows = $of_rows;
+                    Ok(of_rows(&rows).map_err(StoreError::from)?)
+                }
+                Answer::Affected(_) => Ok(Default::default()),
+            },
+            Ex::LiteTx(connection, args) => {
+                Ok(sqlx::query_as_with(sql, args).$fetch(connection).await?)
+            }
+            Ex::Expired => Err(expired()),
+        }
+    }};
+}
+
 impl<'c> Q<'c> {
     pub(super) fn new(ex: Ex<'c>, sql: &'static str) -> Self {
         Self { ex, sql, bad: None }
@@ -84,45 +130,9 @@ impl<'c> Q<'c> {
 
     /// The first row, if there is one.
     pub async fn opt<R: Row>(self) -> Result<Option<R>, StoreError> {
-        let Self { ex, sql, bad } = self;
-        refuse_bad(bad)?;
-        match ex {
-            Ex::Pg(pool, args) => {
-                let again = args.clone();
-                let first = sqlx::query_as_with(sql, args).fetch_optional(pool).await;
-                match first {
-                    Err(error) if is_lost(&error) => Ok(sqlx::query_as_with(sql, again)
-                        .fetch_optional(&mut *live(pool).await?)
-                        .await?),
-                    first => Ok(first?),
-                }
-            }
-            Ex::PgWrite(pool, args) => {
-                let mut attempt = 0;
-                loop {
-                    attempt += 1;
-                    let done = sqlx::query_as_with(sql, args.clone())
-                        .fetch_optional(pool)
-                        .await
-                        .map_err(StoreError::from);
-                    if !retry_soon(&done, attempt).await {
-                        return done;
-                    }
-                }
-            }
-            Ex::PgTx(connection, args) => Ok(sqlx::query_as_with(sql, args)
-                .fetch_optional(connection)
-                .await?),
-            Ex::Lite(pool, args) => Ok(sqlx::query_as_with(sql, args).fetch_optional(pool).await?),
-            Ex::LiteWrite(writer, args) => match writer.run(sql, args, Want::Rows).await? {
-                Answer::Rows(rows) => Ok(rows.first().map(R::from_row).transpose()?),
-                Answer::Affected(_) => Ok(None),
-            },
-            Ex::LiteTx(connection, args) => Ok(sqlx::query_as_with(sql, args)
-                .fetch_optional(connection)
-                .await?),
-            Ex::Expired => Err(expired()),
-        }
+        fetch!(self, fetch_optional, |rows: &[SqliteRow]| {
+            rows.first().map(R::from_row).transpose()
+        })
     }
 
     /// The first row; its absence is an error.
@@ -135,45 +145,9 @@ impl<'c> Q<'c> {
 
     /// Every row. Bound it with `LIMIT`.
     pub async fn all<R: Row>(self) -> Result<Vec<R>, StoreError> {
-        let Self { ex, sql, bad } = self;
-        refuse_bad(bad)?;
-        match ex {
-            Ex::Pg(pool, args) => {
-                let again = args.clone();
-                let first = sqlx::query_as_with(sql, args).fetch_all(pool).await;
-                match first {
-                    Err(error) if is_lost(&error) => Ok(sqlx::query_as_with(sql, again)
-                        .fetch_all(&mut *live(pool).await?)
-                        .await?),
-                    first => Ok(first?),
-                }
-            }
-            Ex::PgWrite(pool, args) => {
-                let mut attempt = 0;
-                loop {
-                    attempt += 1;
-                    let done = sqlx::query_as_with(sql, args.clone())
-                        .fetch_all(pool)
-                        .await
-                        .map_err(StoreError::from);
-                    if !retry_soon(&done, attempt).await {
-                        return done;
-                    }
-                }
-            }
-            Ex::PgTx(connection, args) => {
-                Ok(sqlx::query_as_with(sql, args).fetch_all(connection).await?)
-            }
-            Ex::Lite(pool, args) => Ok(sqlx::query_as_with(sql, args).fetch_all(pool).await?),
-            Ex::LiteWrite(writer, args) => match writer.run(sql, args, Want::Rows).await? {
-                Answer::Rows(rows) => Ok(rows.iter().map(R::from_row).collect::<Result<_, _>>()?),
-                Answer::Affected(_) => Ok(Vec::new()),
-            },
-            Ex::LiteTx(connection, args) => {
-                Ok(sqlx::query_as_with(sql, args).fetch_all(connection).await?)
-            }
-            Ex::Expired => Err(expired()),
-        }
+        fetch!(self, fetch_all, |rows: &[SqliteRow]| {
+            rows.iter().map(R::from_row).collect::<Result<_, _>>()
+        })
     }
 
     /// Runs it for its effect; the number of rows it touched.
