@@ -11,7 +11,7 @@ use super::assignments::{Holder, assignment};
 use super::changes::{FACTS, POLICY, bump_changes};
 use super::db::{Among, Run, Tx, among, reads, row};
 use super::error::StoreError;
-use super::names::{first, grouped, prefix_pattern};
+use super::names::{ancestry, first, grouped, near, prefix_pattern};
 use super::users::{Member, members};
 use crate::domain::ids::UserId;
 use crate::domain::policy::{Assignment, Level, ResourceName};
@@ -248,14 +248,9 @@ const PARENTS_OF: &str = "SELECT parent FROM group_parents WHERE member = $1";
 
 const EXISTING: Among = among!("SELECT name FROM groups WHERE name IN (", ")");
 
-const ANCESTRY: Among = among!(
-    "WITH RECURSIVE reached (name) AS (",
-    " UNION SELECT p.parent FROM group_parents p JOIN reached ON p.member = reached.name) \
-    SELECT p.member, p.parent FROM group_parents p JOIN reached ON p.member = reached.name"
-);
+const ANCESTRY: Among = ancestry!("group_parents", "member");
 
-const NEAR: &str = "SELECT name FROM (SELECT name FROM groups WHERE name >= $1 ORDER BY name LIMIT 200) AS behind \
-    UNION ALL SELECT name FROM (SELECT name FROM groups WHERE name < $1 ORDER BY name DESC LIMIT 200) AS before";
+const NEAR: &str = near!("groups");
 
 const LIST: &str = concat!("SELECT ", group_columns!(), " FROM groups");
 

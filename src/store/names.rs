@@ -1,4 +1,4 @@
-//! Rows that are names, and patterns for them.
+//! Statements and rows that are about names.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -31,3 +31,60 @@ pub(super) fn prefix_pattern(begins: &str) -> String {
     pattern.push('%');
     pattern
 }
+
+/// Reads the parents of some names, and theirs, and so on: `ancestry!("role_parents", "role")`. One row for each name
+/// and parent, of the names that are reached alone. `OFFSET 0` keeps PostgreSQL at the index: it expects so many names
+/// that it would read the whole table at every step.
+macro_rules! ancestry {
+    ($table:literal, $name:literal) => {
+        $crate::store::db::Among {
+            postgres: concat!(
+                "WITH RECURSIVE reached (name, parent) AS (SELECT ",
+                $name,
+                ", parent FROM ",
+                $table,
+                " WHERE ",
+                $name,
+                " IN (SELECT UNNEST($1::text[])) UNION \
+                SELECT above.name, above.parent FROM reached CROSS JOIN LATERAL (SELECT ",
+                $name,
+                " AS name, parent FROM ",
+                $table,
+                " WHERE ",
+                $name,
+                " = reached.parent OFFSET 0) AS above) SELECT name, parent FROM reached"
+            ),
+            sqlite: concat!(
+                "WITH RECURSIVE reached (name, parent) AS (SELECT ",
+                $name,
+                ", parent FROM ",
+                $table,
+                " WHERE ",
+                $name,
+                " IN (SELECT value FROM json_each($1)) UNION SELECT above.",
+                $name,
+                ", above.parent FROM reached JOIN ",
+                $table,
+                " AS above ON above.",
+                $name,
+                " = reached.parent) SELECT name, parent FROM reached"
+            ),
+        }
+    };
+}
+
+/// Reads at most 400 names that stand next to `$1` in their order: `near!("roles")`.
+macro_rules! near {
+    ($table:literal) => {
+        concat!(
+            "SELECT name FROM (SELECT name FROM ",
+            $table,
+            " WHERE name >= $1 ORDER BY name LIMIT 200) AS behind \
+            UNION ALL SELECT name FROM (SELECT name FROM ",
+            $table,
+            " WHERE name < $1 ORDER BY name DESC LIMIT 200) AS before"
+        )
+    };
+}
+
+pub(super) use {ancestry, near};

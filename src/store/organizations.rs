@@ -9,7 +9,7 @@ use super::Store;
 use super::changes::{FACTS, POLICY, bump_changes};
 use super::db::{Among, Run, Tx, among, reads, row};
 use super::error::StoreError;
-use super::names::{first, prefix_pattern};
+use super::names::{first, near, prefix_pattern};
 use super::users::{Member, members};
 use crate::domain::ids::UserId;
 
@@ -176,8 +176,7 @@ const FIND: &str = concat!(
 
 const EXISTING: Among = among!("SELECT name FROM organizations WHERE name IN (", ")");
 
-const NEAR: &str = "SELECT name FROM (SELECT name FROM organizations WHERE name >= $1 ORDER BY name LIMIT 200) AS behind \
-    UNION ALL SELECT name FROM (SELECT name FROM organizations WHERE name < $1 ORDER BY name DESC LIMIT 200) AS before";
+const NEAR: &str = near!("organizations");
 
 const LIST: &str = concat!("SELECT ", organization_columns!(), " FROM organizations");
 

@@ -6,7 +6,7 @@ use super::Store;
 use super::assignments::Holder;
 use super::db::{Among, Run, Tx, among, reads};
 use super::error::StoreError;
-use super::names::{first, grouped, prefix_pattern};
+use super::names::{ancestry, first, grouped, near, prefix_pattern};
 use super::policy::{FACTS, POLICY};
 use super::revocations::bump_changes;
 use crate::domain::ids::UserId;
@@ -216,14 +216,9 @@ const PERMISSIONS_OF: &str = "SELECT permission FROM role_permissions WHERE role
 
 const EXISTING: Among = among!("SELECT name FROM roles WHERE name IN (", ")");
 
-const ANCESTRY: Among = among!(
-    "WITH RECURSIVE reached (role) AS (",
-    " UNION SELECT p.parent FROM role_parents p JOIN reached ON p.role = reached.role) \
-    SELECT p.role, p.parent FROM role_parents p JOIN reached ON p.role = reached.role"
-);
+const ANCESTRY: Among = ancestry!("role_parents", "role");
 
-const NEAR: &str = "SELECT name FROM (SELECT name FROM roles WHERE name >= $1 ORDER BY name LIMIT 200) AS behind \
-    UNION ALL SELECT name FROM (SELECT name FROM roles WHERE name < $1 ORDER BY name DESC LIMIT 200) AS before";
+const NEAR: &str = near!("roles");
 
 const PERMISSIONS: &str = "SELECT DISTINCT permission FROM role_permissions";
 
