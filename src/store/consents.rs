@@ -1,9 +1,9 @@
 //! What people allowed clients: the `consents` table.
 
 use sqlx::types::Json;
-use uuid::Uuid;
 
 use super::Store;
+use super::db::{Tx, row};
 use super::error::StoreError;
 use crate::domain::ids::{ClientId, UserId};
 use crate::spec::scope::Scope;
@@ -34,9 +34,9 @@ impl Store {
             .q(FIND)
             .bind(user.0)
             .bind(client.as_str().to_owned())
-            .opt::<Row>()
+            .opt::<ConsentRow>()
             .await?;
-        Ok(row.map(into_consent))
+        Ok(row.map(ConsentRow::into_consent))
     }
 
     /// Everything this person allowed, newest first, at most 100.
@@ -45,15 +45,15 @@ impl Store {
             .db
             .q(LIST)
             .bind(user.0)
-            .all::<Row>()
+            .all::<ConsentRow>()
             .await?
             .into_iter()
-            .map(into_consent)
+            .map(ConsentRow::into_consent)
             .collect())
     }
 }
 
-impl super::db::Tx {
+impl Tx {
     /// Remembers what a person allows from now on.
     pub async fn save_consent(
         &mut self,
@@ -93,66 +93,43 @@ impl super::db::Tx {
             .await?;
         Ok(())
     }
+}
 
-    /// The grants of this person to this client that were revoked since `since`: what an earlier, unfinished
-    /// revocation may not have made known everywhere.
-    pub async fn list_revoked_grants_of(
-        &mut self,
-        user: UserId,
-        client: &ClientId,
-        since: Ts,
-    ) -> Result<Vec<Uuid>, StoreError> {
-        let rows = self
-            .q(REVOKED_SINCE)
-            .bind(user.0)
-            .bind(client.as_str().to_owned())
-            .bind(since.micros())
-            .all::<(Uuid,)>()
-            .await?;
-        Ok(rows.into_iter().map(|(id,)| id).collect())
-    }
-
-    /// Revokes every living grant of this person to this client; returns their names.
-    pub async fn revoke_grants_of(
-        &mut self,
-        user: UserId,
-        client: &ClientId,
-        now: Ts,
-    ) -> Result<Vec<Uuid>, StoreError> {
-        let rows = self
-            .q(REVOKE_GRANTS)
-            .bind(user.0)
-            .bind(client.as_str().to_owned())
-            .bind(now.micros())
-            .all::<(Uuid,)>()
-            .await?;
-        Ok(rows.into_iter().map(|(id,)| id).collect())
+row! { $
+    struct ConsentRow, consent_columns {
+        client_id: String,
+        scope: String,
+        resources: Json<Vec<String>>,
+        granted_at: i64,
     }
 }
 
-type Row = (String, String, Json<Vec<String>>, i64);
-
-fn into_consent((client_id, scope, resources, granted_at): Row) -> Consent {
-    Consent {
-        client_id,
-        scope: scope.split(' ').collect(),
-        resources: resources.0,
-        granted_at: Ts(granted_at),
+impl ConsentRow {
+    fn into_consent(self) -> Consent {
+        Consent {
+            client_id: self.client_id,
+            scope: self.scope.split(' ').collect(),
+            resources: self.resources.0,
+            granted_at: Ts(self.granted_at),
+        }
     }
 }
 
 const DELETE_TO: &str = "DELETE FROM consents WHERE client_id = $1";
 
-const FIND: &str = "SELECT client_id, scope, resources, granted_at FROM consents WHERE user_id = $1 AND client_id = $2";
+const FIND: &str = concat!(
+    "SELECT ",
+    consent_columns!(),
+    " FROM consents WHERE user_id = $1 AND client_id = $2"
+);
 
-const LIST: &str = "SELECT client_id, scope, resources, granted_at FROM consents WHERE user_id = $1 ORDER BY granted_at DESC LIMIT 100";
+const LIST: &str = concat!(
+    "SELECT ",
+    consent_columns!(),
+    " FROM consents WHERE user_id = $1 ORDER BY granted_at DESC LIMIT 100"
+);
 
 const SAVE: &str = "INSERT INTO consents (user_id, client_id, scope, resources, granted_at) VALUES ($1, $2, $3, $4, $5) \
     ON CONFLICT (user_id, client_id) DO UPDATE SET scope = excluded.scope, resources = excluded.resources, granted_at = excluded.granted_at";
 
 const DELETE: &str = "DELETE FROM consents WHERE user_id = $1 AND client_id = $2";
-
-const REVOKE_GRANTS: &str = "UPDATE grants SET revoked_at = $3 WHERE user_id = $1 AND client_id = $2 AND revoked_at IS NULL AND expires_at > $3 RETURNING id";
-
-const REVOKED_SINCE: &str =
-    "SELECT id FROM grants WHERE user_id = $1 AND client_id = $2 AND revoked_at > $3";

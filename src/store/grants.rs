@@ -127,6 +127,41 @@ impl Tx {
         let row = revoke.opt::<(Uuid, String)>().await?;
         Ok(row.and_then(|(user, client)| Some((UserId(user), ClientId::parse(&client)?))))
     }
+
+    /// The grants of a user to a client that were revoked since `since`: what an earlier, unfinished
+    /// revocation may not have made known everywhere.
+    pub async fn list_revoked_grants_of(
+        &mut self,
+        user: UserId,
+        client: &ClientId,
+        since: Ts,
+    ) -> Result<Vec<Uuid>, StoreError> {
+        let rows = self
+            .q(REVOKED_SINCE)
+            .bind(user.0)
+            .bind(client.as_str().to_owned())
+            .bind(since.micros())
+            .all::<(Uuid,)>()
+            .await?;
+        Ok(rows.into_iter().map(|(id,)| id).collect())
+    }
+
+    /// Revokes every living grant of a user to a client; returns their names.
+    pub async fn revoke_grants_of(
+        &mut self,
+        user: UserId,
+        client: &ClientId,
+        now: Ts,
+    ) -> Result<Vec<Uuid>, StoreError> {
+        let rows = self
+            .q(REVOKE_OF)
+            .bind(user.0)
+            .bind(client.as_str().to_owned())
+            .bind(now.micros())
+            .all::<(Uuid,)>()
+            .await?;
+        Ok(rows.into_iter().map(|(id,)| id).collect())
+    }
 }
 
 #[derive(sqlx::FromRow)]
@@ -257,3 +292,8 @@ const PAGE: &str = concat!(
 );
 
 const REVOKE: &str = "UPDATE grants SET revoked_at = $2 WHERE id = $1 AND revoked_at IS NULL RETURNING user_id, client_id";
+
+const REVOKE_OF: &str = "UPDATE grants SET revoked_at = $3 WHERE user_id = $1 AND client_id = $2 AND revoked_at IS NULL AND expires_at > $3 RETURNING id";
+
+const REVOKED_SINCE: &str =
+    "SELECT id FROM grants WHERE user_id = $1 AND client_id = $2 AND revoked_at > $3";

@@ -325,8 +325,19 @@ async fn living_grants_are_found_and_listed() {
         assert!(ended.is_none());
         let mut tx = store.db().begin().await.unwrap();
         let whose = tx.revoke_grant(id(1), Ts(200)).await.unwrap();
-        assert_eq!(whose, Some((alice, client.id)));
+        assert_eq!(whose, Some((alice, client.id.clone())));
+        let ended = tx.revoke_grants_of(alice, &client.id, Ts(250)).await;
+        assert_eq!(ended.unwrap(), [id(2).0, id(3).0]);
+        let since = tx.list_revoked_grants_of(alice, &client.id, Ts(200)).await;
+        assert_eq!(since.unwrap().len(), 2);
+        let scope = Scope::parse("openid").unwrap();
+        tx.save_consent(alice, &client.id, &scope, &[], Ts(1))
+            .await
+            .unwrap();
         tx.commit().await.unwrap();
+        let consent = store.find_consent(alice, &client.id).await.unwrap();
+        assert_eq!(consent.unwrap().scope, scope);
+        assert_eq!(store.list_consents(alice).await.unwrap().len(), 1);
         let revoked = store.find_living_grant(id(1), Ts(300)).await.unwrap();
         assert!(revoked.is_none());
         let found = store.find_grant(id(1), Ts(300)).await.unwrap().unwrap();
