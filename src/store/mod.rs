@@ -28,7 +28,6 @@ pub mod organizations;
 pub mod pages;
 pub mod policies;
 pub mod policy;
-mod policy_counts;
 mod redemptions;
 #[cfg(test)]
 pub(crate) mod redis_server;

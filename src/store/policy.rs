@@ -8,13 +8,65 @@ use uuid::Uuid;
 
 use super::Store;
 use super::assignments::assignment;
-use super::db::Tx;
+use super::db::{Run, reads};
 use super::error::StoreError;
+use super::names::first;
 use crate::domain::ids::UserId;
-use crate::domain::policy::{Group, Level, Levels, Object, Permission, Role, Subject, Written};
+use crate::domain::policy::{
+    Bounded, Count, Group, Level, Levels, Object, Permission, Role, Subject, Written,
+};
 use crate::domain::user::User;
 
 pub use super::changes::{FACTS, POLICY};
+
+reads! {
+    /// How much there is of everything that instances hold in memory. It looks at every row of nine tables: an act on one
+    /// thing asks for what it adds to, with [`Tx::count_bounded`](super::db::Tx::count_bounded).
+    count_policy() -> Vec<Count> = count_all;
+
+    /// How much there is of one kind.
+    count_bounded(what: Bounded) -> i64 = count;
+
+    /// How many levels one group gives ([`Bounded::LevelsOfAGroup`]).
+    count_levels_of_group(group: &str) -> i64 = count_levels_of;
+
+    /// The types of the resources of which something is written down.
+    list_object_types() -> BTreeSet<String> = list_object_types;
+}
+
+async fn count_all(run: &mut impl Run) -> Result<Vec<Count>, StoreError> {
+    let mut counts = Vec::new();
+    for what in COUNTED {
+        counts.push((what, count(run, what).await?));
+    }
+    Ok(counts)
+}
+
+async fn count(run: &mut impl Run, what: Bounded) -> Result<i64, StoreError> {
+    let sql = match what {
+        Bounded::Roles => "SELECT COUNT(*) FROM roles",
+        Bounded::Permissions => "SELECT COUNT(*) FROM role_permissions",
+        Bounded::RoleParents => "SELECT COUNT(*) FROM role_parents",
+        Bounded::Groups => "SELECT COUNT(*) FROM groups",
+        Bounded::GroupParents => "SELECT COUNT(*) FROM group_parents",
+        Bounded::GroupRoles => "SELECT COUNT(*) FROM group_roles",
+        Bounded::LevelsOfAGroup => MOST_LEVELS,
+        Bounded::GroupLevels => "SELECT COUNT(*) FROM group_levels",
+        Bounded::Organizations => "SELECT COUNT(*) FROM organizations",
+        Bounded::Policies => "SELECT COUNT(*) FROM policies",
+        Bounded::Resources => "SELECT COUNT(*) FROM resources",
+    };
+    Ok(run.q(sql).one::<(i64,)>().await?.0)
+}
+
+async fn count_levels_of(run: &mut impl Run, group: &str) -> Result<i64, StoreError> {
+    let count = run.q(LEVELS_OF_GROUP).bind(group.to_owned());
+    Ok(count.one::<(i64,)>().await?.0)
+}
+
+async fn list_object_types(run: &mut impl Run) -> Result<BTreeSet<String>, StoreError> {
+    Ok(first(run.q(OBJECT_TYPES).all().await?))
+}
 
 /// How often everything was changed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -183,12 +235,6 @@ impl Store {
         Ok(row.await?.map(|(id,)| UserId(id)))
     }
 
-    /// The types of the resources of which something is written down.
-    pub async fn list_object_types(&self) -> Result<BTreeSet<String>, StoreError> {
-        let rows = self.db.q(OBJECT_TYPES).all::<(String,)>().await?;
-        Ok(rows.into_iter().map(|(kind,)| kind).collect())
-    }
-
     /// The ids of the resources of a type that are written down, after `after`, at most `limit`.
     pub async fn list_objects(
         &self,
@@ -235,14 +281,6 @@ impl Store {
     }
 }
 
-impl Tx {
-    /// The types of the resources of which something is written down.
-    pub async fn list_object_types(&mut self) -> Result<BTreeSet<String>, StoreError> {
-        let rows = self.q(OBJECT_TYPES).all::<(String,)>().await?;
-        Ok(rows.into_iter().map(|(kind,)| kind).collect())
-    }
-}
-
 type UserRole = (Uuid, String, String, Option<i64>);
 type UserLevel = (Uuid, String, String, i64);
 type GroupRole = (String, String, String, Option<i64>);
@@ -255,6 +293,24 @@ fn insert(levels: &mut Levels, kind: String, id: String, level: i64) {
         levels.entry(kind).or_default().insert(id, level);
     }
 }
+
+const COUNTED: [Bounded; 10] = [
+    Bounded::Roles,
+    Bounded::Permissions,
+    Bounded::RoleParents,
+    Bounded::Groups,
+    Bounded::GroupParents,
+    Bounded::GroupRoles,
+    Bounded::LevelsOfAGroup,
+    Bounded::GroupLevels,
+    Bounded::Organizations,
+    Bounded::Policies,
+];
+
+const MOST_LEVELS: &str = "SELECT COALESCE(MAX(n), 0) FROM \
+    (SELECT COUNT(*) AS n FROM group_levels GROUP BY group_name) AS each_group";
+
+const LEVELS_OF_GROUP: &str = "SELECT COUNT(*) FROM group_levels WHERE group_name = $1";
 
 const VERSIONS: &str = "SELECT topic, version FROM changes WHERE topic IN ('policy', 'facts')";
 

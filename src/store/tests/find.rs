@@ -217,6 +217,17 @@ async fn a_group_is_found_alone_with_its_ancestry() {
         ] {
             both_find!(store, tx, count_bounded(what), count);
         }
+        let counts: BTreeMap<String, i64> = tx
+            .count_policy()
+            .await
+            .unwrap()
+            .into_iter()
+            .map(|(what, count)| (format!("{what:?}"), count))
+            .collect();
+        assert_eq!(
+            (counts["Groups"], counts["GroupRoles"], counts.len()),
+            (2, 2, 10)
+        );
         both_find!(store, tx, count_levels_of_group("berlin"), 1);
         both_find!(store, tx, count_levels_of_group("europe"), 0);
     }
@@ -265,6 +276,7 @@ async fn a_policy_a_resource_server_and_a_resource_are_found_alone() {
         both_find!(store, tx, existing_resources(&asked), names([identifier]));
         both_find!(store, tx, list_resources(), vec![orders.clone()]);
         both_find!(store, tx, count_bounded(Bounded::Resources), 1);
+        both_find!(store, tx, list_object_types(), names(["Document"]));
         assert_eq!(tx.find_object(&name).await.unwrap(), Some(object.clone()));
         let found = store.find_object_record(&name).await.unwrap();
         assert_eq!(found, Some(object));
