@@ -6,10 +6,10 @@
 use uuid::Uuid;
 
 use super::super::Store;
-use super::super::db::Tx;
+use super::super::db::{Run, Tx, reads, row};
 use super::super::dialect;
 use super::super::error::StoreError;
-use super::{EventRow, StoredEvent};
+use super::{EventRow, StoredEvent, event_columns};
 use crate::domain::audit::{EventId, Hash, Link};
 use crate::spec::time::Ts;
 
@@ -50,6 +50,29 @@ pub struct Outlook {
     pub head: Head,
 }
 
+reads! {
+    /// Linked events after a place, in order.
+    list_chain(after: i64, limit: i64) -> Vec<StoredEvent> = list_chain;
+
+    /// The signed place where the chain begins, if retention ever removed anything.
+    audit_base() -> Option<String> = base;
+}
+
+async fn list_chain(
+    run: &mut impl Run,
+    after: i64,
+    limit: i64,
+) -> Result<Vec<StoredEvent>, StoreError> {
+    let rows = run.q(CHAIN).bind(after).bind(limit);
+    let rows = rows.all::<EventRow>().await?;
+    Ok(rows.into_iter().map(EventRow::into_event).collect())
+}
+
+async fn base(run: &mut impl Run) -> Result<Option<String>, StoreError> {
+    let row = run.q(BASE).opt::<(String,)>().await?;
+    Ok(row.map(|(jws,)| jws))
+}
+
 impl Tx {
     /// Locks the head until this transaction ends.
     pub async fn lock_audit_head(&mut self) -> Result<Head, StoreError> {
@@ -81,23 +104,6 @@ impl Tx {
             .exec()
             .await?;
         Ok(())
-    }
-
-    /// [`Store::list_chain`] in this transaction.
-    pub async fn list_chain(
-        &mut self,
-        after: i64,
-        limit: i64,
-    ) -> Result<Vec<StoredEvent>, StoreError> {
-        let rows = self.q(CHAIN).bind(after).bind(limit);
-        let rows = rows.all::<EventRow>().await?;
-        Ok(rows.into_iter().map(EventRow::into_event).collect())
-    }
-
-    /// [`Store::audit_base`] in this transaction.
-    pub async fn audit_base(&mut self) -> Result<Option<String>, StoreError> {
-        let row = self.q(BASE).opt::<(String,)>().await?;
-        Ok(row.map(|(jws,)| jws))
     }
 
     /// One checkpoint.
@@ -150,19 +156,6 @@ impl Store {
         self.db.q(HEAD).one::<HeadRow>().await?.into_head()
     }
 
-    /// The signed place where the chain begins, if retention ever removed anything.
-    pub async fn audit_base(&self) -> Result<Option<String>, StoreError> {
-        let row = self.db.q(BASE).opt::<(String,)>().await?;
-        Ok(row.map(|(jws,)| jws))
-    }
-
-    /// Linked events after a place, in order.
-    pub async fn list_chain(&self, after: i64, limit: i64) -> Result<Vec<StoredEvent>, StoreError> {
-        let rows = self.db.q(CHAIN).bind(after).bind(limit);
-        let rows = rows.all::<EventRow>().await?;
-        Ok(rows.into_iter().map(EventRow::into_event).collect())
-    }
-
     /// Checkpoints from a number on, in order.
     pub async fn list_checkpoints(
         &self,
@@ -191,15 +184,23 @@ impl Store {
     }
 }
 
-#[derive(sqlx::FromRow)]
-struct HeadRow {
-    position: i64,
-    hash: Option<Vec<u8>>,
-    checkpoint: i64,
-    checkpoint_position: i64,
-    checkpoint_at: i64,
-    base: i64,
-    seal: Option<Vec<u8>>,
+row! { $
+    struct HeadRow, head_columns {
+        position: i64,
+        hash: Option<Vec<u8>>,
+        checkpoint: i64,
+        checkpoint_position: i64,
+        checkpoint_at: i64,
+        base: i64,
+        seal: Option<Vec<u8>>,
+    }
+}
+
+/// The columns of a [`Checkpoint`].
+macro_rules! checkpoint_columns {
+    () => {
+        "number, position, jws"
+    };
 }
 
 impl HeadRow {
@@ -226,9 +227,13 @@ impl HeadRow {
     }
 }
 
-const HEAD: &str = "SELECT position, hash, checkpoint, checkpoint_position, checkpoint_at, base, seal FROM audit_head WHERE id = 1";
+const HEAD: &str = concat!("SELECT ", head_columns!(), " FROM audit_head WHERE id = 1");
 
-const LOCK_POSTGRES: &str = "SELECT position, hash, checkpoint, checkpoint_position, checkpoint_at, base, seal FROM audit_head WHERE id = 1 FOR UPDATE";
+const LOCK_POSTGRES: &str = concat!(
+    "SELECT ",
+    head_columns!(),
+    " FROM audit_head WHERE id = 1 FOR UPDATE"
+);
 
 const SAVE_HEAD: &str = "UPDATE audit_head SET position = $1, hash = $2, checkpoint = $3, checkpoint_position = $4, checkpoint_at = $5, \
     base = $6, seal = $7 WHERE id = 1";
@@ -243,7 +248,11 @@ const NEXT_UNLINKED: &str =
 const INSERT_CHECKPOINT: &str =
     "INSERT INTO audit_checkpoints (number, position, jws) VALUES ($1, $2, $3)";
 
-const CHECKPOINTS: &str = "SELECT number, position, jws FROM audit_checkpoints WHERE number >= $1 ORDER BY number LIMIT $2";
+const CHECKPOINTS: &str = concat!(
+    "SELECT ",
+    checkpoint_columns!(),
+    " FROM audit_checkpoints WHERE number >= $1 ORDER BY number LIMIT $2"
+);
 
 const CHECKPOINT_AFTER: &str = "SELECT MIN(number) FROM audit_checkpoints WHERE position > $1";
 
@@ -251,7 +260,11 @@ const BASE: &str = "SELECT jws FROM audit_base WHERE id = 1";
 
 const SAVE_BASE: &str = "INSERT INTO audit_base (id, jws) VALUES (1, $1) ON CONFLICT (id) DO UPDATE SET jws = excluded.jws";
 
-const CHECKPOINT: &str = "SELECT number, position, jws FROM audit_checkpoints WHERE number = $1";
+const CHECKPOINT: &str = concat!(
+    "SELECT ",
+    checkpoint_columns!(),
+    " FROM audit_checkpoints WHERE number = $1"
+);
 
 /// `0004_audit.sql` made the tables of the audit trail.
 const AUDITED_KEY: &str = "SELECT CAST(1 AS BIGINT) FROM signing_keys \
@@ -263,7 +276,10 @@ const TRIM_EVENTS: &str = "DELETE FROM audit_events WHERE position <= $1";
 
 const TRIM_CHECKPOINTS: &str = "DELETE FROM audit_checkpoints WHERE position <= $1";
 
-const CHAIN: &str = "SELECT id, at, type, actor_kind, actor_id, user_id, client_id, target_kind, target_id, organization, request_id, \
-    body, position, hash FROM audit_events WHERE position > $1 ORDER BY position LIMIT $2";
+const CHAIN: &str = concat!(
+    "SELECT ",
+    event_columns!(),
+    " FROM audit_events WHERE position > $1 ORDER BY position LIMIT $2"
+);
 
 const EXTENT: &str = "SELECT COALESCE((SELECT MAX(position) FROM audit_events), 0), COALESCE((SELECT MAX(number) FROM audit_checkpoints), 0)";

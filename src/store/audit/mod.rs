@@ -157,6 +157,16 @@ impl EventFilter {
     }
 }
 
+/// The columns of an [`EventRow`].
+macro_rules! event_columns {
+    () => {
+        "id, at, type, actor_kind, actor_id, user_id, client_id, target_kind, target_id, organization, request_id, \
+         body, position, hash"
+    };
+}
+
+use event_columns;
+
 #[derive(sqlx::FromRow)]
 pub(super) struct EventRow {
     id: Uuid,
@@ -221,15 +231,19 @@ impl StoredEvent {
 const INSERT: &str = "INSERT INTO audit_events (id, at, type, actor_kind, actor_id, user_id, client_id, target_kind, \
     target_id, organization, request_id, body) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)";
 
-const FIND: &str = "SELECT id, at, type, actor_kind, actor_id, user_id, client_id, target_kind, target_id, \
-    organization, request_id, body, position, hash FROM audit_events WHERE id = $1";
+const FIND: &str = concat!(
+    "SELECT ",
+    event_columns!(),
+    " FROM audit_events WHERE id = $1"
+);
 
 /// One text per index, with the same parameters in each.
 macro_rules! list {
     ($first:literal) => {
         concat!(
-            "SELECT id, at, type, actor_kind, actor_id, user_id, client_id, target_kind, target_id, organization, \
-             request_id, body, position, hash FROM audit_events WHERE ",
+            "SELECT ",
+            event_columns!(),
+            " FROM audit_events WHERE ",
             $first,
             "id < $1 AND id >= $2 AND at >= $3 AND at < $4 \
              AND (CAST($5 AS TEXT) IS NULL OR type = $5) \
