@@ -11,7 +11,7 @@ use super::super::objects::ObjectRecord;
 use super::super::organizations::OrganizationRecord;
 use super::super::policies::PolicyRecord;
 use super::super::roles::RoleRecord;
-use super::super::users::{Memberships, UserFields};
+use super::super::users::{Memberships, UserFields, UserFilter};
 use super::stores;
 use crate::crypto::secret::{KeyedDigest, TokenDigest};
 use crate::domain::binding::Binding;
@@ -214,7 +214,7 @@ async fn users_are_found_and_listed() {
         assert_eq!(listed[0].id, bob);
         let listed = store.list_users_by_id(Some(alice), 10).await.unwrap();
         assert_eq!(listed.len(), 1);
-        let all = store.search_users(&Default::default(), "", 10).await;
+        let all = store.search_users(&UserFilter::default(), "", 10).await;
         assert_eq!(all.unwrap().len(), 2);
     }
 }
