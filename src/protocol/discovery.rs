@@ -9,9 +9,9 @@ use crate::domain::session::ACR_VALUES;
 use crate::http::error::OAuthError;
 use crate::http::site::Site;
 use crate::service::registry::resources::scopes;
-use crate::service::tokens::claims;
 use crate::spec::alg::SigningAlg;
 use crate::spec::auth_method::AuthMethod;
+use crate::spec::claims::{Claim, Place};
 use crate::spec::grant_type::GrantType;
 use crate::spec::prompt::Prompt;
 use crate::spec::response_mode::ResponseMode;
@@ -42,27 +42,13 @@ fn document(site: &Site, scopes: &Scope) -> Value {
         .filter(|method| *method != AuthMethod::None)
         .map(AuthMethod::as_str)
         .collect();
-    let claims: Vec<&str> = [
-        "sub",
-        "iss",
-        "aud",
-        "exp",
-        "iat",
-        "auth_time",
-        "acr",
-        "amr",
-        "sid",
-        "nonce",
-        "at_hash",
-    ]
-    .into_iter()
-    .chain(
-        BY_SCOPE
-            .iter()
-            .flat_map(|(_, claims)| claims.iter().copied()),
-    )
-    .chain(claims::NAMES)
-    .collect();
+    let of_people = BY_SCOPE
+        .iter()
+        .flat_map(|(_, claims)| claims.iter().copied());
+    let claims: Vec<&str> = Claim::names(Place::IdToken)
+        .chain(of_people)
+        .chain(Claim::names(Place::Chosen))
+        .collect();
     json!({
         "issuer": issuer.as_str(),
         "authorization_endpoint": issuer.endpoint("/authorize"),

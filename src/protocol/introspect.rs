@@ -4,7 +4,6 @@
 
 use axum::extract::State;
 use axum::response::Response;
-use serde_json::json;
 
 use super::client_auth::{AuthenticatedClient, authenticate_at};
 use super::{answered, form};
@@ -17,6 +16,7 @@ use crate::http::error::OAuthError;
 use crate::http::limits::{BodyError, FormBody};
 use crate::http::site::Site;
 use crate::service::tokens::access_token::{self, AccessToken, TokenError};
+use crate::spec::claims::{Claim, ClaimSet};
 use crate::spec::params::Params;
 use crate::spec::time::Ts;
 
@@ -115,18 +115,15 @@ async fn refresh_token(
     if !seen || !current || late || grant.revoked_at.is_some() || !standing.alive {
         return Ok(None);
     }
-    let mut claims = json!({
-        "active": true,
-        "client_id": grant.client_id.as_str(),
-        "sub": grant.user_id.to_string(),
-        "scope": grant.scope.to_string(),
-        "iss": site.services.config.issuer.as_str(),
-        "iat": grant.advanced_at.secs(),
-        "exp": grant.expires_at.secs(),
-        "token_type": "refresh_token",
-    });
-    if let Some(cnf) = grant.binding.cnf() {
-        claims["cnf"] = cnf;
-    }
-    Ok(Some(claims.to_string().into()))
+    let mut claims = ClaimSet::default();
+    claims.set(Claim::Active, true);
+    claims.set(Claim::ClientId, grant.client_id.as_str());
+    claims.set(Claim::Sub, grant.user_id.to_string());
+    claims.set(Claim::Scope, grant.scope.to_string());
+    claims.set(Claim::Iss, site.services.config.issuer.as_str());
+    claims.set(Claim::Iat, grant.advanced_at.secs());
+    claims.set(Claim::Exp, grant.expires_at.secs());
+    claims.set(Claim::TokenType, "refresh_token");
+    claims.set_some(Claim::Cnf, grant.binding.cnf());
+    Ok(Some(claims.into_json().into()))
 }

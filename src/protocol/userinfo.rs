@@ -15,6 +15,7 @@ use crate::http::headers::json_no_store;
 use crate::http::limits::{BodyError, FormBody};
 use crate::http::site::Site;
 use crate::service::tokens::claims;
+use crate::spec::claims::{Claim, ClaimSet};
 use crate::spec::error_code::ErrorCode;
 use crate::spec::params::Params;
 use crate::spec::standard_claims;
@@ -188,7 +189,7 @@ async fn released(
         &token.scope,
         asked.iter().map(String::as_str),
     );
-    claims.insert("sub".to_owned(), user.id.to_string().into());
+    claims.insert(Claim::Sub.name().to_owned(), user.id.to_string().into());
     Ok(claims)
 }
 
@@ -205,16 +206,15 @@ async fn respond(
     let Some(alg) = client.metadata.userinfo_signed_response_alg else {
         return Ok((json_no_store(), Value::Object(claims).to_string()).into_response());
     };
-    claims.insert(
-        "iss".to_owned(),
-        site.services.config.issuer.as_str().into(),
-    );
-    claims.insert("aud".to_owned(), client.id.as_str().into());
+    let mut signed = ClaimSet::default();
+    signed.set(Claim::Iss, site.services.config.issuer.as_str());
+    signed.set(Claim::Aud, client.id.as_str());
+    signed.add(claims);
     let ring = site.services.keys.ring();
     let key = ring
         .active(alg, now)
         .map_err(|error| Refusal::Other(error.into()))?;
-    let jwt = key.sign("JWT", &claims).map_err(|error| {
+    let jwt = key.sign("JWT", &signed).map_err(|error| {
         Refusal::Other(crate::service::tokens::keys::KeyError::from(error).into())
     })?;
     Ok((

@@ -3,6 +3,7 @@
 
 pub mod alg;
 pub mod auth_method;
+pub mod claims;
 pub mod claims_request;
 pub mod client_metadata;
 pub mod error_code;

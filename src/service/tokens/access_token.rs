@@ -7,8 +7,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use moka::future::Cache;
-use serde::Deserialize;
-use serde_json::{Map, Value};
 
 use crate::crypto::digest::sha256;
 use crate::crypto::jose::JoseError;
@@ -18,6 +16,7 @@ use crate::domain::ids::{ClientId, GrantId, SessionId, UserId};
 use crate::service::Services;
 use crate::service::decisions::access::SignIn;
 use crate::service::tokens::keys::KeyError;
+use crate::spec::claims::{Audience, Claim, ClaimSet, Malformed, Place};
 use crate::spec::scope::Scope;
 use crate::spec::time::Ts;
 use crate::store::error::StoreError;
@@ -76,6 +75,12 @@ pub enum TokenError {
 impl From<StoreError> for TokenError {
     fn from(error: StoreError) -> Self {
         Self::Store(error)
+    }
+}
+
+impl From<Malformed> for TokenError {
+    fn from(_: Malformed) -> Self {
+        Self::Inactive("the token lacks claims")
     }
 }
 
@@ -190,42 +195,6 @@ impl AccessToken {
     }
 }
 
-/// The claims that matter, as [`crate::service::tokens::issue`] writes them.
-#[derive(Deserialize)]
-struct Claims {
-    iss: String,
-    sub: String,
-    aud: Audience,
-    client_id: ClientId,
-    scope: Scope,
-    iat: i64,
-    exp: i64,
-    jti: String,
-    sid: Option<SessionId>,
-    grant_id: Option<GrantId>,
-    ver: Option<i64>,
-    acr: Option<String>,
-    #[serde(default)]
-    amr: Vec<String>,
-    auth_time: Option<i64>,
-}
-
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum Audience {
-    One(String),
-    Many(Vec<String>),
-}
-
-/// The claims as they were signed (RFC 7662 §2.2), without what only Signet itself needs for revocation.
-fn introspection(mut claims: Map<String, Value>, binding: Binding) -> Box<str> {
-    claims.remove("ver");
-    claims.remove("grant_id");
-    claims.insert("active".to_owned(), true.into());
-    claims.insert("token_type".to_owned(), binding.token_type().into());
-    Value::Object(claims).to_string().into()
-}
-
 async fn verify_signature(
     services: &Services,
     token: &str,
@@ -245,42 +214,55 @@ async fn verify_signature(
     if !verified.is_typ("at+jwt") {
         return Err(TokenError::Inactive("the token is not an access token"));
     }
-    let claims: Claims = serde_json::from_value(Value::Object(verified.claims.clone()))
-        .map_err(|_| TokenError::Inactive("the token lacks claims"))?;
-    if claims.iss != services.config.issuer.as_str() {
+    let claims = ClaimSet::from(verified.claims);
+    if claims.require::<&str>(Claim::Iss)? != services.config.issuer.as_str() {
         return Err(TokenError::Inactive("the token is another issuer's"));
     }
-    let user_id = match claims.grant_id {
-        Some(_) => Some(
-            UserId::parse(&claims.sub)
-                .ok_or(TokenError::Inactive("the token lacks its subject"))?,
-        ),
-        None => None,
-    };
-    let binding = Binding::of_cnf(verified.claims.get("cnf")).ok_or(TokenError::Inactive(
-        "the token is bound to a key in a way that this server does not know",
-    ))?;
-    Ok(AccessToken {
-        user_id,
-        sub: claims.sub,
-        client_id: claims.client_id,
-        audience: match claims.aud {
-            Audience::One(one) => vec![one],
-            Audience::Many(many) => many,
-        },
-        scope: claims.scope,
-        jti: claims.jti,
-        issued_at: Ts::from_secs(claims.iat),
-        expires_at: Ts::from_secs(claims.exp),
-        version: claims.ver.unwrap_or(0),
-        grant_id: claims.grant_id,
-        binding,
-        session_id: claims.sid,
-        sign_in: SignIn {
-            acr: claims.acr,
-            amr: claims.amr,
-            auth_time: claims.auth_time.map(Ts::from_secs),
-        },
-        introspection: introspection(verified.claims, binding),
-    })
+    AccessToken::of(claims)
+}
+
+impl AccessToken {
+    /// The token that says this of itself, as [`issue`](super::issue) writes it.
+    fn of(claims: ClaimSet) -> Result<Self, TokenError> {
+        let sub: String = claims.require(Claim::Sub)?;
+        let grant_id: Option<GrantId> = claims.find(Claim::GrantId)?;
+        let user_id = match grant_id {
+            Some(_) => Some(
+                UserId::parse(&sub).ok_or(TokenError::Inactive("the token lacks its subject"))?,
+            ),
+            None => None,
+        };
+        let binding = Binding::of_cnf(claims.value(Claim::Cnf)).ok_or(TokenError::Inactive(
+            "the token is bound to a key in a way that this server does not know",
+        ))?;
+        let audience: Audience = claims.require(Claim::Aud)?;
+        Ok(Self {
+            sub,
+            client_id: claims.require(Claim::ClientId)?,
+            audience: audience.into_vec(),
+            scope: claims.require(Claim::Scope)?,
+            jti: claims.require(Claim::Jti)?,
+            issued_at: Ts::from_secs(claims.require(Claim::Iat)?),
+            expires_at: Ts::from_secs(claims.require(Claim::Exp)?),
+            user_id,
+            version: claims.find(Claim::Ver)?.unwrap_or(0),
+            grant_id,
+            binding,
+            session_id: claims.find(Claim::Sid)?,
+            sign_in: SignIn {
+                acr: claims.find(Claim::Acr)?,
+                amr: claims.find(Claim::Amr)?.unwrap_or_default(),
+                auth_time: claims.find(Claim::AuthTime)?.map(Ts::from_secs),
+            },
+            introspection: introspection(claims, binding),
+        })
+    }
+}
+
+/// The claims as they were signed (RFC 7662 §2.2), without what only Signet itself needs for revocation.
+fn introspection(mut claims: ClaimSet, binding: Binding) -> Box<str> {
+    claims.leave_out(Place::Revocation);
+    claims.set(Claim::Active, true);
+    claims.set(Claim::TokenType, binding.token_type());
+    claims.into_json().into()
 }

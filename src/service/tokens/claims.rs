@@ -6,6 +6,7 @@ use serde_json::{Map, Value};
 
 use crate::domain::ids::UserId;
 use crate::service::Services;
+use crate::spec::claims::Claim;
 use crate::spec::standard_claims::BY_SCOPE;
 use crate::spec::time::Ts;
 use crate::store::error::StoreError;
@@ -13,8 +14,13 @@ use crate::store::error::StoreError;
 /// Most bytes that all of these claims have together in one token: a header line has to hold it.
 const MAX_BYTES: usize = 4096;
 
-/// The claims of that kind, apart from attributes.
-pub const NAMES: [&str; 4] = ["roles", "groups", "permissions", "org_id"];
+/// The claims that can be chosen, apart from attributes.
+pub const NAMES: [&str; 4] = [
+    Claim::Roles.name(),
+    Claim::Groups.name(),
+    Claim::Permissions.name(),
+    Claim::OrgId.name(),
+];
 
 /// What attributes are chosen with.
 pub const ATTRIBUTE: &str = "attributes.";
@@ -24,39 +30,10 @@ pub const ATTRIBUTE: &str = "attributes.";
 pub fn is_name(name: &str) -> bool {
     // Standard claims are a matter of scope and consent.
     let standard = |name: &str| BY_SCOPE.iter().any(|(_, claims)| claims.contains(&name));
-    let free = |name: &str| !name.is_empty() && !RESERVED.contains(&name) && !standard(name);
+    // What means something in a token already, an attribute must not replace.
+    let free = |name: &str| !name.is_empty() && Claim::parse(name).is_none() && !standard(name);
     NAMES.contains(&name) || name.strip_prefix(ATTRIBUTE).is_some_and(free)
 }
-
-/// What attributes must not replace: the names that mean something in a token of ours already.
-const RESERVED: [&str; 26] = [
-    "iss",
-    "sub",
-    "aud",
-    "exp",
-    "nbf",
-    "iat",
-    "jti",
-    "client_id",
-    "scope",
-    "auth_time",
-    "acr",
-    "amr",
-    "sid",
-    "grant_id",
-    "ver",
-    "nonce",
-    "at_hash",
-    "azp",
-    "active",
-    "token_type",
-    "cnf",
-    "act",
-    "roles",
-    "groups",
-    "permissions",
-    "org_id",
-];
 
 /// The chosen claims of a person, as string arrays where there can be several (RFC 9068 §7.2.1.1). Claims that are
 /// too long together are left out, all of them: half a list of roles would be a lie.
@@ -75,20 +52,19 @@ pub async fn of(
         return Ok(claims);
     };
     for name in chosen {
-        let value: Option<Value> = match name {
-            "roles" => Some(standing.roles.iter().cloned().collect()),
-            "groups" => Some(standing.groups.iter().cloned().collect()),
-            "permissions" => Some(standing.permissions.iter().cloned().collect()),
+        let attribute = name.strip_prefix(ATTRIBUTE);
+        let value: Option<Value> = match Claim::parse(name) {
+            Some(Claim::Roles) => Some(standing.roles.iter().cloned().collect()),
+            Some(Claim::Groups) => Some(standing.groups.iter().cloned().collect()),
+            Some(Claim::Permissions) => Some(standing.permissions.iter().cloned().collect()),
             // Of several, none is the one.
-            "org_id" => match standing.organizations.as_slice() {
+            Some(Claim::OrgId) => match standing.organizations.as_slice() {
                 [one] => Some(one.clone().into()),
                 _ => None,
             },
-            other => other
-                .strip_prefix(ATTRIBUTE)
-                .and_then(|attribute| standing.attributes.get(attribute).cloned()),
+            _ => attribute.and_then(|attribute| standing.attributes.get(attribute).cloned()),
         };
-        let name = name.strip_prefix(ATTRIBUTE).unwrap_or(name);
+        let name = attribute.unwrap_or(name);
         claims.extend(value.map(|value| (name.to_owned(), value)));
     }
     let bytes = serde_json::to_vec(&claims).map_or(usize::MAX, |json| json.len());
@@ -97,4 +73,20 @@ pub async fn of(
         return Ok(Map::new());
     }
     Ok(claims)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::spec::claims::Place;
+
+    #[test]
+    fn what_can_be_chosen_is_what_the_table_says() {
+        assert!(Claim::names(Place::Chosen).eq(NAMES));
+        assert!(NAMES.iter().all(|name| is_name(name)));
+        for claim in Claim::ALL {
+            assert!(!is_name(&format!("{ATTRIBUTE}{}", claim.name())), "{claim:?}");
+        }
+        assert!(is_name("attributes.team") && !is_name("attributes.email"));
+    }
 }

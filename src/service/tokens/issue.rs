@@ -13,6 +13,7 @@ use crate::domain::grant::Grant;
 use crate::service::Services;
 use crate::service::tokens::claims;
 use crate::service::tokens::keys::KeyError;
+use crate::spec::claims::{Audience, Claim, ClaimSet};
 use crate::spec::grant_type::GrantType;
 use crate::spec::scope::Scope;
 use crate::spec::standard_claims;
@@ -61,48 +62,6 @@ pub struct TokenResponse {
     #[serde(skip_serializing_if = "Option::is_none")]
     id_token: Option<String>,
     scope: String,
-}
-
-/// Claims of an access token (RFC 9068 §2.2), with Signet's own names for what revocation needs.
-#[derive(Serialize)]
-struct AccessTokenClaims<'a> {
-    iss: &'a str,
-    sub: &'a str,
-    aud: Audience<'a>,
-    client_id: &'a str,
-    scope: &'a str,
-    iat: i64,
-    exp: i64,
-    jti: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    auth_time: Option<i64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    acr: Option<&'a str>,
-    #[serde(skip_serializing_if = "<[String]>::is_empty")]
-    amr: &'a [String],
-    /// The browser session, unless the grant outlives it.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    sid: Option<String>,
-    /// The grant, so that revoking it reaches this token.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    grant_id: Option<String>,
-    /// The user's token version.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    ver: Option<i64>,
-    /// The key that the token is bound to (RFC 7800 §3.1).
-    #[serde(skip_serializing_if = "Option::is_none")]
-    cnf: Option<Value>,
-    /// What the client and the resource servers chose to have in it.
-    #[serde(flatten)]
-    chosen: Map<String, Value>,
-}
-
-/// One audience is a string, several are an array (RFC 7519 §4.1.3).
-#[derive(Serialize)]
-#[serde(untagged)]
-enum Audience<'a> {
-    One(&'a str),
-    Many(Vec<&'a str>),
 }
 
 /// Whether the keys are there that this client's tokens are signed with: asked before anything is used up.
@@ -203,31 +162,31 @@ async fn access_token(
         || client.id.as_str().to_owned(),
         |grant| grant.user_id.to_string(),
     );
-    let scope = issuance.scope.to_string();
     let jti = b64::encode(&random::bytes::<16>());
-    let claims = AccessTokenClaims {
-        iss: issuer,
-        sub: &subject,
-        aud: match audience.as_slice() {
-            [one] => Audience::One(one),
-            _ => Audience::Many(audience),
-        },
-        client_id: client.id.as_str(),
-        scope: &scope,
-        iat: now.secs(),
-        exp: expires_at.secs(),
-        jti: &jti,
-        auth_time: grant.map(|grant| grant.auth_time.secs()),
-        acr: grant.map(|grant| grant.acr.as_str()),
-        amr: grant.map_or(&[], |grant| grant.amr.as_slice()),
-        sid: grant
-            .filter(|grant| !grant.offline)
-            .map(|grant| grant.session_id.to_string()),
-        grant_id: grant.map(|grant| grant.id.to_string()),
-        ver: grant.map(|grant| grant.user_version),
-        cnf: issuance.binding.cnf(),
-        chosen,
-    };
+    // RFC 9068 §2.2, with Signet's own names for what revocation needs.
+    let mut claims = ClaimSet::default();
+    claims.set(Claim::Iss, issuer);
+    claims.set(Claim::Sub, subject);
+    claims.set(Claim::Aud, Audience::from(audience));
+    claims.set(Claim::ClientId, client.id.as_str());
+    claims.set(Claim::Scope, issuance.scope.to_string());
+    claims.set(Claim::Iat, now.secs());
+    claims.set(Claim::Exp, expires_at.secs());
+    claims.set(Claim::Jti, jti.as_str());
+    claims.set_some(Claim::Cnf, issuance.binding.cnf());
+    if let Some(grant) = grant {
+        claims.set(Claim::AuthTime, grant.auth_time.secs());
+        claims.set(Claim::Acr, grant.acr.as_str());
+        if !grant.amr.is_empty() {
+            claims.set(Claim::Amr, grant.amr.clone());
+        }
+        if !grant.offline {
+            claims.set(Claim::Sid, grant.session_id.to_string());
+        }
+        claims.set(Claim::GrantId, grant.id.to_string());
+        claims.set(Claim::Ver, grant.user_version);
+    }
+    claims.add(chosen);
     let ring = services.keys.ring();
     let token = ring
         .active(client.access_token_alg(), *now)?
@@ -283,28 +242,26 @@ async fn id_token(
     }
     let now = issuance.now;
     let alg = issuance.client.id_token_alg();
-    let mut claims = asked_claims(services, grant).await?;
-    let names = issuance.client.metadata.id_token_claims.iter();
-    let names = names.map(String::as_str);
-    claims.extend(claims::of(services, grant.user_id, names, now).await?);
-    let mut set = |name: &str, value: Value| claims.insert(name.to_owned(), value);
-    set("iss", services.config.issuer.as_str().into());
-    set("sub", grant.user_id.to_string().into());
-    set("aud", grant.client_id.as_str().into());
-    set(
-        "exp",
-        now.plus(services.config.id_token_lifetime).secs().into(),
-    );
-    set("iat", now.secs().into());
-    set("auth_time", grant.auth_time.secs().into());
-    set("acr", grant.acr.clone().into());
-    set("amr", grant.amr.clone().into());
-    set("sid", grant.session_id.to_string().into());
-    set("at_hash", at_hash(alg, access_token).into());
+    let mut claims = ClaimSet::default();
+    claims.set(Claim::Iss, services.config.issuer.as_str());
+    claims.set(Claim::Sub, grant.user_id.to_string());
+    claims.set(Claim::Aud, grant.client_id.as_str());
+    let lifetime = services.config.id_token_lifetime;
+    claims.set(Claim::Exp, now.plus(lifetime).secs());
+    claims.set(Claim::Iat, now.secs());
+    claims.set(Claim::AuthTime, grant.auth_time.secs());
+    claims.set(Claim::Acr, grant.acr.as_str());
+    claims.set(Claim::Amr, grant.amr.clone());
+    claims.set(Claim::Sid, grant.session_id.to_string());
+    claims.set(Claim::AtHash, at_hash(alg, access_token));
     // Only the answer to the code carries it: OpenID Connect Core §12.2.
     if let (GrantType::AuthorizationCode, Some(nonce)) = (issuance.grant_type, &grant.nonce) {
-        set("nonce", nonce.clone().into());
+        claims.set(Claim::Nonce, nonce.as_str());
     }
+    claims.add(asked_claims(services, grant).await?);
+    let names = issuance.client.metadata.id_token_claims.iter();
+    let names = names.map(String::as_str);
+    claims.add(claims::of(services, grant.user_id, names, now).await?);
     let ring = services.keys.ring();
     Ok(Some(ring.active(alg, now)?.sign("JWT", &claims)?))
 }

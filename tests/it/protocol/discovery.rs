@@ -2,9 +2,41 @@
 
 use serde_json::Value;
 
-use crate::support::client::Answer;
+use signet::spec::claims::{Claim, Place};
+
+use crate::support::client::{Answer, Authentication, Client};
 use crate::support::engines::on_every_engine;
+use crate::support::jwt::Jwt;
 use crate::support::server::Server;
+
+/// A client whose tokens say all that can be chosen.
+const FULL: Client = Client {
+    id: "full",
+    redirect_uri: "https://full.example.test/callback",
+    authentication: Authentication::Basic("full-secret-that-is-long-enough-for-anyone"),
+};
+
+const FULL_DOCUMENT: &str = r#"
+[[roles]]
+name = "clerk"
+permissions = ["order:read"]
+
+[[users]]
+username = "alice"
+roles = ["clerk"]
+
+[[clients]]
+client_id = "full"
+client_secret = "full-secret-that-is-long-enough-for-anyone"
+client_name = "Full"
+redirect_uris = ["https://full.example.test/callback"]
+grant_types = ["authorization_code", "refresh_token"]
+token_endpoint_auth_method = "client_secret_basic"
+scope = "openid profile email offline_access orders:read"
+id_token_claims = ["roles", "groups", "permissions", "org_id"]
+access_token_claims = ["roles", "groups", "permissions", "org_id"]
+userinfo_claims = ["roles", "groups", "permissions", "org_id"]
+"#;
 
 on_every_engine! {
     async fn metadata_names_the_issuer_and_its_endpoints_rfc8414_2(server: Server) {
@@ -44,6 +76,39 @@ on_every_engine! {
             assert!(lists(&metadata, "response_modes_supported", mode), "{mode}");
         }
         assert!(!lists(&metadata, "response_modes_supported", "fragment"));
+    }
+
+    async fn every_claim_that_is_issued_stands_in_the_table(server: Server) {
+        server.apply(FULL_DOCUMENT);
+        let scope = "openid profile email offline_access orders:read";
+        let signed_in = server.signed_in(&FULL, scope).await;
+        let refreshed = server.refresh(&FULL, &signed_in.refresh_token()).await.succeeded();
+        let metadata = metadata(&server).await;
+        let advertised = |name: &str| lists(&metadata, "claims_supported", name);
+        for token in [signed_in.id_token(), refreshed.text("id_token")] {
+            let claims = Jwt::decode(&token).claims;
+            assert!(claims["roles"].is_array() && claims["permissions"].is_array(), "{claims}");
+            for name in names(&claims) {
+                let place = Claim::parse(&name).map(Claim::place);
+                assert!(matches!(place, Some(Place::IdToken | Place::Chosen)), "{name}");
+                assert!(advertised(&name), "{name}");
+            }
+        }
+        for token in [signed_in.access_token(), refreshed.text("access_token"), server.machine_token().await] {
+            for name in names(&Jwt::decode(&token).claims) {
+                let place = Claim::parse(&name).map(Claim::place);
+                assert!(
+                    matches!(place, Some(Place::IdToken | Place::AccessToken | Place::Revocation | Place::Chosen)),
+                    "{name}"
+                );
+            }
+            for name in names(&server.introspect(&token).await) {
+                assert_ne!(Claim::parse(&name).map(Claim::place), Some(Place::Revocation), "{name}");
+            }
+        }
+        for name in names(&server.userinfo(&signed_in.access_token()).await.json()) {
+            assert!(advertised(&name), "{name}");
+        }
     }
 
     async fn every_advertised_endpoint_exists(server: Server) {
@@ -93,4 +158,8 @@ fn lists(metadata: &Value, name: &str, value: &str) -> bool {
     metadata[name]
         .as_array()
         .is_some_and(|values| values.iter().any(|known| known == value))
+}
+
+fn names(claims: &Value) -> Vec<String> {
+    claims.as_object().unwrap().keys().cloned().collect()
 }
