@@ -204,7 +204,7 @@ async fn list(services: &Services) -> Result<Answer, Failure> {
             let name = client.metadata.client_name.as_deref().unwrap_or_default();
             let types = GrantType::ALL.into_iter();
             let types: Vec<&str> = types
-                .filter(|grant_type| client.may_use(*grant_type))
+                .filter(|grant_type| client.has_grant_type(*grant_type))
                 .map(GrantType::as_str)
                 .collect();
             vec![

@@ -117,19 +117,21 @@ impl Client {
                 return refuse(field, "must be an https URL (or http on this machine)");
             }
         }
-        if self.may_use(GrantType::AuthorizationCode) && metadata.redirect_uris.is_empty() {
+        if self.has_grant_type(GrantType::AuthorizationCode) && metadata.redirect_uris.is_empty() {
             return refuse(
                 "redirect_uris",
                 "at least one is needed for grant_types = [\"authorization_code\"]",
             );
         }
-        if self.may_use(GrantType::RefreshToken) && !self.may_use(GrantType::AuthorizationCode) {
+        if self.has_grant_type(GrantType::RefreshToken)
+            && !self.has_grant_type(GrantType::AuthorizationCode)
+        {
             return refuse(
                 "grant_types",
                 "refresh_token needs authorization_code beside it",
             );
         }
-        if self.may_use(GrantType::ClientCredentials) && self.is_public() {
+        if self.has_grant_type(GrantType::ClientCredentials) && self.is_public() {
             return refuse(
                 "grant_types",
                 "client_credentials needs a client that authenticates, not token_endpoint_auth_method = \"none\" (RFC 6749 section 4.4)",
@@ -209,7 +211,7 @@ impl Client {
 
     /// Whether the client registered the grant type.
     #[must_use]
-    pub fn may_use(&self, grant_type: GrantType) -> bool {
+    pub fn has_grant_type(&self, grant_type: GrantType) -> bool {
         match &self.metadata.grant_types {
             Some(registered) => registered.contains(&grant_type),
             None => grant_type == GrantType::AuthorizationCode,

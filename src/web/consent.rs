@@ -122,7 +122,7 @@ async fn asked(visit: &Visit, params: &Params) -> Result<Asked, PageError> {
         session,
     ) {
         let circumstances = Circumstances::of_session(&session, &visit.origin, visit.now);
-        if access::may_use(services, &resolved.client, &circumstances).await?
+        if access::may_sign_in_to(services, &resolved.client, &circumstances).await?
             && resolved.cut_to(services, &circumstances).await?
         {
             return Ok(Asked::Ready(Box::new((pending, session, resolved))));

@@ -88,11 +88,11 @@ async fn answer(
     };
     let session =
         sessions::find(services, site.cookies.read(headers, Cookie::Session), now).await?;
-    let mut may_use = true;
+    let mut may_sign_in = true;
     if let Some(session) = &session {
         let circumstances = Circumstances::of_session(session, origin, now);
-        may_use = access::may_use(services, &resolved.client, &circumstances).await?;
-        may_use &= resolved.cut_to(services, &circumstances).await?;
+        may_sign_in = access::may_sign_in_to(services, &resolved.client, &circumstances).await?;
+        may_sign_in &= resolved.cut_to(services, &circumstances).await?;
     }
     let consented = match &session {
         Some(session) if !resolved.client.metadata.first_party => {
@@ -116,7 +116,7 @@ async fn answer(
     );
     let target = &resolved.request.target;
     match (step, session) {
-        (Step::Consent | Step::Respond | Step::Refuse(Unmet::Consent), Some(_)) if !may_use => {
+        (Step::Consent | Step::Respond | Step::Refuse(Unmet::Consent), Some(_)) if !may_sign_in => {
             respond::may_not_use(site, &resolved)
         }
         (Step::Refuse(unmet), _) => Ok(respond::unmet(site, target, unmet)),

@@ -7,7 +7,7 @@ use crate::domain::grant::Grant;
 use crate::domain::resource::Resource;
 use crate::http::error::OAuthError;
 use crate::http::site::Site;
-use crate::service::decisions::access::{Circumstances, may_use, permitted};
+use crate::service::decisions::access::{Circumstances, may_sign_in_to, permitted};
 use crate::service::tokens::redeem::{self, RedeemError};
 use crate::spec::scope::Scope;
 
@@ -71,7 +71,7 @@ impl TokenRequest {
             return Ok(Foreseen { grant, permitted });
         }
         let circumstances = Circumstances::of_grant(&grant, &self.origin, self.now);
-        if !may_use(services, client, &circumstances).await? {
+        if !may_sign_in_to(services, client, &circumstances).await? {
             return Err(OAuthError::invalid_grant(
                 "the person may not use this client any more",
             ));

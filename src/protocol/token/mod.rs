@@ -95,7 +95,7 @@ fn grant_type(client: &AuthenticatedClient, params: &Params) -> Result<GrantType
             format!("grant_type must be one of {known}"),
         ));
     };
-    if !client.client().may_use(grant_type) {
+    if !client.client().has_grant_type(grant_type) {
         return Err(OAuthError::new(
             ErrorCode::UnauthorizedClient,
             format!(

@@ -168,7 +168,7 @@ pub async fn grant(
     let Resolved { client, request } = resolved;
     let config = &services.config;
     let code_expires_at = now.plus(config.code_lifetime);
-    let expires_at = if client.may_use(GrantType::RefreshToken) {
+    let expires_at = if client.has_grant_type(GrantType::RefreshToken) {
         now.plus(config.refresh_token_lifetime)
     } else {
         // Nothing but its one access token comes of it.

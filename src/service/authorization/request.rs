@@ -134,7 +134,7 @@ fn check_unsupported(params: &Params) -> Result<(), Refusal> {
 /// `response_type`: only `code`, so no token ever travels through a browser (RFC 9700 §2.1.2).
 fn check_response_type(client: &Client, params: &Params) -> Result<(), Refusal> {
     match params.find("response_type") {
-        Some("code") if client.may_use(GrantType::AuthorizationCode) => Ok(()),
+        Some("code") if client.has_grant_type(GrantType::AuthorizationCode) => Ok(()),
         Some("code") => Err(refuse(
             ErrorCode::UnauthorizedClient,
             "this client is not registered for grant_type authorization_code",
@@ -167,7 +167,7 @@ fn granted_scope(client: &Client, params: &Params) -> Result<Scope, Refusal> {
             .without(Scope::OPENID)
             .without(Scope::OFFLINE_ACCESS),
     };
-    if !client.may_use(GrantType::RefreshToken) {
+    if !client.has_grant_type(GrantType::RefreshToken) {
         scope = scope.without(Scope::OFFLINE_ACCESS);
     }
     if scope.is_empty() && params.find("scope").is_some() {

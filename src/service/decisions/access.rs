@@ -137,8 +137,8 @@ impl Circumstances {
     }
 }
 
-/// Whether a person may use a client: everybody may, unless the client requires a permission.
-pub async fn may_use(
+/// Whether a person may sign in to a client: everybody may, unless the client requires a permission.
+pub async fn may_sign_in_to(
     services: &Services,
     client: &Client,
     circumstances: &Circumstances,

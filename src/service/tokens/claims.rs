@@ -85,7 +85,10 @@ mod tests {
         assert!(Claim::names(Place::Chosen).eq(NAMES));
         assert!(NAMES.iter().all(|name| is_name(name)));
         for claim in Claim::ALL {
-            assert!(!is_name(&format!("{ATTRIBUTE}{}", claim.name())), "{claim:?}");
+            assert!(
+                !is_name(&format!("{ATTRIBUTE}{}", claim.name())),
+                "{claim:?}"
+            );
         }
         assert!(is_name("attributes.team") && !is_name("attributes.email"));
     }

@@ -217,7 +217,7 @@ fn audience<'a>(issuer: &'a str, issuance: &Issuance<'a>) -> Vec<&'a str> {
 
 /// The refresh token is the grant's counter as it stands; the same counter gives the same token.
 fn refresh_token(services: &Services, client: &Client, grant: &Grant) -> Option<String> {
-    client.may_use(GrantType::RefreshToken).then(|| {
+    client.has_grant_type(GrantType::RefreshToken).then(|| {
         services
             .credentials
             .mint(
