@@ -13,5 +13,6 @@ pub mod rate;
 pub mod redirect;
 pub mod resource;
 pub mod session;
+pub mod sign_in;
 pub mod signing_key;
 pub mod user;
