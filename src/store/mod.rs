@@ -16,6 +16,7 @@ pub mod dialect;
 pub mod directory;
 pub mod ephemeral;
 pub mod error;
+pub mod factors;
 pub mod grants;
 pub mod groups;
 pub mod idempotency;
@@ -99,5 +100,6 @@ pub const MIGRATIONS: &[Migration] = &[
     migration!(8, "0008_webhook_lanes"),
     migration!(9, "0009_grant_ip"),
     migration!(11, "0011_grant_binding"),
+    migration!(12, "0012_factors"),
     migration!(14, "0014_keyed_client_secrets"),
 ];

@@ -231,7 +231,8 @@ const HOLDER: &str = "WITH RECURSIVE giving (role) AS (SELECT $1 UNION SELECT p.
     WHERE a.organization = '' AND a.expires_at IS NULL \
     UNION ALL SELECT m.user_id FROM group_members m JOIN within ON m.group_name = within.group_name) \
     SELECT CAST(1 AS BIGINT) FROM holders JOIN users u ON u.id = holders.id \
-    WHERE u.disabled_at IS NULL AND u.password_hash IS NOT NULL LIMIT 1";
+    WHERE u.disabled_at IS NULL \
+    AND (u.password_hash IS NOT NULL OR EXISTS (SELECT 1 FROM factors f WHERE f.user_id = u.id)) LIMIT 1";
 
 const LIST: &str = "SELECT name, description FROM roles ORDER BY name";
 

@@ -89,6 +89,7 @@ impl Tx {
             .bind(session.acr.clone())
             .bind(Json(session.amr.clone()))
             .bind(session.expires_at.micros())
+            .bind(session.last_seen_at.micros())
             .exec()
             .await?;
         Ok(rows == 1)
@@ -110,6 +111,7 @@ impl Tx {
             .bind(Json(session.amr.clone()))
             .bind(session.expires_at.micros())
             .bind(session.user_version)
+            .bind(session.last_seen_at.micros())
             .exec()
             .await?;
         Ok(rows == 1)
@@ -187,10 +189,10 @@ const PAGE: &str = concat!(
 );
 
 const INSERT: &str = "INSERT INTO sessions (id, token_digest, user_id, user_version, auth_time, acr, amr, created_at, last_seen_at, expires_at) \
-    SELECT $1, $2, u.id, u.token_version, $5, $6, $7, $5, $5, $8 FROM users u \
+    SELECT $1, $2, u.id, u.token_version, $5, $6, $7, $9, $9, $8 FROM users u \
     WHERE u.id = $3 AND u.token_version = $4 AND u.disabled_at IS NULL";
 
-const RENEW: &str = "UPDATE sessions SET token_digest = $2, auth_time = $3, acr = $4, amr = $5, last_seen_at = $3, expires_at = $6 \
+const RENEW: &str = "UPDATE sessions SET token_digest = $2, auth_time = $3, acr = $4, amr = $5, last_seen_at = $8, expires_at = $6 \
     WHERE id = $1 AND ended_at IS NULL AND user_version = $7";
 
 const TOUCH: &str = "UPDATE sessions SET last_seen_at = $2 WHERE id = $1 AND last_seen_at < $2";

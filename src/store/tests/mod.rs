@@ -1,6 +1,7 @@
 //! What several aggregates do together, on both engines.
 
 mod assignments;
+mod factors;
 mod find;
 mod pages;
 

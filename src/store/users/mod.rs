@@ -10,6 +10,7 @@ use super::Store;
 use super::changes::{FACTS, bump_changes};
 use super::db::{Run, Tx, reads, row};
 use super::error::StoreError;
+use super::factors::password_hash;
 use super::names::prefix_pattern;
 use crate::domain::ids::UserId;
 use crate::domain::user::User;
@@ -55,8 +56,8 @@ reads! {
 }
 
 async fn find(run: &mut impl Run, id: UserId) -> Result<Option<UserWithPassword>, StoreError> {
-    let row = run.q(FIND).bind(id.0).opt::<UserRow>().await?;
-    Ok(row.map(UserRow::with_password))
+    let row = run.q(FIND_WITH_PASSWORD).bind(id.0);
+    Ok(row.opt::<WithPasswordRow>().await?.map(Into::into))
 }
 
 async fn find_by_key(
@@ -64,7 +65,7 @@ async fn find_by_key(
     key: &str,
 ) -> Result<Option<UserWithPassword>, StoreError> {
     let row = run.q(FIND_BY_KEY).bind(key.to_owned());
-    Ok(row.opt::<UserRow>().await?.map(UserRow::with_password))
+    Ok(row.opt::<WithPasswordRow>().await?.map(Into::into))
 }
 
 impl Store {
@@ -124,9 +125,9 @@ impl Store {
             .bind(filter.role.clone())
             .bind(disabled)
             .bind(limit)
-            .all::<UserRow>()
+            .all::<WithPasswordRow>()
             .await?;
-        Ok(rows.into_iter().map(UserRow::with_password).collect())
+        Ok(rows.into_iter().map(Into::into).collect())
     }
 
     /// The people whose verified e-mail address that is; upper and lower case are the same.
@@ -134,23 +135,6 @@ impl Store {
         let rows = self.db.q(BY_EMAIL).bind(email.to_lowercase());
         let rows = rows.all::<(Uuid,)>().await?;
         Ok(rows.into_iter().map(|(id,)| UserId(id)).collect())
-    }
-
-    /// Replaces a hash made with weaker settings; does nothing if the password was changed meanwhile.
-    pub async fn rehash_password(
-        &self,
-        id: UserId,
-        old: &str,
-        new: &str,
-    ) -> Result<(), StoreError> {
-        self.db
-            .w(REHASH)
-            .bind(id.0)
-            .bind(old.to_owned())
-            .bind(new.to_owned())
-            .exec()
-            .await?;
-        Ok(())
     }
 }
 
@@ -172,8 +156,7 @@ pub struct UserFilter {
 impl Tx {
     /// The person of that id, with the hash of their password.
     pub async fn find_user(&mut self, id: UserId) -> Result<Option<UserWithPassword>, StoreError> {
-        let row = self.q(FIND).bind(id.0).opt::<UserRow>().await?;
-        Ok(row.map(UserRow::with_password))
+        find(self, id).await
     }
 
     /// Gives a person another name. [`StoreError::Conflict`] when it is taken.
@@ -209,7 +192,7 @@ impl Tx {
             .bind(id.0)
             .bind(fields.username.clone())
             .bind(fields.username_key.clone())
-            .bind(password_hash)
+            .bind(password_hash.clone())
             .bind(fields.email.clone())
             .bind(fields.email_verified)
             .bind(Json(fields.claims.clone()))
@@ -217,6 +200,9 @@ impl Tx {
             .bind(now.micros())
             .exec()
             .await?;
+        if let Some(hash) = &password_hash {
+            self.save_password(id, hash).await?;
+        }
         bump_changes(self, FACTS).await
     }
 
@@ -238,12 +224,6 @@ impl Tx {
             .exec()
             .await?;
         bump_changes(self, FACTS).await
-    }
-
-    /// Sets the hash of a person's password.
-    pub async fn set_password_hash(&mut self, id: UserId, hash: String) -> Result<(), StoreError> {
-        self.q(SET_PASSWORD).bind(id.0).bind(hash).exec().await?;
-        Ok(())
     }
 
     /// Raises the token version, which ends every session, grant and token of the person; returns it.
@@ -274,10 +254,9 @@ impl Tx {
 }
 
 row! { $
-    struct UserRow, user_columns {
+    pub(super) struct UserRow, user_columns {
         id: Uuid,
         username: String,
-        password_hash: Option<String>,
         email: Option<String>,
         email_verified: bool,
         claims: Json<StandardClaims>,
@@ -289,35 +268,60 @@ row! { $
     }
 }
 
+pub(super) use user_columns;
+
 impl UserRow {
-    fn into_user(self) -> User {
-        self.with_password().user
+    pub(super) const fn id(&self) -> Uuid {
+        self.id
     }
 
-    fn with_password(self) -> UserWithPassword {
-        UserWithPassword {
-            user: User {
-                id: UserId(self.id),
-                username: self.username,
-                email: self.email,
-                email_verified: self.email_verified,
-                claims: self.claims.0,
-                attributes: self.attributes.0,
-                token_version: self.token_version,
-                disabled_at: self.disabled_at.map(Ts),
-                created_at: Ts(self.created_at),
-                updated_at: Ts(self.updated_at),
-            },
-            password_hash: self.password_hash,
+    pub(super) fn into_user(self) -> User {
+        User {
+            id: UserId(self.id),
+            username: self.username,
+            email: self.email,
+            email_verified: self.email_verified,
+            claims: self.claims.0,
+            attributes: self.attributes.0,
+            token_version: self.token_version,
+            disabled_at: self.disabled_at.map(Ts),
+            created_at: Ts(self.created_at),
+            updated_at: Ts(self.updated_at),
+        }
+    }
+}
+
+#[derive(sqlx::FromRow)]
+struct WithPasswordRow {
+    #[sqlx(flatten)]
+    user: UserRow,
+    password_hash: Option<String>,
+}
+
+impl From<WithPasswordRow> for UserWithPassword {
+    fn from(row: WithPasswordRow) -> Self {
+        Self {
+            user: row.user.into_user(),
+            password_hash: row.password_hash,
         }
     }
 }
 
 const FIND: &str = concat!("SELECT ", user_columns!(), " FROM users WHERE id = $1");
 
+const FIND_WITH_PASSWORD: &str = concat!(
+    "SELECT ",
+    user_columns!(),
+    ", ",
+    password_hash!("users"),
+    " FROM users WHERE id = $1"
+);
+
 const FIND_BY_KEY: &str = concat!(
     "SELECT ",
     user_columns!(),
+    ", ",
+    password_hash!("users"),
     " FROM users WHERE username_key = $1"
 );
 
@@ -336,6 +340,8 @@ const LIST_BY_ID: &str = concat!(
 const SEARCH: &str = concat!(
     "SELECT ",
     user_columns!(),
+    ", ",
+    password_hash!("users"),
     " FROM users WHERE username_key > $1 \
     AND ($2 = '' OR username_key LIKE $2 ESCAPE '!' OR LOWER(email) LIKE $2 ESCAPE '!') \
     AND ($3 = '' OR EXISTS (SELECT 1 FROM organization_members m WHERE m.user_id = users.id AND m.organization = $3)) \
@@ -352,15 +358,11 @@ const RENAME: &str = "UPDATE users SET username = $2, username_key = $3 WHERE id
 
 const LIST_KEYS: &str = "SELECT id, username_key FROM users ORDER BY username_key";
 
-const REHASH: &str = "UPDATE users SET password_hash = $3 WHERE id = $1 AND password_hash = $2";
-
 const INSERT: &str = "INSERT INTO users (id, username, username_key, password_hash, email, email_verified, claims, attributes, \
     token_version, created_at, updated_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 0, $9, $9)";
 
 const UPDATE: &str = "UPDATE users SET username = $2, email = $3, email_verified = $4, claims = $5, attributes = $6, updated_at = $7 \
     WHERE id = $1";
-
-const SET_PASSWORD: &str = "UPDATE users SET password_hash = $2 WHERE id = $1";
 
 const RAISE_VERSION: &str =
     "UPDATE users SET token_version = token_version + 1 WHERE id = $1 RETURNING token_version";
