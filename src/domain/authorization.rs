@@ -1,20 +1,19 @@
 //! An authorization request on its way: what was asked, and what comes next.
 //!
 //! `/authorize` is a function of (request, session): [`next_step`] is that function. Nothing is stored before
-//! a person has proven who they are; what must survive a page travels in [`Pending`].
-
-use serde::{Deserialize, Serialize};
+//! a person has proven who they are; what must survive a page travels in [`Pending`](super::pending::Pending).
 
 use super::client::Client;
-use super::ids::{SessionId, UserId};
+use super::ids::UserId;
+use super::pending::Pending;
 use super::redirect::TrustedRedirect;
 use super::session::Session;
+use super::sign_in::Wanted;
 use crate::spec::claims_request::ClaimsRequest;
 use crate::spec::pkce::CodeChallenge;
 use crate::spec::prompt::Prompt;
 use crate::spec::response_mode::ResponseMode;
 use crate::spec::scope::Scope;
-use crate::spec::time::Ts;
 
 /// Where and how the response travels; known before the rest of the request has been checked, so that errors
 /// can be sent there too.
@@ -43,12 +42,12 @@ pub struct AuthorizationRequest {
     pub code_challenge: Option<CodeChallenge>,
     /// `prompt`.
     pub prompt: Prompt,
-    /// `max_age` in seconds, or the client's default.
-    pub max_age: Option<u64>,
     /// `login_hint`.
     pub login_hint: Option<String>,
     /// Who must be signed in: the subject of `id_token_hint` or of the `claims` parameter.
     pub expected_user: Option<ExpectedUser>,
+    /// What a sign-in must reach.
+    pub wanted: Wanted,
     /// `claims`.
     pub claims: ClaimsRequest,
 }
@@ -68,41 +67,6 @@ pub enum ExpectedUser {
     Known(UserId),
     /// Somebody whom Signet does not know, so nobody can be.
     Unknown,
-}
-
-/// What travels, sealed, through the pages: the request as it came and what has happened since.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Pending {
-    /// The parameters as they came; they are checked again, in full, whenever they are used.
-    pub params: Vec<(String, String)>,
-    /// When the request began, in microseconds: what "again" in `prompt=login` and `max_age` is measured by.
-    pub started_at: Ts,
-    /// SHA-256 of the browser cookie of the browser that began it; none until a browser has shown one.
-    pub browser: Option<[u8; 32]>,
-    /// The session that the person chose when asked for an account.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub selected: Option<SessionId>,
-    /// The session in which the person allowed exactly this request.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub consented: Option<SessionId>,
-    /// The session that began with a sign-in for this very request.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub signed_in: Option<SessionId>,
-    /// What the page on which the person answers has shown them.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub shown: Option<Shown>,
-    /// The person turned away: they cancelled or said no.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub denied: bool,
-}
-
-/// What a page has shown: an answer counts for this and nothing else.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Shown {
-    /// Who was signed in.
-    pub session: SessionId,
-    /// What was asked for.
-    pub scope: Scope,
 }
 
 /// What happens next with a request.
@@ -125,6 +89,8 @@ pub enum Step {
 pub enum Unmet {
     /// Nobody suitable is signed in.
     Login,
+    /// The `acr` that the client cannot do without was not reached.
+    Acr,
     /// Consent is missing.
     Consent,
     /// The person said no.
@@ -150,6 +116,9 @@ pub fn next_step(
     if pending.denied {
         return Step::Refuse(Unmet::Denied);
     }
+    if request.wanted.acr.is_impossible() {
+        return Step::Refuse(Unmet::Acr);
+    }
     let Some(session) = session else {
         return refuse_or(Unmet::Login, Step::Login);
     };
@@ -165,8 +134,16 @@ pub fn next_step(
             refuse_or(Unmet::Login, Step::Login)
         };
     }
-    if !fresh && wants_new_sign_in(request, pending, session) {
+    if !fresh && !request.wanted.is_recent(session) {
         return refuse_or(Unmet::Login, Step::Login);
+    }
+    if !request.wanted.acr.is_met_by(&session.acr) {
+        // A sign-in for this very request reached what it wanted then; it would not reach more a second time.
+        return if pending.signed_in == Some(session.id) {
+            Step::Refuse(Unmet::Acr)
+        } else {
+            refuse_or(Unmet::Login, Step::Login)
+        };
     }
     if request.prompt.select_account && !fresh && pending.selected != Some(session.id) {
         return Step::SelectAccount;
@@ -175,12 +152,6 @@ pub fn next_step(
         return refuse_or(Unmet::Consent, Step::Consent);
     }
     Step::Respond
-}
-
-/// Whether the request is not content with a sign-in from before it began.
-fn wants_new_sign_in(request: &AuthorizationRequest, pending: &Pending, session: &Session) -> bool {
-    let age = pending.started_at.since(session.auth_time).as_secs();
-    request.prompt.login || request.max_age.is_some_and(|max_age| age >= max_age)
 }
 
 /// Whether the person must be asked. The operator's own applications ask nobody, unless they ask to ask.

@@ -25,9 +25,3 @@ pub struct Session {
     /// When it was last used, to within a minute.
     pub last_seen_at: Ts,
 }
-
-/// `acr` of a sign-in with a password.
-pub const ACR_PASSWORD: &str = "urn:signet:acr:password";
-
-/// The `acr` values that Signet can give, weakest first; discovery lists them.
-pub const ACR_VALUES: [&str; 1] = [ACR_PASSWORD];

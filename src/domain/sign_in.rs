@@ -125,7 +125,7 @@ impl Proof {
 }
 
 /// What one account has proven so far in one sign-in. It travels sealed in
-/// [`Pending`](super::authorization::Pending) until it suffices.
+/// [`Pending`](super::pending::Pending) until it suffices.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Proofs {
     user: UserId,

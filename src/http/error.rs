@@ -121,7 +121,8 @@ impl OAuthError {
             | ErrorCode::AccountSelectionRequired
             | ErrorCode::RequestNotSupported
             | ErrorCode::RequestUriNotSupported
-            | ErrorCode::RegistrationNotSupported => StatusCode::BAD_REQUEST,
+            | ErrorCode::RegistrationNotSupported
+            | ErrorCode::UnmetAuthenticationRequirements => StatusCode::BAD_REQUEST,
         }
     }
 }

@@ -5,7 +5,7 @@ use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
-use crate::domain::session::ACR_VALUES;
+use crate::domain::sign_in::Acr;
 use crate::http::error::OAuthError;
 use crate::http::site::Site;
 use crate::service::registry::resources::scopes;
@@ -49,6 +49,7 @@ fn document(site: &Site, scopes: &Scope) -> Value {
         .chain(of_people)
         .chain(Claim::names(Place::Chosen))
         .collect();
+    let acr_values: Vec<&str> = Acr::ALL.iter().map(|acr| acr.as_str()).collect();
     json!({
         "issuer": issuer.as_str(),
         "authorization_endpoint": issuer.endpoint("/authorize"),
@@ -65,7 +66,7 @@ fn document(site: &Site, scopes: &Scope) -> Value {
         "subject_types_supported": ["public"],
         "id_token_signing_alg_values_supported": algs,
         "userinfo_signing_alg_values_supported": algs,
-        "acr_values_supported": ACR_VALUES,
+        "acr_values_supported": acr_values,
         "token_endpoint_auth_methods_supported": AuthMethod::ALL.map(AuthMethod::as_str),
         "token_endpoint_auth_signing_alg_values_supported": algs,
         "introspection_endpoint_auth_methods_supported": proving,

@@ -36,6 +36,20 @@ pub struct ClaimWish {
     pub values: Option<Vec<Value>>,
 }
 
+impl ClaimWish {
+    /// The texts that serve, in order of preference; empty when any does.
+    pub fn texts(&self) -> impl Iterator<Item = &str> {
+        let values = self.values.iter().flatten();
+        self.value.iter().chain(values).filter_map(Value::as_str)
+    }
+
+    /// Whether any value serves.
+    #[must_use]
+    pub fn is_for_any(&self) -> bool {
+        self.value.is_none() && self.values.is_none()
+    }
+}
+
 impl ClaimsRequest {
     /// Reads the parameter; the error is the sentence for `error_description`.
     pub fn parse(text: &str) -> Result<Self, String> {
@@ -88,5 +102,11 @@ impl ClaimsRequest {
     pub fn wanted_subject(&self) -> Option<&str> {
         let wish = self.id_token.get("sub")?.as_ref()?;
         wish.value.as_ref()?.as_str()
+    }
+
+    /// How the ID token's `acr` is asked for, if it is (OpenID Connect Core §5.5.1.1).
+    #[must_use]
+    pub fn wanted_acr(&self) -> Option<&ClaimWish> {
+        self.id_token.get("acr")?.as_ref()
     }
 }

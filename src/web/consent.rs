@@ -5,7 +5,7 @@ use axum::response::Response;
 
 use super::pages::{ConsentPage, ScopeLine};
 use super::visit::{Visit, logo_source};
-use crate::domain::authorization::{Pending, Shown};
+use crate::domain::pending::{Pending, Shown};
 use crate::domain::session::Session;
 use crate::http::headers::Page;
 use crate::http::limits::{BodyError, FormBody};

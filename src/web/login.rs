@@ -9,14 +9,16 @@ use axum::response::Response;
 
 use super::pages::{LoginPage, SelectAccountPage};
 use super::visit::{Visit, logo_source};
-use crate::domain::authorization::{Pending, Shown};
+use crate::domain::pending::{OwnPath, Pending, Purpose, Shown};
 use crate::domain::session::Session;
+use crate::domain::sign_in::{Factor, Next, Proofs, SignedIn, Unmet};
 use crate::http::cookies::Cookie;
 use crate::http::headers::Page;
 use crate::http::limits::{BodyError, FormBody};
 use crate::http::page_error::PageError;
 use crate::http::rate_limit::Limited;
-use crate::service::sign_in::password::{LoginError, Whence, with_password};
+use crate::service::authorization;
+use crate::service::sign_in::password::{LoginError, SignIn, SignInFrom, Typed, prove};
 use crate::service::sign_in::sessions;
 use crate::spec::params::Params;
 use crate::spec::prompt::Prompt;
@@ -25,35 +27,32 @@ use crate::spec::scope::Scope;
 /// `GET /login`.
 pub async fn get(visit: Visit) -> Result<Response, PageError> {
     let query = visit.query()?;
-    let pending = visit.pending(&query)?;
+    let pending = pending(&visit, &query)?;
     let session = visit.session().await?;
-    let asked = pending.as_ref().map(asked_prompt).unwrap_or_default();
-    if let (Some(pending), Some(session)) = (&pending, &session)
+    let asked = asked_prompt(&pending);
+    if let Some(session) = &session
         && asked.select_account
         && !asked.login
         && query.find("account") != Some("other")
     {
-        return select_account(&visit, pending, session).await;
+        return select_account(&visit, &pending, session).await;
     }
     let known = session
         .map(|session| session.username)
         .filter(|_| query.find("account") != Some("other"));
-    let hint = pending
-        .as_ref()
-        .and_then(|pending| parameter(pending, "login_hint"))
-        .map(str::to_owned);
+    let hint = pending.parameter("login_hint").map(str::to_owned);
     let form = Form {
         username: hint.or_else(|| known.clone()).unwrap_or_default(),
         known: known.is_some(),
         ..Form::default()
     };
-    show(&visit, pending.as_ref(), form, StatusCode::OK).await
+    show(&visit, &pending, form, StatusCode::OK).await
 }
 
 /// `POST /login`.
 pub async fn post(visit: Visit, body: Result<FormBody, BodyError>) -> Result<Response, PageError> {
     let form = visit.form(body)?;
-    let pending = visit.pending(&form)?;
+    let pending = pending(&visit, &form)?;
     match form.find("action") {
         Some("cancel") => Ok(cancel(&visit, pending)),
         Some("continue") => go_on(&visit, pending).await,
@@ -63,78 +62,112 @@ pub async fn post(visit: Visit, body: Result<FormBody, BodyError>) -> Result<Res
     }
 }
 
-/// Checks name and password; only then is anything written.
-async fn sign_in(
-    visit: &Visit,
-    form: &Params,
-    pending: Option<Pending>,
-) -> Result<Response, PageError> {
+/// The sign-in that travels through this page; one that begins here leads to `/account`.
+fn pending(visit: &Visit, params: &Params) -> Result<Pending, PageError> {
+    let travelling = visit.pending(params)?;
+    Ok(travelling.unwrap_or_else(|| visit.begin_sign_in(OwnPath::account())))
+}
+
+/// Checks name and password; only when the proofs suffice is anything written.
+async fn sign_in(visit: &Visit, form: &Params, pending: Pending) -> Result<Response, PageError> {
     let services = &visit.site.services;
     let username = form.find("username").unwrap_or_default();
-    let password = form.find("password").unwrap_or_default().to_owned();
-    let known_browser = visit
-        .site
-        .cookies
-        .read(&visit.headers, Cookie::KnownBrowser);
-    let whence = Whence {
-        ip: visit.ip(),
-        browser: known_browser,
-    };
-    let user = match with_password(
-        services,
+    let wanted = authorization::wanted(services, &pending, visit.now).await?;
+    let typed = Typed {
         username,
-        password,
-        whence,
-        &visit.origin,
-        visit.now,
-    )
-    .await
-    {
-        Ok(user) => user,
+        password: form.find("password").unwrap_or_default().to_owned(),
+    };
+    let sign_in = SignIn {
+        wanted: &wanted,
+        proofs: pending.proofs.clone(),
+        from: SignInFrom {
+            ip: visit.ip(),
+            browser: known_browser(visit),
+        },
+    };
+    let refusal = match prove(services, typed, sign_in, &visit.origin, visit.now).await {
+        Ok(Next::Done(signed_in)) => {
+            match begin_session(visit, &pending, &signed_in).await? {
+                Some(response) => return Ok(response),
+                // Disabled or signed out everywhere a moment ago.
+                None => WRONG,
+            }
+        }
+        Ok(Next::Ask { factor, proofs }) => return Ok(ask(visit, pending, factor, proofs)),
+        Ok(Next::Refuse(unmet)) => unmet_shown(unmet),
         Err(LoginError::Store(error)) => return Err(error.into()),
-        Err(LoginError::Wait(limited)) => {
-            return wait(visit, pending.as_ref(), username, &limited).await;
-        }
-        Err(refusal) => {
-            let (status, sentence) = refusal_shown(&refusal);
-            let again = Form {
-                username: username.to_owned(),
-                error: Some(sentence.into()),
-                known: false,
-            };
-            return show(visit, pending.as_ref(), again, status).await;
-        }
+        Err(LoginError::Wait(limited)) => return wait(visit, &pending, username, &limited).await,
+        Err(LoginError::Wrong) => WRONG,
+        Err(LoginError::Busy) => (
+            StatusCode::SERVICE_UNAVAILABLE,
+            "Many people are signing in right now. Try again in a few seconds.",
+        ),
     };
+    let (status, sentence) = refusal;
+    let again = Form {
+        username: username.to_owned(),
+        error: Some(sentence.into()),
+        known: false,
+    };
+    show(visit, &pending, again, status).await
+}
+
+/// Begins the session and goes where the sign-in leads.
+async fn begin_session(
+    visit: &Visit,
+    pending: &Pending,
+    signed_in: &SignedIn,
+) -> Result<Option<Response>, PageError> {
+    let services = &visit.site.services;
     let before = visit.session().await?;
-    let Some((session, cookie)) =
-        sessions::begin(services, &user, before, &visit.origin, visit.now).await?
-    else {
-        let again = Form {
-            username: username.to_owned(),
-            error: Some(refusal_shown(&LoginError::Wrong).1.into()),
-            known: false,
-        };
-        return show(visit, pending.as_ref(), again, StatusCode::BAD_REQUEST).await;
+    let begun = sessions::begin(services, signed_in, before, &visit.origin, visit.now).await?;
+    let Some((session, cookie)) = begun else {
+        return Ok(None);
     };
-    let mut response = match pending {
-        Some(pending) => {
+    let mut response = match &pending.purpose {
+        Purpose::Authorize { .. } => {
             let proven = Pending {
                 signed_in: Some(session.id),
-                ..pending
+                // They have served; no later sign-in may count them again.
+                proofs: None,
+                ..pending.clone()
             };
-            visit.go("/authorize", &[("flow", &services.flows.seal(&proven))])
+            to_authorize(visit, &proven)
         }
-        None => visit.go("/account", &[]),
+        Purpose::Page { path } => visit.go(path.as_str(), &[]),
     };
     let cookies = visit.site.cookies;
-    let known_browser = services.browsers.remember(known_browser, &user);
+    let known_browser = services
+        .browsers
+        .remember(known_browser(visit), signed_in.user());
     for cookie in [
         cookies.set(Cookie::Session, cookie.expose(), None),
         cookies.set(Cookie::KnownBrowser, &known_browser, Some(KNOWN_FOR)),
     ] {
         response.headers_mut().append(SET_COOKIE, cookie);
     }
-    Ok(response)
+    Ok(Some(response))
+}
+
+/// To the page that asks for the next factor. What was proven so far travels along.
+fn ask(visit: &Visit, pending: Pending, factor: Factor, proofs: Proofs) -> Response {
+    let page = match factor {
+        Factor::Password => "/login",
+        #[cfg(test)]
+        Factor::Code => "/login/code",
+    };
+    let so_far = Pending {
+        proofs: Some(proofs),
+        ..pending
+    };
+    visit.go(page, &[("flow", &visit.site.services.flows.seal(&so_far))])
+}
+
+fn known_browser(visit: &Visit) -> Option<&str> {
+    visit
+        .site
+        .cookies
+        .read(&visit.headers, Cookie::KnownBrowser)
 }
 
 /// How long a browser is known after a sign-in; browsers keep no cookie longer than 400 days.
@@ -143,7 +176,7 @@ const KNOWN_FOR: Duration = Duration::from_hours(365 * 24);
 /// Too many wrong passwords: this one was not looked at.
 async fn wait(
     visit: &Visit,
-    pending: Option<&Pending>,
+    pending: &Pending,
     username: &str,
     limited: &Limited,
 ) -> Result<Response, PageError> {
@@ -163,55 +196,56 @@ async fn wait(
     Ok(response)
 }
 
-fn refusal_shown(refusal: &LoginError) -> (StatusCode, &'static str) {
-    match refusal {
+const WRONG: (StatusCode, &str) = (
+    StatusCode::BAD_REQUEST,
+    "That username and password do not fit together. Check both and try again.",
+);
+
+fn unmet_shown(unmet: Unmet) -> (StatusCode, &'static str) {
+    match unmet {
         // A disabled account looks like a wrong password: whoever guesses learns nothing (the log says which).
-        LoginError::Wrong | LoginError::Disabled => (
-            StatusCode::BAD_REQUEST,
-            "That username and password do not fit together. Check both and try again.",
-        ),
-        LoginError::Busy | LoginError::Wait(_) | LoginError::Store(_) => (
-            StatusCode::SERVICE_UNAVAILABLE,
-            "Many people are signing in right now. Try again in a few seconds.",
+        Unmet::Disabled => WRONG,
+        Unmet::Acr => (
+            StatusCode::FORBIDDEN,
+            "This application asks for a stronger sign-in than this account can give.",
         ),
     }
 }
 
 /// The person turns away: the application is told.
-fn cancel(visit: &Visit, pending: Option<Pending>) -> Response {
-    match pending {
-        Some(pending) => {
-            let denied = Pending {
+fn cancel(visit: &Visit, pending: Pending) -> Response {
+    match pending.purpose {
+        Purpose::Authorize { .. } => to_authorize(
+            visit,
+            &Pending {
                 denied: true,
                 ..pending
-            };
-            visit.go(
-                "/authorize",
-                &[("flow", &visit.site.services.flows.seal(&denied))],
-            )
-        }
-        None => visit.go("/login", &[]),
+            },
+        ),
+        Purpose::Page { .. } => visit.go("/login", &[]),
     }
 }
 
 /// The person goes on as who they are.
-async fn go_on(visit: &Visit, pending: Option<Pending>) -> Result<Response, PageError> {
+async fn go_on(visit: &Visit, pending: Pending) -> Result<Response, PageError> {
     let session = visit.session().await?;
-    Ok(match (pending, session) {
-        (Some(pending), session) => {
-            let chosen = Pending {
+    Ok(match &pending.purpose {
+        Purpose::Authorize { .. } => to_authorize(
+            visit,
+            &Pending {
                 selected: session
                     .filter(|session| was_shown(&pending, session))
                     .map(|session| session.id),
                 ..pending
-            };
-            visit.go(
-                "/authorize",
-                &[("flow", &visit.site.services.flows.seal(&chosen))],
-            )
-        }
-        (None, _) => visit.go("/account", &[]),
+            },
+        ),
+        Purpose::Page { path } => visit.go(path.as_str(), &[]),
     })
+}
+
+fn to_authorize(visit: &Visit, pending: &Pending) -> Response {
+    let flow = visit.site.services.flows.seal(pending);
+    visit.go("/authorize", &[("flow", &flow)])
 }
 
 fn other_account(visit: &Visit, form: &Params) -> Response {
@@ -269,28 +303,25 @@ struct Form {
 
 async fn show(
     visit: &Visit,
-    pending: Option<&Pending>,
+    pending: &Pending,
     form: Form,
     status: StatusCode,
 ) -> Result<Response, PageError> {
-    let client = match pending {
-        Some(pending) => visit.client_of(pending).await?,
-        None => None,
-    };
+    let client = visit.client_of(pending).await?;
     let metadata = client
         .as_ref()
         .map(|client| client.metadata.clone())
         .unwrap_or_default();
     let page = LoginPage {
         layout: visit.layout("Sign in"),
-        flow: pending.map(|pending| visit.site.services.flows.seal(pending)),
+        flow: visit.site.services.flows.seal(pending),
         csrf: visit.csrf(),
         client_name: client.as_ref().map(|client| client.shown_name().to_owned()),
         client_logo: metadata.logo_uri,
         username: form.username,
         error: form.error.map(Cow::into_owned),
         reauthenticate: form.known,
-        cancel: pending.is_some(),
+        cancel: matches!(pending.purpose, Purpose::Authorize { .. }),
         policy_uri: metadata.policy_uri,
         tos_uri: metadata.tos_uri,
     };
@@ -303,15 +334,8 @@ async fn show(
 }
 
 fn asked_prompt(pending: &Pending) -> Prompt {
-    parameter(pending, "prompt")
+    pending
+        .parameter("prompt")
         .and_then(|prompt| Prompt::parse(prompt).ok())
         .unwrap_or_default()
-}
-
-fn parameter<'a>(pending: &'a Pending, name: &str) -> Option<&'a str> {
-    pending
-        .params
-        .iter()
-        .find(|(known, _)| known == name)
-        .map(|(_, value)| value.as_str())
 }

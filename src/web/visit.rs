@@ -13,9 +13,9 @@ use axum::response::{IntoResponse, Response};
 
 use super::pages::{Layout, render};
 use crate::domain::audit::{Actor, Origin};
-use crate::domain::authorization::Pending;
 use crate::domain::client::Client;
 use crate::domain::ids::ClientId;
+use crate::domain::pending::{OwnPath, Pending, Purpose};
 use crate::domain::session::Session;
 use crate::http::browser::Browser;
 use crate::http::cookies::Cookie;
@@ -25,6 +25,7 @@ use crate::http::origin::RequestOrigin;
 use crate::http::page_error::PageError;
 use crate::http::request_id::RequestId;
 use crate::http::site::Site;
+use crate::service::authorization::flow::browser_digest;
 use crate::service::sign_in::sessions;
 use crate::spec::params::{Params, encode};
 use crate::spec::time::Ts;
@@ -105,7 +106,22 @@ impl Visit {
         self.origin.by(Actor::Person(session.user_id))
     }
 
-    /// The pending request that travels through this page, if it was begun in this browser.
+    /// A sign-in that begins here, in this browser, and leads to a page of our own.
+    pub fn begin_sign_in(&self, path: OwnPath) -> Pending {
+        let browser = browser_digest(self.browser.cookie());
+        Pending::begin(Purpose::Page { path }, Some(browser), self.now)
+    }
+
+    /// To the sign-in page, and from there back to a page of our own.
+    pub fn sign_in_for(&self, path: OwnPath) -> Response {
+        let pending = self.begin_sign_in(path);
+        self.go(
+            "/login",
+            &[("flow", &self.site.services.flows.seal(&pending))],
+        )
+    }
+
+    /// The pending sign-in that travels through this page, if it was begun in this browser.
     pub fn pending(&self, params: &Params) -> Result<Option<Pending>, PageError> {
         if !params.contains("flow") {
             return Ok(None);
@@ -126,10 +142,9 @@ impl Visit {
         Ok(Some(pending))
     }
 
-    /// The client of a pending request, as it stands now.
+    /// The client that a pending sign-in leads to, as it stands now.
     pub async fn client_of(&self, pending: &Pending) -> Result<Option<Arc<Client>>, StoreError> {
-        let named = pending.params.iter().find(|(name, _)| name == "client_id");
-        match named.and_then(|(_, id)| ClientId::parse(id)) {
+        match pending.parameter("client_id").and_then(ClientId::parse) {
             Some(id) => self.site.services.clients.find(&id).await,
             None => Ok(None),
         }

@@ -185,6 +185,21 @@ fn a_bare_digest_is_made_only_where_nothing_can_be_guessed_from_it() {
     );
 }
 
+/// A proof is made where its factor is checked; `domain/sign_in` decides what it is worth.
+#[test]
+fn only_the_check_of_a_factor_makes_a_proof() {
+    let homes = ["domain/sign_in", "service/sign_in/"];
+    let makes = |source: &Source| source.code.contains("Proof::") && !source.path.contains("tests");
+    let makers: Vec<_> = sources()
+        .into_iter()
+        .filter(makes)
+        .map(|source| source.path)
+        .collect();
+    assert!(!makers.is_empty());
+    let is_at_home = |path: &String| homes.iter().any(|home| path.starts_with(home));
+    assert!(makers.iter().all(is_at_home), "{makers:?}");
+}
+
 #[test]
 fn no_file_grows_past_what_one_can_hold_in_the_head() {
     let long = |source: Source| {

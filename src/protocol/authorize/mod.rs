@@ -10,7 +10,8 @@ use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Response};
 
 use crate::domain::audit::{Actor, Origin};
-use crate::domain::authorization::{Pending, Step, Unmet, next_step};
+use crate::domain::authorization::{Step, Unmet, next_step};
+use crate::domain::pending::{Pending, Purpose};
 use crate::http::browser::Browser;
 use crate::http::cookies::Cookie;
 use crate::http::limits::{BodyError, FormBody};
@@ -182,16 +183,11 @@ fn bounded(params: Params) -> Result<Params, PageError> {
 }
 
 fn begun(params: &Params, browser: Option<&Browser>, now: Ts) -> Pending {
-    Pending {
+    let purpose = Purpose::Authorize {
         params: params.pairs().to_vec(),
-        started_at: now,
-        browser: browser.map(|browser| browser_digest(browser.cookie())),
-        selected: None,
-        consented: None,
-        signed_in: None,
-        shown: None,
-        denied: false,
-    }
+    };
+    let browser = browser.map(|browser| browser_digest(browser.cookie()));
+    Pending::begin(purpose, browser, now)
 }
 
 fn stale(error: FlowError) -> PageError {

@@ -41,6 +41,10 @@ pub(super) fn error(
 pub(super) fn unmet(site: &Site, target: &ResponseTarget, unmet: Unmet) -> Response {
     let (code, description) = match unmet {
         Unmet::Login => (ErrorCode::LoginRequired, "nobody suitable is signed in"),
+        Unmet::Acr => (
+            ErrorCode::UnmetAuthenticationRequirements,
+            "claims asks for an essential acr that this account cannot reach; acr_values_supported lists those there are",
+        ),
         Unmet::Consent => (
             ErrorCode::ConsentRequired,
             "the person has not allowed this yet",

@@ -1,23 +1,24 @@
-//! Pending authorization requests on their way through pages: sealed, expiring, bound to a browser.
+//! Sign-ins on their way through pages, with what they lead to and what was proven so far: sealed, expiring, bound to
+//! the browser that began them.
 
 use std::time::Duration;
 
 use crate::crypto::digest::sha256;
 use crate::crypto::master_key::MasterKey;
 use crate::crypto::seal::Sealer;
-use crate::domain::authorization::Pending;
+use crate::domain::pending::Pending;
 use crate::spec::time::Ts;
 
 /// Longest sealed text that is looked at, in bytes.
 pub const MAX_BYTES: usize = 32 * 1024;
 
-/// Seals and opens pending requests.
+/// Seals and opens pending sign-ins.
 pub struct Flows {
     sealer: Sealer,
     lifetime: Duration,
 }
 
-/// A pending request that cannot go on.
+/// A pending sign-in that cannot go on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FlowError {
     /// Not sealed by this provider.
@@ -50,14 +51,14 @@ impl Flows {
         }
     }
 
-    /// Seals a pending request.
+    /// Seals a pending sign-in.
     #[must_use]
     pub fn seal(&self, pending: &Pending) -> String {
         let json = serde_json::to_vec(pending).unwrap_or_default();
         self.sealer.seal_text(b"", &json)
     }
 
-    /// Opens a pending request that was begun in the browser with that cookie, or in none yet.
+    /// Opens a pending sign-in that was begun in the browser with that cookie, or in none yet.
     pub fn open(&self, sealed: &str, browser: Option<&str>, now: Ts) -> Result<Pending, FlowError> {
         if sealed.len() > MAX_BYTES {
             return Err(FlowError::Forged);
@@ -79,8 +80,11 @@ impl Flows {
     }
 }
 
-/// What a pending request knows of the browser cookie.
+/// What a pending sign-in knows of the browser cookie.
 #[must_use]
 pub fn browser_digest(cookie: &str) -> [u8; 32] {
     sha256(cookie.as_bytes())
 }
+
+#[cfg(test)]
+mod tests;

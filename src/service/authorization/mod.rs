@@ -12,12 +12,14 @@ use crate::crypto::credential::CredentialKind;
 use crate::crypto::random;
 use crate::crypto::secret::PlainToken;
 use crate::domain::audit::{Event, EventType, Origin};
-use crate::domain::authorization::{AuthorizationRequest, Pending, ResponseTarget};
+use crate::domain::authorization::{AuthorizationRequest, ResponseTarget};
 use crate::domain::binding::Binding;
 use crate::domain::client::Client;
 use crate::domain::grant::{CodeBinding, Grant};
 use crate::domain::ids::{ClientId, GrantId};
+use crate::domain::pending::{Pending, Purpose};
 use crate::domain::session::Session;
+use crate::domain::sign_in::Wanted;
 use crate::service::decisions::access::{Circumstances, permitted};
 use crate::service::tokens::keys::KeyError;
 use crate::spec::error_code::ErrorCode;
@@ -99,12 +101,32 @@ impl From<KeyError> for Refused {
 
 /// Checks a request in the order of the specification: who asks, where the answer goes, what is asked.
 pub async fn resolve(services: &Services, pending: &Pending, now: Ts) -> Result<Resolved, Refused> {
-    let params = Params::from_pairs(pending.params.clone());
+    let params = match &pending.purpose {
+        Purpose::Authorize { params } => Params::from_pairs(params.clone()),
+        Purpose::Page { .. } => {
+            let sentence = "This sign-in leads to a page of this site, not to an application.";
+            return Err(Refused::Page(sentence.to_owned()));
+        }
+    };
     let client = identify_client(services, &params).await?;
     let target = prove_target(&client, &params)?;
-    let request = request::check(services, &client, &params, &target, now).await;
+    let began = pending.started_at;
+    let request = request::check(services, &client, &params, &target, began, now).await;
     let request = request.map_err(|refusal| refusal.at(target))?;
     Ok(Resolved { client, request })
+}
+
+/// What the sign-in of that pending value must reach. A request that cannot be answered wants nothing: `/authorize`
+/// says what is wrong with it.
+pub async fn wanted(services: &Services, pending: &Pending, now: Ts) -> Result<Wanted, StoreError> {
+    match &pending.purpose {
+        Purpose::Page { .. } => Ok(Wanted::any(pending.started_at)),
+        Purpose::Authorize { .. } => match resolve(services, pending, now).await {
+            Ok(resolved) => Ok(resolved.request.wanted),
+            Err(Refused::Store(error)) => Err(error),
+            Err(Refused::Page(_) | Refused::Client { .. }) => Ok(Wanted::any(pending.started_at)),
+        },
+    }
 }
 
 /// `client_id` (RFC 6749 §4.1.1).

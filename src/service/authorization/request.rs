@@ -5,6 +5,7 @@ use crate::crypto::jose::JoseError;
 use crate::domain::authorization::{AuthorizationRequest, ExpectedUser, ResponseTarget};
 use crate::domain::client::Client;
 use crate::domain::ids::UserId;
+use crate::domain::sign_in::{Acr, Wanted, WantedAcr};
 use crate::service::Services;
 use crate::service::registry::resources::is_for;
 use crate::service::tokens::keys::KeyError;
@@ -68,6 +69,7 @@ pub(super) async fn check(
     client: &Client,
     params: &Params,
     target: &ResponseTarget,
+    began: Ts,
     now: Ts,
 ) -> Result<AuthorizationRequest, Refusal> {
     check_form(params)?;
@@ -88,7 +90,12 @@ pub(super) async fn check(
         resources: resources(services, client, params).await?,
         nonce: params.find("nonce").map(str::to_owned),
         code_challenge: code_challenge(client, params)?,
-        max_age: max_age(client, params)?,
+        wanted: Wanted {
+            began,
+            again: prompt.login,
+            max_age: max_age(client, params)?,
+            acr: acr(client, params, &claims),
+        },
         login_hint: params.find("login_hint").map(str::to_owned),
         expected_user: expected_user(services, params, &claims, prompt, now).await?,
         prompt,
@@ -235,6 +242,26 @@ fn max_age(client: &Client, params: &Params) -> Result<Option<u64>, Refusal> {
             .map_err(|_| invalid("max_age must be a whole number of seconds")),
         None => Ok(client.metadata.default_max_age.map(u64::from)),
     }
+}
+
+/// How strong a sign-in must be: `acr` in the `claims` parameter (OpenID Connect Core §5.5.1.1), else `acr_values`
+/// (§3.1.2.1), else the client's `default_acr_values` (OpenID Connect Dynamic Client Registration 1.0 §2).
+fn acr(client: &Client, params: &Params, claims: &ClaimsRequest) -> WantedAcr {
+    if let Some(wish) = claims.wanted_acr().filter(|wish| !wish.is_for_any()) {
+        let wanted = wish.texts().filter_map(Acr::parse).collect();
+        return if wish.essential {
+            WantedAcr::Required(wanted)
+        } else {
+            WantedAcr::Preferred(wanted)
+        };
+    }
+    WantedAcr::Preferred(match params.find("acr_values") {
+        Some(values) => values.split(' ').filter_map(Acr::parse).collect(),
+        None => {
+            let values = client.metadata.default_acr_values.iter();
+            values.filter_map(|value| Acr::parse(value)).collect()
+        }
+    })
 }
 
 /// Who must be signed in: `id_token_hint`, or `sub` in the `claims` parameter (OpenID Connect Core §3.1.2.1, §5.5.1).

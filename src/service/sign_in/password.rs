@@ -1,23 +1,23 @@
-//! Proving who a person is.
+//! The password as a factor: one check, and what comes next after it.
 
 use std::net::IpAddr;
 
 use crate::crypto::password::{PasswordError, Verified};
 use crate::domain::audit::{Event, EventType, Origin};
+use crate::domain::sign_in::{Next, Proof, Proofs, Unmet, Wanted, next};
 use crate::domain::user::{User, username_key};
 use crate::service::Services;
 use crate::service::rate_limits::{Guess, Limited};
 use crate::spec::time::Ts;
 use crate::store::error::StoreError;
+use crate::store::factors::Credentials;
 use crate::telemetry::metrics;
 
-/// Why somebody was not signed in.
+/// Why a password proves nothing.
 #[derive(Debug)]
 pub enum LoginError {
-    /// The name or the password is wrong; nobody is told which, nor can they time it.
+    /// The name or the password is wrong; the answer does not say which, nor does its timing.
     Wrong,
-    /// The password is right, but the account is disabled.
-    Disabled,
     /// Too many were wrong; this one was not looked at.
     Wait(Limited),
     /// Too many passwords are being checked right now.
@@ -32,24 +32,42 @@ impl From<StoreError> for LoginError {
     }
 }
 
-/// Where somebody signs in from.
+/// A name and a password as they were typed.
+pub struct Typed<'a> {
+    /// The name.
+    pub username: &'a str,
+    /// The password.
+    pub password: String,
+}
+
+/// Where a sign-in comes from.
 #[derive(Clone, Copy, Debug)]
-pub struct Whence<'a> {
+pub struct SignInFrom<'a> {
     /// The address.
     pub ip: IpAddr,
     /// The cookie of a browser that has signed in before: [`crate::service::rate_limits::browsers`].
     pub browser: Option<&'a str>,
 }
 
-/// Checks a name and a password. An unknown name takes as long as a wrong password, and as many attempts.
-pub async fn with_password(
+/// The sign-in that the password is a step of.
+pub struct SignIn<'a> {
+    /// What it must reach.
+    pub wanted: &'a Wanted,
+    /// What was proven in it before this step.
+    pub proofs: Option<Proofs>,
+    /// Where it comes from.
+    pub from: SignInFrom<'a>,
+}
+
+/// Checks a name and a password, and says what comes next. An unknown name takes as long as a wrong password, and as
+/// many attempts.
+pub async fn prove(
     services: &Services,
-    username: &str,
-    password: String,
-    whence: Whence<'_>,
+    typed: Typed<'_>,
+    sign_in: SignIn<'_>,
     origin: &Origin,
     now: Ts,
-) -> Result<User, LoginError> {
+) -> Result<Next, LoginError> {
     let refused = |known: Option<&User>, reason: &'static str| {
         let event = Event::new(EventType::SignInRefused, origin, now).detail("reason", reason);
         // What somebody typed who is nobody here may be a password.
@@ -61,36 +79,32 @@ pub async fn with_password(
             None => event,
         });
     };
+    let Typed { username, password } = typed;
     let key = username_key(username);
     let known = match &key {
-        Some(key) => services.store.find_user_by_key(key).await?,
+        Some(key) => services.store.find_credentials(key).await?,
         None => None,
     };
-    let browser = known
-        .as_ref()
-        .and_then(|known| services.browsers.recognise(whence.browser, &known.user));
+    let user = known.as_ref().map(|known| &known.account.user);
+    let browser = user.and_then(|user| services.browsers.recognise(sign_in.from.browser, user));
     // What cannot be a name counts like one that nobody has.
     let account = key.as_deref().unwrap_or_default();
     let attempt = services
         .limits
-        .guess(Guess::Password, Some(account), whence.ip, browser)
+        .guess(Guess::Password, Some(account), sign_in.from.ip, browser)
         .await
         .map_err(|limited| {
             metrics::login("delayed");
-            refused(known.as_ref().map(|known| &known.user), "delayed");
+            refused(user, "delayed");
             LoginError::Wait(limited)
         })?;
     let hash = known.as_ref().and_then(|known| known.password_hash.clone());
-    let verified = match services
-        .passwords
-        .verify(password.clone(), hash.clone())
-        .await
-    {
+    let verified = match services.passwords.verify(password.clone(), hash).await {
         Ok(verified) => verified,
         Err(PasswordError::Busy) => {
             metrics::login("busy");
             attempt.not_judged().await;
-            refused(known.as_ref().map(|known| &known.user), "busy");
+            refused(user, "busy");
             return Err(LoginError::Busy);
         }
         Err(error) => {
@@ -98,33 +112,59 @@ pub async fn with_password(
             Verified::Mismatch
         }
     };
-    match (verified, known) {
-        (Verified::Match { .. }, Some(known)) if known.user.disabled_at.is_some() => {
+    let (Verified::Match { needs_rehash }, Some(known)) = (verified, known.as_ref()) else {
+        metrics::login("wrong");
+        refused(
+            user,
+            if user.is_some() {
+                "password"
+            } else {
+                "unknown"
+            },
+        );
+        return Err(LoginError::Wrong);
+    };
+    // The clocks of two instances differ: the answer to a page is not older than the page.
+    let proof = Proof::Password {
+        at: now.max(sign_in.wanted.began),
+    };
+    let proofs = Proofs::add(sign_in.proofs, &known.account, proof);
+    let step = next(known.account.clone(), proofs, sign_in.wanted);
+    match &step {
+        Next::Refuse(Unmet::Disabled) => {
             metrics::login("disabled");
-            refused(Some(&known.user), "disabled");
-            tracing::info!(user.id = %known.user.id, "refused the sign-in of disabled user {}", known.user.id);
-            Err(LoginError::Disabled)
+            refused(user, "disabled");
+            let id = known.account.user.id;
+            tracing::info!(user.id = %id, "refused the sign-in of disabled user {id}");
+            // The attempt counts as a wrong one, so that it does not show that the password is right.
+            return Ok(step);
         }
-        (Verified::Match { needs_rehash }, Some(known)) => {
-            attempt.succeeded().await;
-            if needs_rehash
-                && let (Some(old), Ok(new)) = (hash, services.passwords.hash(password).await)
-            {
-                services
-                    .store
-                    .rehash_password(known.user.id, &old, &new)
-                    .await?;
-            }
-            metrics::login("ok");
-            Ok(known.user)
+        Next::Refuse(Unmet::Acr) => {
+            metrics::login("unmet");
+            refused(user, "acr");
         }
-        (Verified::Match { .. } | Verified::Mismatch, known) => {
-            metrics::login("wrong");
-            match known {
-                Some(known) => refused(Some(&known.user), "password"),
-                None => refused(None, "unknown"),
-            }
-            Err(LoginError::Wrong)
-        }
+        Next::Ask { .. } => metrics::login("step"),
+        Next::Done(_) => metrics::login("ok"),
+    }
+    attempt.succeeded().await;
+    if needs_rehash {
+        rehash(services, known, password).await?;
+    }
+    Ok(step)
+}
+
+/// Replaces a hash that was made with weaker settings than today's.
+async fn rehash(
+    services: &Services,
+    known: &Credentials,
+    password: String,
+) -> Result<(), StoreError> {
+    let id = known.account.user.id;
+    match (
+        &known.password_hash,
+        services.passwords.hash(password).await,
+    ) {
+        (Some(old), Ok(new)) => services.store.rehash_password(id, old, &new).await,
+        (_, _) => Ok(()),
     }
 }

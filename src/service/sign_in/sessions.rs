@@ -4,8 +4,8 @@ use crate::crypto::random;
 use crate::crypto::secret::PlainToken;
 use crate::domain::audit::{Actor, Event, EventType, Origin};
 use crate::domain::ids::SessionId;
-use crate::domain::session::{ACR_PASSWORD, Session};
-use crate::domain::user::User;
+use crate::domain::session::Session;
+use crate::domain::sign_in::SignedIn;
 use crate::service::Services;
 use crate::service::tokens::revoke;
 use crate::spec::time::Ts;
@@ -39,28 +39,29 @@ pub async fn find(
     Ok(session)
 }
 
-/// Begins a session for a person who has just proven who they are, in the browser whose session was `before`.
-/// Returns the session and the new cookie; the old cookie is worth nothing from now on. `None` when the person
-/// was disabled or signed out everywhere in this very moment.
+/// Begins a session with a sign-in, in the browser whose session was `before`. Returns the session and the new
+/// cookie; the old cookie is worth nothing from now on. `None` when the user was disabled or signed out everywhere
+/// since the first proof.
 ///
 /// The same person signing in again keeps their `sid`, so applications stay signed in; anybody else ends the
 /// session that was there.
 pub async fn begin(
     services: &Services,
-    user: &User,
+    signed_in: &SignedIn,
     before: Option<Session>,
     origin: &Origin,
     now: Ts,
 ) -> Result<Option<(Session, PlainToken)>, StoreError> {
+    let user = signed_in.user();
     let cookie = random::token();
     let mut session = Session {
         id: SessionId::from_random(random::bytes()),
         user_id: user.id,
         username: user.username.clone(),
         user_version: user.token_version,
-        auth_time: now,
-        amr: vec!["pwd".to_owned()],
-        acr: ACR_PASSWORD.to_owned(),
+        auth_time: signed_in.auth_time(),
+        amr: signed_in.amr(),
+        acr: signed_in.acr().as_str().to_owned(),
         expires_at: now.plus(services.config.session_lifetime),
         last_seen_at: now,
     };

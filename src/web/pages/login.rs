@@ -10,8 +10,8 @@ use super::Layout;
 pub struct LoginPage {
     /// What all pages share.
     pub layout: Layout,
-    /// The sealed pending authorization request, where there is one.
-    pub flow: Option<String>,
+    /// The sealed pending sign-in.
+    pub flow: String,
     /// The form's anti-forgery value.
     pub csrf: String,
     /// The application that asks, where there is one.

@@ -185,6 +185,28 @@ on_every_engine! {
         assert_eq!(page.value_of("username"), "alice@example.test");
     }
 
+    async fn an_essential_acr_that_cannot_be_reached_is_unmet_oidc_core_5_5_1_1(server: Server) {
+        let acr = |wish: serde_json::Value| serde_json::json!({ "id_token": { "acr": wish } }).to_string();
+        let unknown = acr(serde_json::json!({ "essential": true, "values": ["urn:nobody:knows"] }));
+        let request = Authorization::of(&WEB, "openid").with("claims", &unknown);
+        error(&server, &request, "unmet_authentication_requirements").await;
+        error(&server, &request.with("prompt", "none"), "unmet_authentication_requirements").await;
+
+        // Where one of the values can be reached, and where the client can do without, the sign-in goes on.
+        let known = "urn:signet:acr:password";
+        for wish in [
+            serde_json::json!({ "essential": true, "values": ["urn:nobody:knows", known] }),
+            serde_json::json!({ "essential": true, "value": known }),
+            serde_json::json!({ "essential": true }),
+            serde_json::json!({ "values": ["urn:nobody:knows"] }),
+        ] {
+            let request = Authorization::of(&WEB, "openid").with("claims", &acr(wish));
+            let tokens = server.signed_in_with(&Browser::new(&server), &WEB, request).await;
+            let claims = Jwt::decode(&tokens.id_token()).claims;
+            assert_eq!((claims["acr"].as_str(), &claims["amr"]), (Some(known), &serde_json::json!(["pwd"])));
+        }
+    }
+
     async fn form_post_sends_the_response_in_a_form_oauth_form_post_2(server: Server) {
         let browser = Browser::new(&server);
         server.signed_in_with(&browser, &WEB, Authorization::of(&WEB, "openid")).await;

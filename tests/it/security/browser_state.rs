@@ -90,6 +90,49 @@ on_every_engine! {
         assert_eq!(tokens.text("scope"), "openid");
     }
 
+    async fn a_prepared_sign_in_to_the_account_cannot_be_finished_elsewhere(server: Server) {
+        let (attacker, victim) = (Browser::new(&server), Browser::new(&server));
+        let page = attacker.open(&server.url("/account")).await;
+        assert!(page.has("login-submit"), "{page:?}");
+        assert!(parameter(&page.url, "flow").is_some(), "it travels sealed: {}", page.url);
+        let at_victim = victim.open(page.url.as_str()).await;
+        assert!(at_victim.status >= 400 && !at_victim.has("login-submit"), "{at_victim:?}");
+    }
+
+    async fn a_sign_in_to_the_account_leads_to_no_application(server: Server) {
+        let browser = Browser::new(&server);
+        let page = browser.open(&server.url("/account")).await;
+        let flow = parameter(&page.url, "flow").unwrap();
+        for path in ["/authorize", "/consent"] {
+            // The parameters beside it count for nothing.
+            let mut url = url::Url::parse(&Authorization::of(&WEB, "openid").url(&server)).unwrap();
+            url.set_path(path);
+            url.query_pairs_mut().append_pair("flow", &flow);
+            let answer = browser.open(url.as_str()).await;
+            assert!((400..500).contains(&answer.status), "{answer:?}");
+            assert_eq!(answer.url.origin(), page.url.origin());
+        }
+    }
+
+    async fn no_parameter_makes_a_sign_in_end_on_another_site_cwe601(server: Server) {
+        for name in ["path", "next", "return_to", "redirect_uri", "params", "purpose"] {
+            for target in ["https://attacker.test/", "//attacker.test", "/\\attacker.test", "%2f%2fattacker.test"] {
+                let browser = Browser::new(&server);
+                let mut url = url::Url::parse(&server.url("/account")).unwrap();
+                url.query_pairs_mut().append_pair(name, target);
+                let page = browser.open(url.as_str()).await;
+                let mut form = page.form("login-submit");
+                form.values.retain(|(name, _)| name != "username" && name != "password");
+                for (name, value) in [("username", ALICE.0), ("password", ALICE.1), (name, target)] {
+                    form.values.push((name.to_owned(), value.to_owned()));
+                }
+                let answer = browser.post(&form.action, &page, &form.values).await;
+                let Some(to) = answer.location() else { continue };
+                assert_eq!((to.origin(), to.path()), (page.url.origin(), "/account"), "{name}={target}");
+            }
+        }
+    }
+
     async fn consent_needs_its_own_sign_in(server: Server) {
         let browser = Browser::new(&server);
         let login = browser.open(&Authorization::of(&WEB, "openid").url(&server)).await;

@@ -22,6 +22,29 @@ on_every_engine! {
         assert!(page.has("consent-allow"), "{page:?}");
     }
 
+    async fn signing_in_to_the_account_leads_back_to_it(server: Server) {
+        let browser = Browser::new(&server);
+        let login = browser.open(&server.url("/account")).await;
+        assert!(login.has("login-submit") && !login.has("login-cancel"), "{login:?}");
+        // A wrong password does not lose the way.
+        let again = browser.submit(&login, "login-submit", &[("username", ALICE.0), ("password", "wrong")]).await;
+        let account = browser.submit(&again, "login-submit", &[("username", ALICE.0), ("password", ALICE.1)]).await;
+        assert_eq!((account.url.path(), account.url.query()), ("/account", None));
+        assert!(account.text_of("main").contains(ALICE.0), "{account:?}");
+    }
+
+    async fn a_form_of_the_version_before_without_flow_leads_to_the_account(server: Server) {
+        let browser = Browser::new(&server);
+        let login = browser.open(&server.url("/login")).await;
+        let mut form = login.form("login-submit");
+        form.values.retain(|(name, _)| name != "flow" && name != "username" && name != "password");
+        for (name, value) in [("username", ALICE.0), ("password", ALICE.1)] {
+            form.values.push((name.to_owned(), value.to_owned()));
+        }
+        let answer = browser.post(&form.action, &login, &form.values).await;
+        assert_eq!(answer.location().expect("signed in").path(), "/account");
+    }
+
     async fn access_taken_back_before_the_code_was_made_is_asked_for_again(server: Server) {
         let browser = Browser::new(&server);
         let request = Authorization::of(&WEB, "openid");

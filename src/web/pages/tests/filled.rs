@@ -32,7 +32,7 @@ fn flow_pages(text: &str) -> Vec<(&'static str, String)> {
             "login",
             html(&LoginPage {
                 layout: layout(text),
-                flow: some(),
+                flow: t(),
                 csrf: t(),
                 client_name: some(),
                 client_logo: some(),

@@ -27,7 +27,7 @@ fn pairs(list: &[(&str, &str)]) -> Vec<(String, String)> {
 pub(super) fn login(error: Option<&str>, cancel: bool) -> String {
     html(&LoginPage {
         layout: layout("Sign in"),
-        flow: some("sealed"),
+        flow: "sealed".to_owned(),
         csrf: "csrf".to_owned(),
         client_name: some("Web shop"),
         client_logo: some(LOGO),
@@ -165,7 +165,7 @@ fn more_pages() -> Vec<(&'static str, String)> {
 fn login_plain(reauthenticate: bool) -> String {
     html(&LoginPage {
         layout: layout("Sign in"),
-        flow: None,
+        flow: "sealed".to_owned(),
         csrf: "csrf".to_owned(),
         client_name: reauthenticate.then(|| "Web shop".to_owned()),
         client_logo: None,
