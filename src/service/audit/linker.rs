@@ -3,11 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use thiserror::Error;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use super::Audit;
+use super::{Audit, LinkError};
 use super::retention::{self, Trimmed};
 use super::statement::Statement;
 use crate::crypto::jose::JoseError;
@@ -74,17 +73,6 @@ impl Taken {
             ..Self::default()
         }
     }
-}
-
-/// Why nothing was linked.
-#[derive(Debug, Error)]
-pub enum LinkError {
-    /// The store.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-    /// A checkpoint.
-    #[error("the checkpoint cannot be signed: {0}")]
-    Sign(#[from] JoseError),
 }
 
 impl Audit {

@@ -18,6 +18,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use serde_json::Value;
+use thiserror::Error;
 use tokio::sync::Notify;
 
 use crate::config::Config;
@@ -44,6 +45,17 @@ const REFUSALS: Rule = Rule::Rate {
     burst: 2000,
     every: Duration::from_millis(50),
 };
+
+/// Why events could not be linked, or old ones not be removed.
+#[derive(Debug, Error)]
+pub enum LinkError {
+    /// The store.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// A checkpoint.
+    #[error("the checkpoint cannot be signed: {0}")]
+    Sign(#[from] JoseError),
+}
 
 /// The audit trail's keys and what waits to be written.
 pub struct Audit {

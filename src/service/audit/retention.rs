@@ -1,6 +1,6 @@
 //! Retention: whole beginnings of the chain are forgotten, never single events.
 
-use super::linker::LinkError;
+use super::LinkError;
 use super::statement::Statement;
 use super::verify::{Broken, check_event, read_base};
 use crate::domain::audit::{Event, EventType, Link, Origin};
