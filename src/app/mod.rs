@@ -1,6 +1,7 @@
 //! The running server: routes, listeners, health, shutdown.
 
 pub mod health;
+pub mod jobs;
 pub mod management;
 pub mod router;
 pub mod shutdown;
@@ -15,6 +16,7 @@ use crate::http::server::{ServerLimits, raise_open_files, serve};
 use crate::http::site::Site;
 use crate::service::Services;
 use health::{Readiness, check};
+use jobs::Jobs;
 
 /// What goes wrong before anything is served.
 #[derive(Debug, thiserror::Error)]
@@ -47,11 +49,7 @@ pub async fn run(
     let public = listen(config.listen, "listen").await?;
     let management = listen(config.management_listen, "management_listen").await?;
     let limits = ServerLimits::from(config);
-    services.spawn_background(&stop);
-    let linking_stop = CancellationToken::new();
-    let linking = services.spawn_linking(&linking_stop);
-    tokio::spawn(make_keys(Arc::clone(&services), stop.clone()));
-    tokio::spawn(upkeep(Arc::clone(&services), stop.clone()));
+    let jobs = Jobs::start(&services, &stop);
 
     let management_stop = CancellationToken::new();
     let readiness = Readiness::new(readiness(&services), stop.clone());
@@ -71,11 +69,7 @@ pub async fn run(
     serve(public, routes, limits, stop, config.shutdown_timeout).await;
     management_stop.cancel();
     let _ = operations.await;
-    linking_stop.cancel();
-    let _ = linking.await;
-    if let Err(error) = crate::service::audit::linker::flush(&services).await {
-        tracing::warn!(%error, "the last audit events could not be written");
-    }
+    jobs.finish().await;
     services.store.db().close().await;
     Ok(())
 }
@@ -88,31 +82,6 @@ async fn listen(address: std::net::SocketAddr, key: &'static str) -> Result<TcpL
             key,
             source,
         })
-}
-
-/// Makes the first signing keys beside the requests: RSA takes a good part of a second.
-async fn make_keys(services: Arc<Services>, stop: CancellationToken) {
-    while let Err(error) = services.keys.ensure(services.clock.now()).await {
-        tracing::error!(%error, "the signing keys cannot be made or read; trying again");
-        tokio::select! {
-            () = stop.cancelled() => return,
-            () = tokio::time::sleep(std::time::Duration::from_secs(1)) => {}
-        }
-    }
-}
-
-/// Keeps gauges and histograms current.
-async fn upkeep(services: Arc<Services>, stop: CancellationToken) {
-    loop {
-        #[expect(clippy::cast_precision_loss, reason = "a queue is short")]
-        crate::telemetry::metrics::password_hash_queue()
-            .set(services.passwords.queue_depth() as f64);
-        crate::telemetry::metrics::upkeep();
-        tokio::select! {
-            () = stop.cancelled() => return,
-            () = tokio::time::sleep(std::time::Duration::from_secs(5)) => {}
-        }
-    }
 }
 
 fn readiness(services: &Arc<Services>) -> Vec<(&'static str, health::Check)> {

@@ -15,8 +15,6 @@ pub mod webhooks;
 use std::sync::Arc;
 
 use thiserror::Error;
-use tokio::task::JoinHandle;
-use tokio_util::sync::CancellationToken;
 
 use crate::config::Config;
 use crate::crypto::client_secret::ClientSecretMac;
@@ -175,25 +173,6 @@ impl Services {
         }))
     }
 
-    /// Starts what runs beside the requests, until `stop`: revocation copies, key rotation, policies, webhooks,
-    /// clean-up.
-    pub fn spawn_background(self: &Arc<Self>, stop: &CancellationToken) {
-        self.revocations.spawn_background(stop.clone());
-        tokio::spawn(tokens::keys::keep_rotating(Arc::clone(self), stop.clone()));
-        tokio::spawn(decisions::keep_fresh(Arc::clone(self), stop.clone()));
-        tokio::spawn(webhooks::sender::keep_sending(
-            Arc::clone(self),
-            stop.clone(),
-        ));
-        tokio::spawn(sweep(Arc::clone(self), stop.clone()));
-    }
-
-    /// Starts the linking of audit events. Whoever serves stops it after the last request: every request may leave
-    /// events, and only so many wait in memory.
-    pub fn spawn_linking(self: &Arc<Self>, stop: &CancellationToken) -> JoinHandle<()> {
-        tokio::spawn(audit::linker::keep_linking(Arc::clone(self), stop.clone()))
-    }
-
     /// How long things around a grant last.
     #[must_use]
     pub fn grant_limits(&self) -> GrantLimits {
@@ -208,38 +187,5 @@ fn master_key(config: &Config) -> Result<MasterKey, MasterKeyError> {
     match &config.master_key {
         Some(given) => MasterKey::from_base64(given.expose()),
         None => MasterKey::load_or_create(&config.keys_dir),
-    }
-}
-
-/// Deletes a few rows that nobody can use any more, every few seconds.
-async fn sweep(services: Arc<Services>, stop: CancellationToken) {
-    loop {
-        services.limits.sweep();
-        let now = services.clock.now();
-        // An hour late, so that a replay is still told apart from garbage when clocks disagree.
-        let swept = async {
-            let mut gone = services
-                .store
-                .sweep(now.minus(std::time::Duration::from_hours(1)))
-                .await?;
-            gone += services.revocations.purge_expired(now, 500).await?;
-            gone += services.replay.purge_expired(now, 500).await?;
-            let forgotten = now.minus(administration::KEPT_FOR);
-            gone += services.store.forget_answers(forgotten, 500).await?;
-            gone += registry::client_secrets::key_bare_ones(&services, now).await?;
-            Ok::<u64, StoreError>(gone)
-        };
-        let pause = match swept.await {
-            Ok(gone) if gone >= 500 => 1,
-            Ok(_) => 20,
-            Err(error) => {
-                tracing::warn!(%error, "the clean-up will be tried again");
-                60
-            }
-        };
-        tokio::select! {
-            () = stop.cancelled() => return,
-            () = tokio::time::sleep(std::time::Duration::from_secs(pause)) => {}
-        }
     }
 }

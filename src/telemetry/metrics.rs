@@ -19,6 +19,9 @@ const BUCKETS: [f64; 14] = [
     0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0,
 ];
 
+/// Seconds. A job's turn finds nothing to do in a millisecond, or is stopped by a slow database.
+const JOB_BUCKETS: [f64; 6] = [0.001, 0.01, 0.1, 1.0, 10.0, 60.0];
+
 static RECORDER: OnceLock<PrometheusHandle> = OnceLock::new();
 
 /// Starts collecting, once for the process; later calls do nothing.
@@ -28,16 +31,18 @@ pub fn install() -> Result<(), BuildError> {
     if RECORDER.get().is_some() {
         return Ok(());
     }
-    let builder = PrometheusBuilder::new().set_buckets_for_metric(
-        Matcher::Full("signet_http_request_seconds".to_owned()),
-        &BUCKETS,
-    )?;
+    let builder = PrometheusBuilder::new()
+        .set_buckets_for_metric(
+            Matcher::Full("signet_http_request_seconds".to_owned()),
+            &BUCKETS,
+        )?
+        .set_buckets_for_metric(Matcher::Full("signet_job_seconds".to_owned()), &JOB_BUCKETS)?;
     match builder.install_recorder() {
         Ok(handle) => {
             // Losing this race would mean that another recorder was installed, which is an error.
             let _ = RECORDER.set(handle);
             describe();
-            gauge!("process_start_time_seconds").set(start_time());
+            gauge!("process_start_time_seconds").set(unix_time());
             Ok(())
         }
         Err(_) if RECORDER.get().is_some() => Ok(()),
@@ -139,6 +144,42 @@ pub fn http_request(route: &str, method: &'static str, status: u16, took: Durati
         )
     });
     route.record(method, status, took);
+}
+
+/// What is counted of one background job.
+pub struct JobMetrics {
+    seconds: Histogram,
+    failures: Counter,
+    succeeded: Gauge,
+}
+
+impl JobMetrics {
+    /// The handles of a job; its name must come from a bounded set.
+    pub fn new(job: &'static str) -> Self {
+        let failures = counter!("signet_job_failures_total", "job" => job);
+        // So that the series is there before the first failure.
+        failures.increment(0);
+        Self {
+            seconds: histogram!("signet_job_seconds", "job" => job),
+            failures,
+            succeeded: gauge!("signet_job_last_success_timestamp_seconds", "job" => job),
+        }
+    }
+
+    /// Records how long a turn took.
+    pub fn took(&self, took: Duration) {
+        self.seconds.record(took.as_secs_f64());
+    }
+
+    /// Notes that a turn has just succeeded.
+    pub fn succeeded(&self) {
+        self.succeeded.set(unix_time());
+    }
+
+    /// Counts a turn that failed or panicked.
+    pub fn failed(&self) {
+        self.failures.increment(1);
+    }
 }
 
 struct Route {
@@ -246,6 +287,18 @@ fn describe() {
         "signet_rate_limited_total",
         "Requests refused because there were too many, by policy"
     );
+    describe_histogram!(
+        "signet_job_seconds",
+        "Seconds that one turn of a background job took"
+    );
+    describe_counter!(
+        "signet_job_failures_total",
+        "Turns of a background job that failed or panicked"
+    );
+    describe_gauge!(
+        "signet_job_last_success_timestamp_seconds",
+        "When a background job last succeeded, in seconds since 1970"
+    );
     describe_gauge!(
         "process_resident_memory_bytes",
         "Resident memory of this process in bytes"
@@ -256,7 +309,7 @@ fn describe() {
     );
 }
 
-fn start_time() -> f64 {
+fn unix_time() -> f64 {
     SystemTime::now()
         .duration_since(UNIX_EPOCH)
         .unwrap_or_default()

@@ -263,6 +263,42 @@ fn judges_tokens(code: &str) -> bool {
         whole && !matches!(name.as_str(), "AccessToken" | "AccessTokens")
     });
     named || code.contains("access_tokens.") || code.contains(".revocation_keys(")
+/// Where `service/` may start tasks that nothing waits for, and why; what is done again and again is a job of
+/// `app/jobs.rs`. A `JoinSet` ends with its owner and is no such task.
+const SPAWNING: [(&str, &str); 1] = [(
+    "service/tokens/redeem.rs",
+    "a redemption goes on to its end although the client hangs up",
+)];
+
+#[test]
+fn service_starts_no_tasks_and_no_loops_but_where_the_list_says_why() {
+    let mut broken = Vec::new();
+    let mut used = BTreeSet::new();
+    for source in sources() {
+        if source.room != "service" || is_test(&source.path) || !starts_tasks(&source.code) {
+            continue;
+        }
+        match SPAWNING.iter().find(|(path, _)| *path == source.path) {
+            Some((path, _)) => drop(used.insert(*path)),
+            None => broken.push(source.path),
+        }
+    }
+    assert!(broken.is_empty(), "{broken:#?}");
+    let unused: Vec<_> = SPAWNING
+        .iter()
+        .filter(|(path, _)| !used.contains(path))
+        .collect();
+    assert!(unused.is_empty(), "no longer needed: {unused:#?}");
+}
+
+fn starts_tasks(code: &str) -> bool {
+    let loops = ["interval", "interval_at", "CancellationToken"];
+    let mut words = code.split(|c: char| !is_word(c));
+    code.contains("tokio::spawn") || words.any(|word| loops.contains(&word))
+}
+
+fn is_test(path: &str) -> bool {
+    path.contains("/tests/") || path.ends_with("tests.rs")
 }
 
 struct Source {
@@ -412,4 +448,8 @@ fn the_rules_above_can_fail() {
     assert!(!judges_tokens(
         "use crate::service::tokens::access_token::AccessToken; revoke::access_token(services, jti)"
     ));
+    assert!(starts_tasks("let task = tokio::spawn(run());"));
+    assert!(starts_tasks("let mut ticks = interval(EVERY);"));
+    assert!(!starts_tasks("spawn_blocking(|| 1)"));
+    assert!(is_test("service/audit/tests/mod.rs") && !is_test("service/audit/mod.rs"));
 }

@@ -19,6 +19,11 @@ on_every_engine! {
         }
         let metrics = Answer::to(server.http().get(server.management_url("/metrics"))).await;
         assert!(metrics.body.contains("# TYPE "), "Prometheus text: {}", metrics.body);
+        // What is done beside the requests: each job says when it last succeeded.
+        for job in ["signing_keys", "policies", "sweep", "webhooks", "audit_linking"] {
+            let line = format!("signet_job_last_success_timestamp_seconds{{job=\"{job}\"}} 1");
+            assert!(metrics.body.contains(&line), "{line} is not in {}", metrics.body);
+        }
     }
 
     async fn every_response_has_a_request_id_that_the_log_knows(server: Server) {

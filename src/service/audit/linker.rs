@@ -1,14 +1,11 @@
 //! Linking: what was written in the transactions of acts, and what waited in memory, gets its place in the chain.
 
-use std::sync::Arc;
 use std::time::Duration;
 
-use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use super::{Audit, LinkError};
-use super::retention::{self, Trimmed};
 use super::statement::Statement;
+use super::{Audit, LinkError};
 use crate::crypto::jose::JoseError;
 use crate::domain::audit::{Event, EventType, Link, Origin};
 use crate::domain::ids::WebhookId;
@@ -26,17 +23,14 @@ pub(super) const BATCH: usize = 1000;
 /// At most about so many deliveries are written in one transaction, which holds the head meanwhile.
 const DELIVERIES: usize = 10_000;
 
-/// How often it is looked for work.
-const EVERY: Duration = Duration::from_millis(250);
+/// How often events are linked, if not too many wait before that.
+pub const EVERY: Duration = Duration::from_millis(250);
 
 /// A checkpoint is signed when the last one is so old and something was linked since,
 const CHECKPOINT_EVERY: Duration = Duration::from_mins(1);
 
 /// or when so many events were linked since.
 const CHECKPOINT_EVENTS: i64 = 1000;
-
-/// How often retention is looked after.
-const TRIM_EVERY: Duration = Duration::from_mins(10);
 
 /// What was taken from the queue and is not known to be written.
 #[derive(Default)]
@@ -258,70 +252,11 @@ pub async fn flush(services: &Services) -> Result<(), LinkError> {
     }
 }
 
-/// Links until `stop`, and looks after retention.
-pub(in crate::service) async fn keep_linking(services: Arc<Services>, stop: CancellationToken) {
-    let mut failing = false;
-    let mut trimming = Trimming::default();
-    loop {
-        tokio::select! {
-            () = stop.cancelled() => return,
-            () = services.audit.filled.notified() => {}
-            () = tokio::time::sleep(EVERY) => {}
-        }
-        let now = services.clock.now();
-        let mut worked = work(&services, now).await;
-        if worked.is_ok() {
-            worked = Box::pin(trimming.turn(&services, now)).await;
-        }
-        match worked {
-            Ok(()) => failing = false,
-            Err(error) => {
-                // Once per failure, not four times a second.
-                if !failing {
-                    tracing::warn!(%error, "audit events cannot be linked; they wait and it is tried again");
-                }
-                failing = true;
-            }
-        }
-    }
-}
-
-/// Retention beside the linking: a bounded piece per turn, so that nothing waits for it.
-#[derive(Default)]
-struct Trimming {
-    last: Option<Ts>,
-    unfinished: bool,
-    /// What was said already.
-    refused: bool,
-}
-
-impl Trimming {
-    async fn turn(&mut self, services: &Services, now: Ts) -> Result<(), LinkError> {
-        if !self.unfinished && self.last.is_some_and(|at| now.since(at) < TRIM_EVERY) {
-            return Ok(());
-        }
-        self.last = Some(now);
-        self.unfinished = false;
-        match retention::trim(services, now).await? {
-            Trimmed::More => self.unfinished = true,
-            Trimmed::Done => self.refused = false,
-            Trimmed::Refused(broken) => {
-                if !self.refused {
-                    tracing::error!(
-                        "no audit events are removed, although audit_retention says so, because the trail was \
-                         changed: {broken}"
-                    );
-                }
-                self.refused = true;
-            }
-        }
-        Ok(())
-    }
-}
-
-async fn work(services: &Services, now: Ts) -> Result<(), LinkError> {
+/// One turn of the linking: links what waits, and signs a checkpoint when one is due.
+pub async fn turn(services: &Services) -> Result<(), LinkError> {
     let Outlook { waiting, head } = services.store.audit_outlook().await?;
     let in_memory = services.audit.is_waiting() || services.audit.is_unfinished().await;
+    let now = services.clock.now();
     if waiting || in_memory || checkpoint_is_due(&head, now) {
         flush(services).await?;
     }

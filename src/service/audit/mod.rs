@@ -5,7 +5,7 @@
 //! quarter of a second; `kill -9` loses at most that.
 
 pub mod linker;
-mod retention;
+pub mod retention;
 mod statement;
 pub mod verify;
 pub mod views;
@@ -14,6 +14,7 @@ pub mod views;
 mod tests;
 
 use std::collections::VecDeque;
+use std::sync::atomic::AtomicBool;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -66,6 +67,8 @@ pub struct Audit {
     filled: Notify,
     /// What was taken from the queue and is not known to be written yet.
     linking: tokio::sync::Mutex<linker::Taken>,
+    /// Whether it was logged that retention removes nothing.
+    refused: AtomicBool,
 }
 
 #[derive(Default)]
@@ -112,6 +115,7 @@ impl Audit {
             queue: Mutex::default(),
             filled: Notify::new(),
             linking: tokio::sync::Mutex::default(),
+            refused: AtomicBool::new(false),
         })
     }
 
@@ -189,6 +193,11 @@ impl Audit {
         let room = limit.saturating_sub(taken.len()).min(queue.events.len());
         taken.extend(queue.events.drain(..room));
         taken
+    }
+
+    /// Waits until as many events wait in memory as are linked at once.
+    pub async fn filled(&self) {
+        self.filled.notified().await;
     }
 
     fn is_waiting(&self) -> bool {

@@ -1,5 +1,8 @@
 //! Retention: whole beginnings of the chain are forgotten, never single events.
 
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
 use super::LinkError;
 use super::statement::Statement;
 use super::verify::{Broken, check_event, read_base};
@@ -8,6 +11,9 @@ use crate::service::Services;
 use crate::spec::time::Ts;
 use crate::store::audit::chain::Head;
 use crate::store::db::Tx;
+
+/// How often retention looks for events that are old enough.
+pub const EVERY: Duration = Duration::from_mins(10);
 
 /// At most so many events are removed in one transaction.
 const TRIM: i64 = 1000;
@@ -21,6 +27,27 @@ pub(super) enum Trimmed {
     Done,
     /// Nothing was removed, because the trail is not as Signet wrote it.
     Refused(Broken),
+}
+
+/// One turn of retention: removes one piece of the chain that is old enough; whether there may be more.
+pub async fn turn(services: &Services) -> Result<bool, LinkError> {
+    let refused = &services.audit.refused;
+    match trim(services, services.clock.now()).await? {
+        Trimmed::More => Ok(true),
+        Trimmed::Done => {
+            refused.store(false, Ordering::Relaxed);
+            Ok(false)
+        }
+        Trimmed::Refused(broken) => {
+            if !refused.swap(true, Ordering::Relaxed) {
+                tracing::error!(
+                    "no audit events are removed, although audit_retention says so, because the trail was \
+                     changed: {broken}"
+                );
+            }
+            Ok(false)
+        }
+    }
 }
 
 /// Removes a beginning of the chain that is older than the configuration says, at most [`TRIM`] events; leaves a

@@ -15,9 +15,7 @@ use std::time::{Duration, Instant};
 
 use moka::future::Cache;
 use serde_json::Value;
-use tokio_util::sync::CancellationToken;
 
-use super::Services;
 use crate::domain::ids::{ClientId, UserId};
 use crate::domain::policy::check_counts;
 use crate::domain::policy::{Application, Decision, Object, Reason, Snapshot, Standing, Subject};
@@ -37,10 +35,10 @@ const STALE: Duration = Duration::from_secs(3);
 const READING: Duration = Duration::from_secs(20);
 
 /// Everything is read again after this time, even if nobody said that it changed.
-const KEPT_FOR: Duration = Duration::from_mins(1);
+pub const KEPT_FOR: Duration = Duration::from_mins(1);
 
 /// How often every instance looks whether something was changed elsewhere.
-const LOOK_EVERY: Duration = Duration::from_millis(400);
+pub const LOOK_EVERY: Duration = Duration::from_millis(400);
 
 /// People, and resources, of whom something is kept.
 const KEPT: u64 = 20_000;
@@ -181,7 +179,7 @@ impl Decisions {
     }
 
     /// Makes the next look read everything again, even if nobody said that it changed.
-    async fn forget(&self) {
+    pub async fn forget(&self) {
         let mut last = self.looking.lock().await;
         (last.version, last.facts) = (None, None);
     }
@@ -375,23 +373,5 @@ impl Decisions {
             .stored_object(&asked.resource_type, &asked.resource_id)
             .await?;
         Ok(asked.object(stored))
-    }
-}
-
-/// Looks for changes until `stop`.
-pub(super) async fn keep_fresh(services: Arc<Services>, stop: CancellationToken) {
-    let mut forgotten = Instant::now();
-    loop {
-        if forgotten.elapsed() > KEPT_FOR {
-            services.decisions.forget().await;
-            forgotten = Instant::now();
-        }
-        if let Err(error) = services.decisions.refresh().await {
-            tracing::warn!(%error, "decisions go on by the policies as they were read last, for a few seconds");
-        }
-        tokio::select! {
-            () = stop.cancelled() => return,
-            () = tokio::time::sleep(LOOK_EVERY) => {}
-        }
     }
 }

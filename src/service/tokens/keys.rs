@@ -6,7 +6,6 @@ use std::time::Duration;
 use bytes::Bytes;
 use serde_json::{Value, json};
 use thiserror::Error;
-use tokio_util::sync::CancellationToken;
 
 use crate::config::Config;
 use crate::crypto::jose::{JoseError, KeySet, SigningKey, Verified};
@@ -15,7 +14,6 @@ use crate::crypto::seal::Sealer;
 use crate::domain::audit::{Event, EventType, Origin};
 use crate::domain::client::MAX_ACCESS_TOKEN_LIFETIME;
 use crate::domain::signing_key::{KeyDates, KeyState, state};
-use crate::service::Services;
 use crate::spec::alg::SigningAlg;
 use crate::spec::time::Ts;
 use crate::store::Store;
@@ -133,6 +131,15 @@ impl KeyRing {
         SigningAlg::ALL
             .into_iter()
             .all(|alg| ring.active(alg, now).is_ok())
+    }
+
+    /// One turn of looking after the keys: makes the first ones where there are none, rotates what is due and reads
+    /// what other instances made.
+    pub async fn look_after(&self, now: Ts) -> Result<(), KeyError> {
+        if !self.is_ready(now) {
+            self.ensure(now).await?;
+        }
+        self.rotate_if_due(now).await
     }
 
     /// Makes the next key of each algorithm whose active key is old; then reads what others made.
@@ -385,27 +392,5 @@ impl Ring {
             .iter()
             .map(|loaded| loaded.dates.clone())
             .collect()
-    }
-}
-
-/// Rotates keys when they are due and picks up those of other instances, until `stop`.
-pub(in crate::service) async fn keep_rotating(services: Arc<Services>, stop: CancellationToken) {
-    let mut failing: Option<String> = None;
-    loop {
-        tokio::select! {
-            () = stop.cancelled() => return,
-            () = tokio::time::sleep(REFRESH_EVERY) => {}
-        }
-        match services.keys.rotate_if_due(services.clock.now()).await {
-            Ok(()) => failing = None,
-            Err(error) => {
-                // Once per failure, not every ten seconds.
-                let text = error.to_string();
-                if failing.as_ref() != Some(&text) {
-                    tracing::warn!(%error, "the signing keys could not be read or rotated; the ones in memory go on");
-                    failing = Some(text);
-                }
-            }
-        }
     }
 }

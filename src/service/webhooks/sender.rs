@@ -1,12 +1,11 @@
 //! Sending what is in the outbox: a few at a time, again later when it fails, not for ever.
 
-use std::collections::HashMap;
-use std::sync::Arc;
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tokio::task::{Id, JoinSet};
-use tokio::time::MissedTickBehavior;
-use tokio_util::sync::CancellationToken;
+use tokio::sync::Notify;
+use tokio::task::JoinSet;
 
 use super::{WebhookError, event, origin_of};
 use crate::crypto::random;
@@ -29,22 +28,19 @@ const LANES: usize = 10;
 const REST: Duration = Duration::from_mins(1);
 
 /// A webhook for which more messages wait is dead, however short.
-const MOST_WAITING: i64 = 100_000;
+pub const MOST_WAITING: i64 = 100_000;
 
 /// How long a delivery is one sender's alone: far longer than a fetch may take.
 const LEASE: Duration = Duration::from_mins(1);
 
 /// How often it is looked for what is due.
-const EVERY: Duration = Duration::from_millis(500);
+pub const EVERY: Duration = Duration::from_millis(500);
 
 /// Until when a finished delivery can be looked at and sent again.
 const KEPT: Duration = Duration::from_hours(30 * 24);
 
 /// How often what is older is deleted.
-const TIDY_EVERY: Duration = Duration::from_mins(10);
-
-/// How long stopping waits for what is on its way.
-const LAST_WORDS: Duration = Duration::from_secs(6);
+pub const TIDY_EVERY: Duration = Duration::from_mins(10);
 
 /// How long it is waited after each attempt that fails, in seconds: about three days in all.
 const PAUSES: [u64; 9] = [5, 300, 1800, 7200, 18_000, 36_000, 50_400, 72_000, 86_400];
@@ -240,7 +236,7 @@ async fn disable(tx: &mut Tx, id: WebhookId, reason: String, now: Ts) -> Result<
 }
 
 /// Forgets what was finished long ago, and disables webhooks for which more waits than is kept.
-pub(super) async fn tidy(services: &Services, most: i64, now: Ts) -> Result<(), StoreError> {
+pub async fn tidy(services: &Services, most: i64, now: Ts) -> Result<(), StoreError> {
     let before = now.minus(KEPT);
     while services.store.purge_deliveries(before, 500).await? == 500 {}
     for webhook in services.store.list_webhooks(None, MAX_WEBHOOKS).await? {
@@ -261,99 +257,135 @@ pub(super) async fn tidy(services: &Services, most: i64, now: Ts) -> Result<(), 
     Ok(())
 }
 
-/// Who is being told.
+/// Sends what is due to every webhook, a few lanes at a time.
+pub struct Sender {
+    services: Arc<Services>,
+    running: tokio::sync::Mutex<JoinSet<()>>,
+    lanes: Arc<Lanes>,
+}
+
+impl Sender {
+    /// A sender that has not begun.
+    #[must_use]
+    pub fn new(services: Arc<Services>) -> Self {
+        Self {
+            services,
+            running: tokio::sync::Mutex::default(),
+            lanes: Arc::default(),
+        }
+    }
+
+    /// Begins to tell the webhooks for which something is due and that are neither busy nor at rest; waits for none.
+    /// Returns an error of a lane that has ended since the last turn.
+    pub async fn turn(&self) -> Result<(), StoreError> {
+        let mut running = self.running.lock().await;
+        while let Some(ended) = running.try_join_next() {
+            if let Err(error) = ended {
+                tracing::error!(%error, "telling a webhook broke off");
+            }
+        }
+        let now = self.services.clock.now();
+        let due = self.services.store.list_due_webhooks(now).await?;
+        for webhook in self.lanes.begin(due, now) {
+            let services = Arc::clone(&self.services);
+            let lane = Lane::new(&self.lanes, webhook, &services.clock);
+            running.spawn(async move {
+                lane.end(send_to(&services, webhook, &services.clock).await);
+            });
+        }
+        self.lanes.locked().failed.take().map_or(Ok(()), Err)
+    }
+
+    /// Waits until a lane ends: what may be left of its backlog is gone on with at once.
+    pub async fn woken(&self) {
+        self.lanes.ended.notified().await;
+    }
+
+    /// Waits for what is on its way, which would be sent once more otherwise.
+    pub async fn drain(&self) {
+        let mut running = self.running.lock().await;
+        while running.join_next().await.is_some() {}
+    }
+}
+
+/// Which webhooks are being told, and which are left alone.
 #[derive(Default)]
 struct Lanes {
-    running: JoinSet<Result<Told, StoreError>>,
-    busy: HashMap<Id, WebhookId>,
+    state: Mutex<State>,
+    ended: Notify,
+}
+
+#[derive(Default)]
+struct State {
+    busy: HashSet<WebhookId>,
     resting: HashMap<WebhookId, Ts>,
     /// When each had a lane last, counted in lanes.
     turns: HashMap<WebhookId, u64>,
     turn: u64,
+    /// Why a lane ended early.
+    failed: Option<StoreError>,
 }
 
 impl Lanes {
-    /// Begins to tell whoever waits and is neither busy nor at rest.
-    async fn look(&mut self, services: &Arc<Services>) -> Result<(), StoreError> {
-        let now = services.clock.now();
-        self.resting.retain(|_, until| *until > now);
-        let mut due = services.store.list_due_webhooks(now).await?;
-        self.turns.retain(|webhook, _| due.contains(webhook));
-        // Who was told longest ago comes first: one with much to be told has its turn like everybody.
-        due.sort_by_key(|webhook| self.turns.get(webhook).copied());
-        for webhook in due {
-            let busy = self.busy.values().any(|busy| *busy == webhook);
-            if busy || self.resting.contains_key(&webhook) || self.busy.len() >= LANES {
-                continue;
-            }
-            self.turn += 1;
-            self.turns.insert(webhook, self.turn);
-            let services = Arc::clone(services);
-            let lane = async move { send_to(&services, webhook, &services.clock).await };
-            let lane = self.running.spawn(lane);
-            self.busy.insert(lane.id(), webhook);
-        }
-        Ok(())
+    fn locked(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Waits for one to be told; for ever while nobody is.
-    async fn next(&mut self, clock: &Clock) -> Result<(), StoreError> {
-        let Some(done) = self.running.join_next_with_id().await else {
-            return std::future::pending().await;
-        };
-        let (id, told) = match done {
-            Ok(done) => done,
-            Err(error) => {
-                tracing::error!(%error, "telling a webhook broke off");
-                (error.id(), Ok(Told::default()))
-            }
-        };
-        if let Some(webhook) = self.busy.remove(&id)
-            && told.as_ref().is_ok_and(Told::is_unanswered)
-        {
-            self.resting.insert(webhook, clock.now().plus(REST));
+    /// The webhooks that have a lane now, of those for which something is due.
+    fn begin(&self, mut due: Vec<WebhookId>, now: Ts) -> Vec<WebhookId> {
+        let mut state = self.locked();
+        state.resting.retain(|_, until| *until > now);
+        state.turns.retain(|webhook, _| due.contains(webhook));
+        // The webhook that was told longest ago comes first, so that one with a long backlog waits for its turn too.
+        due.sort_by_key(|webhook| state.turns.get(webhook).copied());
+        due.retain(|webhook| !state.busy.contains(webhook) && !state.resting.contains_key(webhook));
+        due.truncate(LANES.saturating_sub(state.busy.len()));
+        for webhook in &due {
+            state.turn += 1;
+            let turn = state.turn;
+            state.turns.insert(*webhook, turn);
+            state.busy.insert(*webhook);
         }
-        told.map(drop)
+        due
     }
 }
 
-/// Sends until `stop`, and looks after the outbox.
-pub(in crate::service) async fn keep_sending(services: Arc<Services>, stop: CancellationToken) {
-    let mut lanes = Lanes::default();
-    let mut failing = false;
-    let mut tidied: Option<Ts> = None;
-    let mut ticks = tokio::time::interval(EVERY);
-    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    loop {
-        let worked = async {
-            tokio::select! {
-                told = lanes.next(&services.clock) => told?,
-                _ = ticks.tick() => {
-                    let now = services.clock.now();
-                    if tidied.is_none_or(|at| now.since(at) >= TIDY_EVERY) {
-                        tidied = Some(now);
-                        Box::pin(tidy(&services, MOST_WAITING, now)).await?;
-                    }
-                }
-            }
-            // What may be left of a backlog is gone on with at once.
-            lanes.look(&services).await
-        };
-        let worked = tokio::select! {
-            () = stop.cancelled() => break,
-            worked = worked => worked,
-        };
-        match worked {
-            Ok(()) => failing = false,
-            Err(error) => {
-                if !failing {
-                    tracing::warn!(%error, "webhooks cannot be sent; it is tried again");
-                }
-                failing = true;
-            }
+/// A lane while it is open; dropping it frees the webhook for the next one, also after a panic.
+struct Lane {
+    lanes: Arc<Lanes>,
+    webhook: WebhookId,
+    clock: Clock,
+    told: Result<Told, StoreError>,
+}
+
+impl Lane {
+    fn new(lanes: &Arc<Lanes>, webhook: WebhookId, clock: &Clock) -> Self {
+        Self {
+            lanes: Arc::clone(lanes),
+            webhook,
+            clock: clock.clone(),
+            told: Ok(Told::default()),
         }
     }
-    // What is on its way would be sent once more.
-    let sent = async { while lanes.running.join_next().await.is_some() {} };
-    let _ = tokio::time::timeout(LAST_WORDS, sent).await;
+
+    fn end(mut self, told: Result<Told, StoreError>) {
+        self.told = told;
+    }
+}
+
+impl Drop for Lane {
+    fn drop(&mut self) {
+        let mut state = self.lanes.locked();
+        state.busy.remove(&self.webhook);
+        match &self.told {
+            Ok(told) if told.is_unanswered() => {
+                let until = self.clock.now().plus(REST);
+                state.resting.insert(self.webhook, until);
+            }
+            Ok(_) => {}
+            Err(error) => state.failed = Some(error.clone()),
+        }
+        drop(state);
+        self.lanes.ended.notify_one();
+    }
 }

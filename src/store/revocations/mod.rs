@@ -22,14 +22,15 @@ mod tests;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio_util::sync::CancellationToken;
-
 pub use super::changes::{CLIENTS, bump_changes};
 pub use key::Key;
 
 use super::db::{Db, Engine, Tx};
 use super::error::StoreError;
 use crate::spec::time::Ts;
+
+/// How often the copy is looked after.
+pub const COPY_EVERY: Duration = Duration::from_secs(1);
 
 /// How much longer than asked a record is kept, for machines whose clocks disagree.
 const GRACE: Duration = Duration::from_mins(1);
@@ -147,12 +148,29 @@ impl Revocations {
             .await
     }
 
-    /// Starts what connects to Redis, reloads it and copies every second what was committed but not
-    /// published (`kill -9` between the two). Every process that serves needs it; commands do not.
-    pub fn spawn_background(&self, cancel: CancellationToken) -> tokio::task::JoinHandle<()> {
+    /// Whether there is a copy to be kept: every process that serves calls [`keep_copy`](Self::keep_copy) each
+    /// second then, commands do not.
+    #[must_use]
+    pub fn has_copy(&self) -> bool {
         match &self.source {
-            Source::Memory(_) | Source::Sql(_) => tokio::spawn(async {}),
-            Source::Redis(redis) => tokio::spawn(redis::tend_until(Arc::clone(redis), cancel)),
+            Source::Memory(_) | Source::Sql(_) => false,
+            Source::Redis(_) => true,
+        }
+    }
+
+    /// Connects to Redis, reloads it and copies what was committed but not published (`kill -9` between the two).
+    pub async fn keep_copy(&self) -> Result<(), StoreError> {
+        match &self.source {
+            Source::Memory(_) | Source::Sql(_) => Ok(()),
+            Source::Redis(redis) => redis.tend().await,
+        }
+    }
+
+    /// Waits until something is found wrong with the copy, at least a tenth of a second.
+    pub async fn copy_failed(&self) {
+        match &self.source {
+            Source::Memory(_) | Source::Sql(_) => std::future::pending().await,
+            Source::Redis(redis) => redis.woken().await,
         }
     }
 }

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use tokio_util::sync::CancellationToken;
+
 use super::super::db::tests::{both, migrated, sqlite_fresh};
 use super::*;
 use crate::spec::time::Clock;

@@ -15,6 +15,19 @@ async fn comes_true(what: impl Fn() -> bool) -> bool {
     false
 }
 
+/// What a serving process does, as its job does it.
+async fn keep_sending(sender: sender::Sender, stop: CancellationToken) {
+    while !stop.is_cancelled() {
+        sender.turn().await.unwrap();
+        tokio::select! {
+            () = stop.cancelled() => {}
+            () = sender.woken() => {}
+            () = tokio::time::sleep(sender::EVERY) => {}
+        }
+    }
+    let _ = tokio::time::timeout(Duration::from_secs(6), sender.drain()).await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn who_does_not_answer_holds_up_nobody_else() {
     for fresh in both().await {
@@ -37,8 +50,8 @@ async fn who_does_not_answer_holds_up_nobody_else() {
             happens(&services, EventType::UserDisabled, n).await;
         }
         let stop = CancellationToken::new();
-        let sending = sender::keep_sending(Arc::clone(&services), stop.clone());
-        let sending = tokio::spawn(sending);
+        let sender = sender::Sender::new(Arc::clone(&services));
+        let sending = tokio::spawn(keep_sending(sender, stop.clone()));
         assert!(comes_true(|| alive.received().len() == 30).await);
         // Who answered nothing gets no more for a while, however much waits.
         assert!(comes_true(|| dead.iter().all(|dead| dead.received().len() == 10)).await);

@@ -36,7 +36,6 @@ use std::time::Duration;
 
 use tokio::sync::Notify;
 use tokio::time::{sleep, timeout};
-use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use super::super::db::Db;
@@ -51,7 +50,6 @@ use script::Write;
 
 /// How long a check waits for Redis before it asks SQL, and a connection attempt at most four times that.
 const RESPONSE_TIMEOUT: Duration = Duration::from_millis(250);
-const EVERY: Duration = Duration::from_secs(1);
 /// At least this long between two rounds, however often the task is woken.
 const BREATH: Duration = Duration::from_millis(100);
 
@@ -62,6 +60,8 @@ pub(super) struct Redis {
     link: RwLock<Option<Arc<Link>>>,
     wake: Notify,
     on_sql: AtomicBool,
+    /// How far the copy has come.
+    follow: tokio::sync::Mutex<Follow>,
 }
 
 impl Redis {
@@ -79,6 +79,7 @@ impl Redis {
             link: RwLock::new(None),
             wake: Notify::new(),
             on_sql: AtomicBool::new(false),
+            follow: tokio::sync::Mutex::new(Follow::from_the_start()),
         })
     }
 
@@ -202,14 +203,23 @@ impl Redis {
         }
     }
 
-    /// One round of the background task.
-    async fn tend(&self, follow: &mut Follow) -> Result<(), StoreError> {
-        let link = self.link_or_connect().await?;
-        let tended = self.tend_link(&link, follow).await;
-        if tended.is_err() {
-            self.unlink(&link);
-        }
-        tended
+    /// One round of looking after the copy: once a second, or sooner when something is found wrong with it.
+    pub(super) async fn tend(&self) -> Result<(), StoreError> {
+        let mut follow = self.follow.lock().await;
+        let tended = match self.link_or_connect().await {
+            Ok(link) => {
+                let tended = self.tend_link(&link, &mut follow).await;
+                tended.inspect_err(|_| self.unlink(&link))
+            }
+            Err(error) => Err(error),
+        };
+        tended.inspect_err(|_| self.on_sql.store(true, Ordering::Relaxed))
+    }
+
+    /// Waits until something is found wrong, however often that is at least [`BREATH`].
+    pub(super) async fn woken(&self) {
+        sleep(BREATH).await;
+        self.wake.notified().await;
     }
 
     async fn tend_link(&self, link: &Link, follow: &mut Follow) -> Result<(), StoreError> {
@@ -230,38 +240,6 @@ impl Redis {
             info!("revocation checks are answered from Redis again");
         }
         Ok(())
-    }
-}
-
-/// The background task: once a second, or sooner when somebody noticed that something is wrong.
-pub(super) async fn tend_until(redis: Arc<Redis>, cancel: CancellationToken) {
-    let mut follow = Follow::from_the_start();
-    let mut failing = false;
-    while !cancel.is_cancelled() {
-        let round = tokio::select! {
-            () = cancel.cancelled() => return,
-            round = redis.tend(&mut follow) => round,
-        };
-        let pause = match round {
-            Ok(()) => {
-                failing = false;
-                BREATH
-            }
-            Err(error) => {
-                if !std::mem::replace(&mut failing, true) {
-                    warn!("the copy of revocations in Redis is not kept: {error}");
-                }
-                redis.on_sql.store(true, Ordering::Relaxed);
-                EVERY
-            }
-        };
-        tokio::select! {
-            () = cancel.cancelled() => return,
-            () = async {
-                sleep(pause).await;
-                let _ = timeout(EVERY.saturating_sub(pause), redis.wake.notified()).await;
-            } => {}
-        }
     }
 }
 

@@ -125,8 +125,7 @@ async fn a_replica_is_not_believed_and_a_promoted_one_only_after_a_reload() {
     replica.run(&["REPLICAOF", "NO", "ONE"]);
     let link = there.redis.link_or_connect().await.unwrap();
     assert_eq!(link.check(&[ONE]).await.unwrap(), Asked::Untrusted);
-    let mut follow = Follow::from_the_start();
-    there.redis.tend(&mut follow).await.unwrap();
+    there.redis.tend().await.unwrap();
     assert!(there.trusts());
     assert_eq!(value(&there.revocations, ONE).await, Some(1));
 

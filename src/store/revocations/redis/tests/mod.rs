@@ -6,11 +6,12 @@ mod lost;
 use std::time::Instant;
 
 use redis::Value;
+use tokio_util::sync::CancellationToken;
 
 use super::super::super::db::tests::{Fresh, migrated, postgres_fresh};
 use super::super::super::redis_server::Server;
-use super::super::Revocations;
 use super::super::tests::{commit, later, meaning, revoke, value};
+use super::super::{COPY_EVERY, Revocations};
 use super::reload::Loading;
 use super::*;
 
@@ -37,7 +38,7 @@ impl Instance {
         let redis = Arc::clone(redis);
         let background = background.then(|| {
             let cancel = CancellationToken::new();
-            let task = revocations.spawn_background(cancel.clone());
+            let task = tokio::spawn(tend_until(Arc::clone(&redis), cancel.clone()));
             (cancel, task)
         });
         Self {
@@ -65,6 +66,23 @@ impl Instance {
         if let Some((cancel, task)) = self.background.take() {
             cancel.cancel();
             task.await.unwrap();
+        }
+    }
+}
+
+/// What a serving process does, as its job does it.
+async fn tend_until(redis: Arc<Redis>, cancel: CancellationToken) {
+    loop {
+        let round = async {
+            if redis.tend().await.is_ok() {
+                let _ = timeout(COPY_EVERY, redis.woken()).await;
+            } else {
+                sleep(COPY_EVERY).await;
+            }
+        };
+        tokio::select! {
+            () = cancel.cancelled() => return,
+            () = round => {}
         }
     }
 }
