@@ -277,7 +277,7 @@ impl Act {
         lead: Duration,
     ) -> Result<bool, AdministrationError> {
         if lead < self.services.config.key_publish_lead {
-            self.rights.must_be_full("lead")?;
+            self.rights.require_all_rights("lead")?;
         }
         if !self.tx.insert_signing_key(key).await? {
             return Ok(false);

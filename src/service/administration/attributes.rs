@@ -99,7 +99,7 @@ impl Kind for Declaration {
         _was: Option<&Self>,
         _is: Option<&Self>,
     ) -> Result<(), AdministrationError> {
-        act.rights.must_be_full("name")
+        act.rights.require_all_rights("name")
     }
 
     async fn before(act: &mut Act) -> Result<(), StoreError> {

@@ -28,7 +28,7 @@ impl Act {
         // It introspects the tokens that are meant for what it is called.
         if id == self.services.config.issuer.as_str() || self.tx.find_resource(id).await?.is_some()
         {
-            self.rights.must_be_full("client_id")?;
+            self.rights.require_all_rights("client_id")?;
         }
         let was = was.map(|was| &was.metadata);
         for metadata in was.into_iter().chain(is) {
@@ -53,7 +53,7 @@ impl Act {
                 .iter()
                 .find(|member| !HARMLESS.contains(&member.as_str()));
             if beyond.is_some() {
-                self.rights.must_be_full("first_party")?;
+                self.rights.require_all_rights("first_party")?;
             }
         }
         Ok(())
@@ -65,10 +65,10 @@ impl Act {
     async fn judge_power(&mut self, metadata: &ClientMetadata) -> Result<(), AdministrationError> {
         let scope = metadata.scope.clone().unwrap_or_default();
         if scope.iter().any(|token| token.starts_with("signet:")) {
-            self.rights.must_be_full("scope")?;
+            self.rights.require_all_rights("scope")?;
         }
         if metadata.may_introspect {
-            self.rights.must_be_full("may_introspect")?;
+            self.rights.require_all_rights("may_introspect")?;
         }
         let mut types = metadata.grant_types.iter().flatten();
         let by_itself = types.any(|kind| *kind == GrantType::ClientCredentials);

@@ -127,7 +127,7 @@ impl Act {
         self.judge_client(was.id.as_str(), Some(was), Some(&was.metadata))
             .await?;
         if was.metadata.first_party {
-            self.rights.must_be_full("first_party")?;
+            self.rights.require_all_rights("first_party")?;
         }
         let secret = client_secrets::generate();
         let digest = self.services.client_secrets.digest(&secret);
@@ -292,7 +292,7 @@ impl Act {
     /// What people allowed a client they did not allow one that answers elsewhere, or proves to be it in another way:
     /// they are asked again, unless an administrator changes it who may do everything.
     async fn ask_again(&mut self, id: &ClientId) -> Result<(), AdministrationError> {
-        if self.rights.must_be_full("redirect_uris").is_ok() {
+        if self.rights.require_all_rights("redirect_uris").is_ok() {
             return Ok(());
         }
         if self.tx.delete_consents_to(id).await? > 0 {

@@ -85,19 +85,25 @@ impl Kind for Group {
         let none = Self::default();
         let (before, after) = (was.unwrap_or(&none), is.unwrap_or(&none));
         if was.is_none() {
-            act.may_lose(Named::Group(key), "name").await?;
+            act.rights
+                .require_if_policies_name(Named::Group(key), "name")?;
         }
         if is.is_some() && before.attributes != after.attributes {
             act.require(WRITE_ATTRIBUTES, None).await?;
         }
+        let (had, has) = (&before.attributes, &after.attributes);
+        act.rights
+            .require_if_policies_read(Named::Group(key), had, has, "attributes")?;
         // What the group gives about administration must be the administrator's, and what a policy names may forbid.
         if is.is_none() || !before.parents.is_subset(&after.parents) {
             act.rights.may_take_group(key, "name")?;
-            act.may_lose(Named::Group(key), "name").await?;
+            act.rights
+                .require_if_policies_name(Named::Group(key), "name")?;
         }
         for parent in after.parents.difference(&before.parents) {
             act.rights.may_give_group(parent, "parents")?;
-            act.may_bind(Named::Group(parent), "parents").await?;
+            act.rights
+                .require_if_forbids_name(Named::Group(parent), "parents")?;
         }
         Ok(())
     }

@@ -1,54 +1,261 @@
-//! What an act may not do in a roundabout way: policies go by names and by what is written of people.
+//! Guards of what policies go by: names, attributes, and how people compare.
+//!
+//! Each asks the strongest reading of the enabled policies ([`Snapshot::policies_name`], [`Snapshot::policies_read`],
+//! [`Snapshot::could_ever`]), and is passed by those who may do everything.
 
-use serde_json::Value;
+use std::collections::BTreeSet;
 
-use super::{Act, AdministrationError, Named};
+use serde_json::{Map, Value};
 
-impl Act {
-    /// Refuses whoever may not do everything, if an enabled policy may speak of this, or of what it brings: then it
-    /// decides more than one sees. Taking it away may take a `forbid` away.
-    pub async fn may_lose(
-        &mut self,
+use super::{ACTIONS, AdministrationError, Named, RESOURCE_TYPE, Rights};
+use crate::domain::directory::Object;
+use crate::domain::ids::UserId;
+use crate::domain::policy::{ADMIN_PERMISSION, ResourceName, Snapshot, Subject};
+use crate::domain::user::User;
+use crate::service::Services;
+
+/// People in more organizations, or with power in more, are changed only by those who may do everything: judging them
+/// takes too long while others wait.
+const MOST_ORGANIZATIONS: usize = 50;
+
+impl Rights {
+    /// Requires all rights if an enabled policy names a thing, or what comes with it: it decides more than one sees,
+    /// and taking it away may take a `forbid` away.
+    pub fn require_if_policies_name(
+        &self,
         thing: Named<'_>,
         param: &str,
     ) -> Result<(), AdministrationError> {
-        if self.rights.must_be_full(param).is_err() && self.is_in_policies(thing, |_| true).await? {
-            self.rights.must_be_full(param)?;
-        }
-        Ok(())
+        self.require_if(param, || {
+            brought(&self.snapshot, thing, Snapshot::policies_name)
+        })
     }
 
-    /// The same of what somebody is to get: a `forbid` that speaks of it would bind them.
-    pub async fn may_bind(
-        &mut self,
+    /// The same of what somebody is to get, if an enabled `forbid` names it: it would bind them.
+    pub fn require_if_forbids_name(
+        &self,
         thing: Named<'_>,
         param: &str,
     ) -> Result<(), AdministrationError> {
-        let forbids = |cedar: &str| cedar.contains("forbid");
-        if self.rights.must_be_full(param).is_err() && self.is_in_policies(thing, forbids).await? {
-            self.rights.must_be_full(param)?;
-        }
-        Ok(())
+        self.require_if(param, || {
+            brought(&self.snapshot, thing, Snapshot::forbids_name)
+        })
     }
 
-    async fn is_in_policies(
-        &mut self,
+    /// Requires all rights if an enabled policy may read an attribute of a thing that the change sets, changes or takes
+    /// away: a `permit` may hold then, or a `forbid` not any more. What is made was nothing, and what is deleted will
+    /// be nothing.
+    pub fn require_if_policies_read(
+        &self,
         thing: Named<'_>,
-        counts: impl Fn(&str) -> bool,
-    ) -> Result<bool, AdministrationError> {
-        let names = self.rights.names_of(thing);
-        let quoted: Vec<String> = names
+        was: &Map<String, Value>,
+        is: &Map<String, Value>,
+        param: &str,
+    ) -> Result<(), AdministrationError> {
+        let names: BTreeSet<&String> = was.keys().chain(is.keys()).collect();
+        let changed = names
             .into_iter()
-            .map(|name| Value::from(name).to_string())
-            .collect();
-        // An escape may stand for anything.
-        let speaks = |cedar: &str| {
-            quoted.iter().any(|name| cedar.contains(name))
-                || cedar.contains("\\u")
-                || cedar.contains("\\x")
-        };
-        let policies = self.tx.list_policies().await?;
-        let mut enabled = policies.values().filter(|policy| policy.enabled);
-        Ok(enabled.any(|policy| speaks(&policy.cedar) && counts(&policy.cedar)))
+            .filter(|name| was.get(*name) != is.get(*name));
+        let mut changed = changed.peekable();
+        if changed.peek().is_none() {
+            return Ok(());
+        }
+        self.require_if(param, || {
+            changed.any(|name| self.snapshot.policies_read(thing, name))
+        })
     }
+
+    /// The same of what is known of a resource. Its organization is an attribute, and a name that policies go by.
+    pub fn require_if_policies_read_object(
+        &self,
+        name: &ResourceName,
+        was: &Object,
+        is: &Object,
+    ) -> Result<(), AdministrationError> {
+        let thing = Named::Object(&name.kind, &name.id);
+        self.require_if_policies_read(thing, &was.attributes, &is.attributes, "attributes")?;
+        if was.organization == is.organization {
+            return Ok(());
+        }
+        self.require_if("organization", || {
+            let mut names = ["organization", "org"].into_iter();
+            names.any(|name| self.snapshot.policies_read(thing, name))
+        })?;
+        for organization in [&was.organization, &is.organization].into_iter().flatten() {
+            self.require_if_policies_name(Named::Organization(organization), "organization")?;
+        }
+        Ok(())
+    }
+
+    /// The same of a user: the attributes that policies read, and the names that they write: username and email.
+    /// `None`: there was no such user, or there will be none.
+    pub fn require_if_policies_read_user(
+        &self,
+        was: Option<&User>,
+        is: Option<&User>,
+    ) -> Result<(), AdministrationError> {
+        let Some(user) = is.or(was) else {
+            return Ok(());
+        };
+        let id = user.id.to_string();
+        let none = Map::new();
+        let attributes = |user: Option<&User>| user.map_or(&none, |user| &user.attributes).clone();
+        let (before, after) = (attributes(was), attributes(is));
+        self.require_if_policies_read(Named::User(&id), &before, &after, "attributes")?;
+        let name = |user: Option<&User>| user.map(|user| user.username.clone());
+        let email = |user: Option<&User>| user.and_then(|user| user.email.clone());
+        for (was, is, param) in [
+            (name(was), name(is), "username"),
+            (email(was), email(is), "email"),
+        ] {
+            if was == is {
+                continue;
+            }
+            for name in [was, is].into_iter().flatten() {
+                self.require_if_policies_name(Named::User(&name), param)?;
+            }
+        }
+        if was.is_none() || is.is_none() {
+            self.require_if_policies_name(Named::User(&id), "id")?;
+        }
+        Ok(())
+    }
+
+    fn require_if(
+        &self,
+        param: &str,
+        counts: impl FnOnce() -> bool,
+    ) -> Result<(), AdministrationError> {
+        let required = self.require_all_rights(param);
+        if required.is_err() && (!self.complete || counts()) {
+            return required;
+        }
+        Ok(())
+    }
+
+    /// Taking over an account, by its password say: the person must have no more rights than the administrator.
+    pub async fn may_control(
+        &self,
+        services: &Services,
+        user: UserId,
+    ) -> Result<(), AdministrationError> {
+        if self.is_full() || self.is_self(user) {
+            return Ok(());
+        }
+        let (_, subject) = services.decisions.known(Some(user)).await?;
+        match subject {
+            Some(subject) => self.require_no_more_rights_than(services, &subject).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Making somebody a member of an organization: policies go by it.
+    pub async fn may_make_member(
+        &self,
+        services: &Services,
+        user: UserId,
+        organization: &str,
+    ) -> Result<(), AdministrationError> {
+        let (_, known) = services.decisions.known(Some(user)).await?;
+        let Some(known) = known.filter(|_| !self.is_full()) else {
+            return Ok(());
+        };
+        let mut subject = Subject::clone(&known);
+        subject.organizations.push(organization.to_owned());
+        self.require_no_more_rights_than(services, &subject).await
+    }
+
+    /// Making a person who is called so and has these attributes: policies go by them.
+    pub(super) async fn may_make(
+        &self,
+        services: &Services,
+        user: User,
+    ) -> Result<(), AdministrationError> {
+        if self.is_full() {
+            return Ok(());
+        }
+        let (_, known) = services.decisions.known(Some(user.id)).await?;
+        let alone = Subject::of_user(user);
+        let subject = match known {
+            Some(known) => Subject {
+                attributes: alone.attributes,
+                ..Subject::clone(&known)
+            },
+            None => alone,
+        };
+        self.require_no_more_rights_than(services, &subject).await
+    }
+
+    /// Refuses a person with more rights than the administrator: by roles, wherever they hold them, and by what levels
+    /// and enabled policies could ever allow them, in whatever circumstances, unless the administrator may do the same
+    /// right now. A disabled person counts too: they may be enabled one day.
+    async fn require_no_more_rights_than(
+        &self,
+        services: &Services,
+        person: &Subject,
+    ) -> Result<(), AdministrationError> {
+        let Some(by) = &self.by else {
+            return Ok(());
+        };
+        let beyond = |permission: &str| AdministrationError::Beyond {
+            detail: format!("this person may have the permission {permission}, and you do not"),
+            param: None,
+        };
+        let mut organizations: BTreeSet<&str> =
+            person.organizations.iter().map(String::as_str).collect();
+        for assignment in self.snapshot.assignments_of(person, self.now) {
+            let organization = assignment.organization.as_deref();
+            organizations.extend(organization);
+            let own = self
+                .standing(organization, Some(self.now))
+                .unwrap_or_default();
+            if let Some(permission) = self.beyond(&own, &assignment.role) {
+                return Err(beyond(&permission));
+            }
+        }
+        if !self.complete || organizations.len() > MOST_ORGANIZATIONS {
+            return Err(beyond(ADMIN_PERMISSION));
+        }
+        // The resource is the same for every action.
+        let asked = by.asked(person.id, ACTIONS[0], None, self.now);
+        let object = services.decisions.object(&asked).await?;
+        for action in ACTIONS {
+            tokio::task::yield_now().await;
+            let places = self.snapshot.could_ever(person, action, &object, self.now);
+            if places.len() > MOST_ORGANIZATIONS {
+                return Err(beyond(ADMIN_PERMISSION));
+            }
+            for place in places {
+                let may = by.may(services, action, place.organization(), self.now);
+                if !may.await? {
+                    return Err(beyond(&format!("{RESOURCE_TYPE}:{action}")));
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Whether policies name a thing or what it brings with it: a role its ancestors, a group also its roles.
+fn brought(
+    snapshot: &Snapshot,
+    thing: Named<'_>,
+    named: impl Fn(&Snapshot, Named<'_>) -> bool,
+) -> bool {
+    let role = |name: &str| {
+        let mut ancestors = snapshot.role_ancestors(name).iter();
+        ancestors.any(|name| named(snapshot, Named::Role(name)))
+    };
+    let more = match thing {
+        Named::Role(name) => role(name),
+        Named::Group(name) => {
+            let mut ancestors = snapshot.group_ancestors(name).iter();
+            ancestors.any(|name| named(snapshot, Named::Group(name)))
+                || snapshot
+                    .group_assignments(name)
+                    .any(|given| role(&given.role))
+        }
+        Named::Organization(_) | Named::Client(_) | Named::User(_) | Named::Object(..) => false,
+    };
+    more || named(snapshot, thing)
 }

@@ -37,7 +37,8 @@ impl Act {
         let (role, organization) = (&assignment.role, assignment.organization.as_deref());
         self.rights
             .may_give_role(role, organization, assignment.until, "role")?;
-        self.may_bind(Named::Role(role), "role").await?;
+        self.rights
+            .require_if_forbids_name(Named::Role(role), "role")?;
         if had.as_ref().is_some_and(|had| had != assignment) {
             self.judge_loss(holder, assignment).await?;
         }
@@ -119,7 +120,8 @@ impl Act {
                 self.rights.may_take_role(&had.role, organization, "role")?;
             }
         }
-        self.may_lose(Named::Role(&had.role), "role").await
+        self.rights
+            .require_if_policies_name(Named::Role(&had.role), "role")
     }
 
     /// Makes what a person or group was given exactly that, for a document; whether anything changed.
@@ -153,7 +155,8 @@ impl Act {
         self.find::<Group>(name).await?;
         self.find_user(user).await?;
         self.rights.may_give_group(name, "name")?;
-        self.may_bind(Named::Group(name), "name").await?;
+        self.rights
+            .require_if_forbids_name(Named::Group(name), "name")?;
         if self.tx.add_group_member(user, name).await? {
             let kind = EventType::MembershipCreated;
             self.tell_membership(kind, user, Of::Group(name)).await?;
@@ -169,7 +172,8 @@ impl Act {
     ) -> Result<bool, AdministrationError> {
         self.find::<Group>(name).await?;
         self.rights.may_take_group(name, "name")?;
-        self.may_lose(Named::Group(name), "name").await?;
+        self.rights
+            .require_if_policies_name(Named::Group(name), "name")?;
         let gone = self.tx.remove_group_member(user, name).await?;
         if gone {
             let kind = EventType::MembershipDeleted;
@@ -187,9 +191,10 @@ impl Act {
         self.find::<Organization>(name).await?;
         self.find_user(user).await?;
         if self.rights.is_self(user) {
-            self.rights.must_be_full("user_id")?;
+            self.rights.require_all_rights("user_id")?;
         }
-        self.may_lose(Named::Organization(name), "name").await?;
+        self.rights
+            .require_if_policies_name(Named::Organization(name), "name")?;
         self.rights
             .may_make_member(&self.services, user, name)
             .await?;
@@ -210,9 +215,10 @@ impl Act {
         self.find::<Organization>(name).await?;
         // A policy may forbid something to members of any suspended organization, naming none.
         if self.rights.is_self(user) {
-            self.rights.must_be_full("user_id")?;
+            self.rights.require_all_rights("user_id")?;
         }
-        self.may_lose(Named::Organization(name), "name").await?;
+        self.rights
+            .require_if_policies_name(Named::Organization(name), "name")?;
         let gone = self.tx.remove_organization_member(user, name).await?;
         if gone {
             let kind = EventType::MembershipDeleted;

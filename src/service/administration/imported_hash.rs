@@ -14,7 +14,7 @@ impl Rights {
         phc: &str,
     ) -> Result<(), AdministrationError> {
         if services.passwords.is_costly(phc) {
-            self.must_be_full("password_hash")?;
+            self.require_all_rights("password_hash")?;
         }
         Ok(())
     }

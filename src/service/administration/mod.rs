@@ -50,6 +50,7 @@ use crate::service::decisions::access::SignIn;
 use crate::spec::time::Ts;
 use crate::store::error::StoreError;
 
+pub use crate::domain::policy::Named;
 pub use act::{Act, Answered, Begun, begin};
 pub use attributes::{AttributeKey, validate_policy};
 pub use clients::{ClientPut, ClientRow};
@@ -57,7 +58,7 @@ pub use idempotency::{Idempotency, KEPT_FOR, RequestKey};
 pub use kind::Kind;
 pub use passwords::hash_password;
 pub use report::{Generated, Item, KindName, Mistake, Outcome, Report};
-pub use rights::{Named, Rights};
+pub use rights::Rights;
 pub use user_rows::{MIN_PASSWORD_CHARS, NewPassword, UserRow};
 
 /// The action that changing what policies may ask needs: it can open as much as a role.
@@ -166,10 +167,10 @@ pub enum AdministrationError {
     #[error("this needs the permission signet:{0}")]
     Forbidden(String),
     /// It would give somebody, or take over, more than the administrator has.
-    #[error("you do not have {what} yourself")]
+    #[error("{detail}")]
     Beyond {
-        /// What they lack.
-        what: String,
+        /// What they lack, as a sentence.
+        detail: String,
         /// The member that would give it.
         param: Option<String>,
     },

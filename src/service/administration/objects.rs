@@ -58,11 +58,13 @@ impl Kind for Object {
     }
 
     async fn judge(
-        _act: &mut Act,
-        _key: &ResourceName,
-        _was: Option<&Self>,
-        _is: Option<&Self>,
+        act: &mut Act,
+        key: &ResourceName,
+        was: Option<&Self>,
+        is: Option<&Self>,
     ) -> Result<(), AdministrationError> {
-        Ok(())
+        let none = Self::default();
+        let (was, is) = (was.unwrap_or(&none), is.unwrap_or(&none));
+        act.rights.require_if_policies_read_object(key, was, is)
     }
 }

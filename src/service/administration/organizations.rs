@@ -64,17 +64,23 @@ impl Kind for Organization {
         is: Option<&Self>,
     ) -> Result<(), AdministrationError> {
         let none = Self::default();
-        if was.unwrap_or(&none).attributes != is.unwrap_or(&none).attributes {
+        let had = &was.unwrap_or(&none).attributes;
+        let has = &is.unwrap_or(&none).attributes;
+        if had != has {
             act.require(WRITE_ATTRIBUTES, None).await?;
         }
+        act.rights
+            .require_if_policies_read(Named::Organization(key), had, has, "attributes")?;
         if was.is_none() || is.is_none() {
-            act.may_lose(Named::Organization(key), "name").await?;
+            act.rights
+                .require_if_policies_name(Named::Organization(key), "name")?;
         }
         if is.is_none() {
             // What was given for it is gone with it: people keep what the administrator could not take from them.
             for role in act.tx.list_roles_given_for(key).await? {
                 act.rights.may_take_role(&role, Some(key), "name")?;
-                act.may_lose(Named::Role(&role), "name").await?;
+                act.rights
+                    .require_if_policies_name(Named::Role(&role), "name")?;
             }
         }
         Ok(())

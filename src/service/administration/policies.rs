@@ -76,7 +76,7 @@ impl Kind for Policy {
     ) -> Result<(), AdministrationError> {
         // Deleting a forbid allows as much as writing a permit.
         let param = if is.is_some() { "cedar" } else { "id" };
-        act.rights.must_be_full(param)
+        act.rights.require_all_rights(param)
     }
 
     fn counts(&self) -> Vec<Count> {

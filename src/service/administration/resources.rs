@@ -82,7 +82,7 @@ impl Kind for Resource {
             && let Some(id) = ClientId::parse(key)
             && act.tx.find_client(&id).await?.is_some()
         {
-            act.rights.must_be_full("identifier")?;
+            act.rights.require_all_rights("identifier")?;
         }
         // What a scope required until now must be the administrator's, if it is to require it no more.
         for (scope, permission) in was.iter().flat_map(|was| &was.scope_permissions) {

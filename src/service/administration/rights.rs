@@ -1,29 +1,25 @@
 //! What an administrator has, and so may give away.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use super::{ACTIONS, AdministrationError, Administrator, RESOURCE_TYPE};
+use super::{AdministrationError, Administrator, RESOURCE_TYPE};
 use crate::domain::ids::UserId;
 use crate::domain::policy::{
     ADMIN_PERMISSION, Level, Permission, ResourceName, Snapshot, Standing, Subject,
 };
-use crate::domain::user::User;
 use crate::service::Services;
 use crate::spec::time::Ts;
-
-/// Who belongs to more organizations is too much to judge while others wait: only those who may do everything change
-/// their account.
-const MOST_ORGANIZATIONS: usize = 50;
 
 /// What an administrator has. Whoever has `signet:*` has everything. What ends gives nothing that lasts longer.
 pub struct Rights {
     /// None for an operator, who may do everything.
-    by: Option<Administrator>,
-    snapshot: Arc<Snapshot>,
+    pub(super) by: Option<Administrator>,
+    pub(super) snapshot: Arc<Snapshot>,
+    /// Whether the snapshot has every policy that is enabled: one that cannot be used may name and read anything.
+    pub(super) complete: bool,
     /// None for a client that acts for itself.
     subject: Option<Arc<Subject>>,
-    now: Ts,
+    pub(super) now: Ts,
 }
 
 impl Rights {
@@ -38,13 +34,14 @@ impl Rights {
         // Nobody known is not the same as a client that acts for itself.
         if by.user.is_some() && !subject.as_ref().is_some_and(|subject| subject.enabled) {
             return Err(AdministrationError::Beyond {
-                what: "an account that may sign in".to_owned(),
+                detail: "your account may not sign in".to_owned(),
                 param: None,
             });
         }
         Ok(Self {
             by: Some(by.clone()),
             snapshot,
+            complete: services.decisions.is_complete(),
             subject,
             now,
         })
@@ -55,6 +52,7 @@ impl Rights {
         Self {
             by: None,
             snapshot: Arc::default(),
+            complete: true,
             subject: None,
             now,
         }
@@ -66,7 +64,11 @@ impl Rights {
     }
 
     /// What they have in an organization until that time; `None`: for good.
-    fn standing(&self, organization: Option<&str>, until: Option<Ts>) -> Option<Standing> {
+    pub(super) fn standing(
+        &self,
+        organization: Option<&str>,
+        until: Option<Ts>,
+    ) -> Option<Standing> {
         let subject = self.subject.as_ref()?;
         // As it will be in the last moment.
         let then = until.map_or(Ts(i64::MAX), |until| Ts(until.micros() - 1));
@@ -75,7 +77,7 @@ impl Rights {
     }
 
     /// Whether they may do everything right now.
-    fn is_full(&self) -> bool {
+    pub(super) fn is_full(&self) -> bool {
         self.is_full_until(Some(self.now))
     }
 
@@ -93,15 +95,15 @@ impl Rights {
             .is_some_and(|subject| subject.id == user)
     }
 
-    /// What only those may do who may do everything, for good.
-    pub fn must_be_full(&self, param: &str) -> Result<(), AdministrationError> {
+    /// Requires every right there is, without an end.
+    pub fn require_all_rights(&self, param: &str) -> Result<(), AdministrationError> {
         require(self.is_full_until(None), param, || {
-            format!("the permission {ADMIN_PERMISSION}, without an end,")
+            format!("this needs the permission {ADMIN_PERMISSION} without an end")
         })
     }
 
-    /// Giving a role, everywhere or for an organization, until a time or for good: they must have it there themselves,
-    /// and no shorter.
+    /// Granting a role, everywhere or for an organization, until a time or for good: they must hold it there
+    /// themselves, and no shorter.
     pub fn may_give_role(
         &self,
         role: &str,
@@ -114,8 +116,32 @@ impl Rights {
                 .standing(organization, until)
                 .is_some_and(|standing| standing.roles.contains(role));
         require(has, param, || {
-            format!("the role {role:?}, as long as that,")
+            let mut detail = format!("you cannot grant role {role:?}");
+            if let Some(organization) = organization {
+                detail.push_str(&format!(" for organization {organization:?}"));
+            }
+            if let Some(until) = until {
+                detail.push_str(&format!(" until {}", until.rfc3339()));
+            }
+            match self.held_until(role, organization) {
+                Some(end) => format!("{detail}: you hold it only until {}", end.rfc3339()),
+                None => format!("{detail}: you do not hold it"),
+            }
         })
+    }
+
+    /// When the administrator's own role ends; `None`: they do not hold it now.
+    fn held_until(&self, role: &str, organization: Option<&str>) -> Option<Ts> {
+        let subject = self.subject.as_ref()?;
+        let held = self.snapshot.assignments_of(subject, self.now).into_iter();
+        held.filter(|held| {
+            let given_for = held.organization.as_deref();
+            let gives = self.snapshot.role_ancestors(&held.role);
+            (given_for.is_none() || given_for == organization)
+                && gives.iter().any(|one| one == role)
+        })
+        .filter_map(|held| held.until)
+        .max()
     }
 
     /// Taking a role away, or something from it: what it says about administration must be theirs.
@@ -132,7 +158,11 @@ impl Rights {
             .standing(organization, Some(self.now))
             .unwrap_or_default();
         match self.beyond(&own, role) {
-            Some(permission) => require(false, param, || format!("the permission {permission}")),
+            Some(permission) => require(false, param, || {
+                format!(
+                    "you cannot take role {role:?} away: it has the permission {permission}, and you do not"
+                )
+            }),
             None => Ok(()),
         }
     }
@@ -146,7 +176,7 @@ impl Rights {
     }
 
     /// A permission on Signet's own administration that a role has and `own` does not cover.
-    fn beyond(&self, own: &Standing, role: &str) -> Option<String> {
+    pub(super) fn beyond(&self, own: &Standing, role: &str) -> Option<String> {
         let prefix = format!("{RESOURCE_TYPE}:");
         let theirs = self.snapshot.role_permissions(role);
         theirs
@@ -164,7 +194,11 @@ impl Rights {
             || self
                 .standing(None, None)
                 .is_some_and(|standing| covers(&standing, permission));
-        require(has, param, || format!("the permission {permission}"))
+        require(has, param, || {
+            format!(
+                "you cannot grant the permission {permission}: you do not hold it without an end"
+            )
+        })
     }
 
     /// Giving a level on a resource.
@@ -184,7 +218,10 @@ impl Rights {
                 .as_ref()
                 .is_some_and(|subject| self.snapshot.level_of(subject, resource) >= Some(level));
         require(has, param, || {
-            format!("the level {} on {resource}", level.as_str())
+            let level = level.as_str();
+            format!(
+                "you cannot grant level {level} on {resource}: you do not hold it without an end"
+            )
         })
     }
 
@@ -195,141 +232,10 @@ impl Rights {
             || self
                 .standing(None, None)
                 .is_some_and(|standing| standing.groups.contains(group));
-        require(has, param, || format!("the group {group:?}"))
+        require(has, param, || {
+            format!("you cannot add to group {group:?}: you are not a member of it")
+        })
     }
-
-    /// Taking over an account, by its password say: nobody takes over one that may administrate more than they may.
-    pub async fn may_control(
-        &self,
-        services: &Services,
-        user: UserId,
-    ) -> Result<(), AdministrationError> {
-        if self.is_full() || self.is_self(user) {
-            return Ok(());
-        }
-        let (_, subject) = services.decisions.known(Some(user)).await?;
-        match subject {
-            Some(subject) => self.is_no_less(services, &subject).await,
-            None => Ok(()),
-        }
-    }
-
-    /// Making somebody a member of an organization: policies go by it.
-    pub async fn may_make_member(
-        &self,
-        services: &Services,
-        user: UserId,
-        organization: &str,
-    ) -> Result<(), AdministrationError> {
-        let (_, known) = services.decisions.known(Some(user)).await?;
-        let Some(known) = known.filter(|_| !self.is_full()) else {
-            return Ok(());
-        };
-        let mut subject = Subject::clone(&known);
-        subject.organizations.push(organization.to_owned());
-        self.is_no_less(services, &subject).await
-    }
-
-    /// Making a person who is called so and has these attributes: policies go by them.
-    pub(super) async fn may_make(
-        &self,
-        services: &Services,
-        user: User,
-    ) -> Result<(), AdministrationError> {
-        if self.is_full() {
-            return Ok(());
-        }
-        let (_, known) = services.decisions.known(Some(user.id)).await?;
-        let alone = Subject::of_user(user);
-        let subject = match known {
-            Some(known) => Subject {
-                attributes: alone.attributes,
-                ..Subject::clone(&known)
-            },
-            None => alone,
-        };
-        self.is_no_less(services, &subject).await
-    }
-
-    /// Refuses when somebody may administrate what the administrator may not: by roles anywhere, or by what levels and
-    /// policies allow them in the administrator's circumstances. Whoever is disabled may be enabled one day.
-    async fn is_no_less(
-        &self,
-        services: &Services,
-        subject: &Subject,
-    ) -> Result<(), AdministrationError> {
-        let Some(by) = &self.by else {
-            return Ok(());
-        };
-        let beyond = |permission: &str| AdministrationError::Beyond {
-            what: format!("the permission {permission}, which this person has,"),
-            param: None,
-        };
-        let mut organizations = BTreeSet::from([None]);
-        organizations.extend(subject.organizations.iter().map(|name| Some(name.as_str())));
-        for assignment in self.snapshot.assignments_of(subject, self.now) {
-            let organization = assignment.organization.as_deref();
-            organizations.insert(organization);
-            let own = self
-                .standing(organization, Some(self.now))
-                .unwrap_or_default();
-            if let Some(permission) = self.beyond(&own, &assignment.role) {
-                return Err(beyond(&permission));
-            }
-        }
-        if organizations.len() > MOST_ORGANIZATIONS {
-            return Err(beyond(ADMIN_PERMISSION));
-        }
-        let enabled = Subject {
-            enabled: true,
-            ..subject.clone()
-        };
-        for organization in organizations {
-            tokio::task::yield_now().await;
-            for action in ACTIONS {
-                let asked = by.asked(subject.id, action, organization, self.now);
-                let decided = services.decisions.decide_of(&enabled, &asked, self.now);
-                if Box::pin(decided).await?.allowed
-                    && !by.may(services, action, organization, self.now).await?
-                {
-                    return Err(beyond(&format!("{RESOURCE_TYPE}:{action}")));
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// What policies may call something: its name, and those of what it brings with it.
-    pub(super) fn names_of(&self, thing: Named<'_>) -> BTreeSet<String> {
-        let snapshot = &self.snapshot;
-        match thing {
-            Named::Role(name) => {
-                let ancestors = snapshot.role_ancestors(name).iter().cloned();
-                ancestors.chain([name.to_owned()]).collect()
-            }
-            Named::Group(name) => {
-                let ancestors = snapshot.group_ancestors(name).iter().cloned();
-                let roles = snapshot.group_assignments(name);
-                let roles = roles.flat_map(|given| snapshot.role_ancestors(&given.role));
-                ancestors
-                    .chain(roles.cloned())
-                    .chain([name.to_owned()])
-                    .collect()
-            }
-            Named::Organization(name) => BTreeSet::from([name.to_owned()]),
-        }
-    }
-}
-
-/// Something that policies speak of by its name.
-#[derive(Clone, Copy, Debug)]
-pub enum Named<'a> {
-    /// A role.
-    Role(&'a str),
-    /// A group.
-    Group(&'a str),
-    /// An organization.
-    Organization(&'a str),
 }
 
 /// Whether a permission, or every action on its type, is among what somebody has.
@@ -343,13 +249,13 @@ fn covers(standing: &Standing, permission: &str) -> bool {
 fn require(
     has: bool,
     param: &str,
-    what: impl FnOnce() -> String,
+    detail: impl FnOnce() -> String,
 ) -> Result<(), AdministrationError> {
     if has {
         return Ok(());
     }
     Err(AdministrationError::Beyond {
-        what: what(),
+        detail: detail(),
         param: Some(param.to_owned()),
     })
 }

@@ -76,7 +76,8 @@ impl Kind for Role {
         is: Option<&Self>,
     ) -> Result<(), AdministrationError> {
         if was.is_none() {
-            act.may_lose(Named::Role(key), "name").await?;
+            act.rights
+                .require_if_policies_name(Named::Role(key), "name")?;
         }
         let none = Self::default();
         let (before, after) = (was.unwrap_or(&none), is.unwrap_or(&none));
@@ -86,7 +87,7 @@ impl Kind for Role {
                     "the role \"admin\" is built in and cannot be deleted",
                 ));
             }
-            act.rights.must_be_full("name")?;
+            act.rights.require_all_rights("name")?;
         }
         let shrinks = !before.permissions.is_subset(&after.permissions)
             || !before.parents.is_subset(&after.parents);
@@ -94,10 +95,12 @@ impl Kind for Role {
             act.rights.may_take_role(key, None, "name")?;
         }
         if is.is_none() {
-            act.may_lose(Named::Role(key), "name").await?;
+            act.rights
+                .require_if_policies_name(Named::Role(key), "name")?;
         }
         for parent in before.parents.difference(&after.parents) {
-            act.may_lose(Named::Role(parent), "parents").await?;
+            act.rights
+                .require_if_policies_name(Named::Role(parent), "parents")?;
         }
         for permission in after.permissions.difference(&before.permissions) {
             act.rights
@@ -105,7 +108,8 @@ impl Kind for Role {
         }
         for parent in after.parents.difference(&before.parents) {
             act.rights.may_give_role(parent, None, None, "parents")?;
-            act.may_bind(Named::Role(parent), "parents").await?;
+            act.rights
+                .require_if_forbids_name(Named::Role(parent), "parents")?;
         }
         Ok(())
     }

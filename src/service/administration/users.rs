@@ -50,6 +50,8 @@ impl Act {
         }
         let id = UserId::from_random(random::bytes());
         let user = user(id, &fields(row, &key, None), None, self.now);
+        self.rights
+            .require_if_policies_read_user(None, Some(&user))?;
         self.rights.may_make(&self.services, user).await?;
         self.insert_user(id, row, &key, None).await?;
         Ok(id)
@@ -78,9 +80,11 @@ impl Act {
             || wanted.email_verified != before.email_verified;
         if known_by {
             if self.rights.is_self(id) {
-                self.rights.must_be_full("attributes")?;
+                self.rights.require_all_rights("attributes")?;
             }
             let user = user(id, &wanted, Some(before), self.now);
+            self.rights
+                .require_if_policies_read_user(Some(before), Some(&user))?;
             self.rights.may_make(&self.services, user).await?;
         }
         if renamed {
@@ -123,6 +127,7 @@ impl Act {
     /// Removes a person and ends everything of theirs.
     pub async fn remove_user(&mut self, was: &User) -> Result<(), AdministrationError> {
         self.rights.may_control(&self.services, was.id).await?;
+        self.rights.require_if_policies_read_user(Some(was), None)?;
         self.delete_user(was).await
     }
 

@@ -9,7 +9,7 @@ mod asked;
 mod search;
 
 use std::collections::BTreeSet;
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
@@ -48,6 +48,8 @@ pub struct Decisions {
     store: Store,
     clients: Clients,
     current: RwLock<Option<Arc<Snapshot>>>,
+    /// Whether everything that is written was taken over: nothing of it is too much or cannot be used.
+    complete: AtomicBool,
     facts: AtomicI64,
     /// How often a person or a resource was read.
     read: AtomicU64,
@@ -97,6 +99,7 @@ impl Decisions {
             store,
             clients,
             current: RwLock::default(),
+            complete: AtomicBool::new(false),
             facts: AtomicI64::new(0),
             read: AtomicU64::new(0),
             types: RwLock::default(),
@@ -138,6 +141,7 @@ impl Decisions {
         };
         tracing::error!("no change of any policy counts until some are removed: {problem}");
         last.version = Some(version);
+        self.complete.store(false, Ordering::Release);
         if self.loaded().is_none() {
             return Err(StoreError::Unavailable(problem));
         }
@@ -163,6 +167,7 @@ impl Decisions {
                 Err(error) if error.is_unreadable() && self.loaded().is_some() => {
                     tracing::error!(%error, "no change of any role, group or policy counts until this is repaired");
                     last.version = Some(versions.policy);
+                    self.complete.store(false, Ordering::Release);
                 }
                 Err(error) => return Err(error),
             }
@@ -190,6 +195,8 @@ impl Decisions {
         for broken in snapshot.broken() {
             tracing::error!(policy.id = %broken.id, "policy {} cannot be used: {}; no change of any policy counts until it is repaired", broken.id, broken.problem);
         }
+        let complete = snapshot.broken().is_empty();
+        self.complete.store(complete, Ordering::Release);
         let mut current = self.current.write().unwrap_or_else(PoisonError::into_inner);
         let snapshot = match current.as_ref() {
             Some(before) => snapshot.or_policies_of(before),
@@ -200,6 +207,11 @@ impl Decisions {
             "decisions are made by version {version} of the policies"
         );
         *current = Some(Arc::new(snapshot));
+    }
+
+    /// Whether decisions are made by everything that is written: nothing of it is too much or cannot be used.
+    pub(super) fn is_complete(&self) -> bool {
+        self.complete.load(Ordering::Acquire)
     }
 
     fn loaded(&self) -> Option<Arc<Snapshot>> {
@@ -368,7 +380,7 @@ impl Decisions {
     }
 
     /// The resource, and policies that are no older than what is known of it.
-    async fn object(&self, asked: &Asked) -> Result<Arc<Object>, StoreError> {
+    pub(super) async fn object(&self, asked: &Asked) -> Result<Arc<Object>, StoreError> {
         let stored = self
             .stored_object(&asked.resource_type, &asked.resource_id)
             .await?;

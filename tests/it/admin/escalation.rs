@@ -68,7 +68,10 @@ on_every_engine! {
         let until = json!("2999-01-01T00:00:00Z");
         robot.post("/v1/assignments", json!({ "user_id": id, "role": "deputy", "until": until })).await.done(201);
         temp.post("/v1/assignments", json!({ "user_id": id, "role": "deputy" })).await.problem(403, "beyond_your_rights");
-        temp.post("/v1/assignments", json!({ "user_id": id, "role": "deputy", "until": "2999-01-02T00:00:00Z" })).await.problem(403, "beyond_your_rights");
+        let longer = temp.post("/v1/assignments", json!({ "user_id": id, "role": "deputy", "until": "2999-01-02T00:00:00Z" })).await;
+        let refused = longer.problem(403, "beyond_your_rights");
+        let told = "you cannot grant role \"deputy\" until 2999-01-02T00:00:00Z: you hold it only until 2999-01-01T00:00:00Z";
+        assert_eq!(refused["detail"], told);
         temp.patch("/v1/roles/role-of-temp", json!({ "parents": ["deputy"] })).await.problem(403, "beyond_your_rights");
         temp.patch("/v1/roles/role-of-temp", json!({ "permissions": ["signet:roles.write", "signet:assignments.write"] })).await.problem(403, "beyond_your_rights");
         temp.post("/v1/assignments", json!({ "user_id": id, "role": "deputy", "organization": "acme", "until": until })).await.done(201);

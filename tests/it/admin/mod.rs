@@ -12,6 +12,7 @@ mod first_party;
 mod guards;
 mod instances;
 mod lists;
+mod readings;
 mod repeats;
 mod roundabout;
 mod schemathesis;
