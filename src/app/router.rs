@@ -11,14 +11,16 @@ use crate::http::cors;
 use crate::http::error::OAuthError;
 use crate::http::site::Site;
 use crate::protocol::{authorize, authzen, discovery, introspect, jwks, revoke, token, userinfo};
-use crate::web::playground::{self, PlaygroundOptions};
-use crate::web::{account, consent, drawn, login, logout, reference, setup, static_files};
+use crate::service::administration::demo::DemoCredentials;
+use crate::web::{
+    account, consent, drawn, login, logout, playground, reference, setup, static_files,
+};
 
 /// What is served beside the contract.
 #[derive(Clone, Debug, Default)]
 pub struct Options {
-    /// The playground (`serve --dev` only).
-    pub playground: Option<PlaygroundOptions>,
+    /// The demo for which the playground is served (`serve --dev` only).
+    pub demo: Option<DemoCredentials>,
 }
 
 /// The public routes.
@@ -52,9 +54,7 @@ pub fn routes(site: Site, options: Options) -> Router {
         .route("/access/v1/search/resource", post(authzen::search_resource))
         .route("/access/v1/search/action", post(authzen::search_action))
         .method_not_allowed_fallback(method_not_allowed);
-    let playground = options
-        .playground
-        .map_or_else(Router::new, playground::routes);
+    let playground = options.demo.map_or_else(Router::new, playground::routes);
     let (api, description) = admin::routes(&site);
     let pages = Router::new()
         .route("/authorize", get(authorize::get).post(authorize::post))

@@ -12,7 +12,6 @@ use crate::service::Services;
 use crate::service::administration::demo::{self, DemoCredentials};
 use crate::service::administration::setup;
 use crate::telemetry::metrics;
-use crate::web::playground::PlaygroundOptions;
 
 /// How to serve.
 #[derive(Debug, Args)]
@@ -44,24 +43,12 @@ pub async fn run(config: Config, dev: bool, json: bool) -> anyhow::Result<()> {
         None
     };
     let greeting = greeting(&services, demo.as_ref(), json).await?;
-    let options = app::router::Options {
-        playground: demo.map(playground_of),
-    };
+    let options = app::router::Options { demo };
     app::run(services, options, shutdown, move || {
         let _ = answer::print(&greeting);
     })
     .await?;
     Ok(())
-}
-
-fn playground_of(demo: DemoCredentials) -> PlaygroundOptions {
-    PlaygroundOptions {
-        client_id: demo.client_id.to_owned(),
-        api_client_id: demo.api_client_id.to_owned(),
-        api_secret: demo.api_client_secret,
-        demo_username: demo.username.to_owned(),
-        demo_password: demo.password.to_owned(),
-    }
 }
 
 /// What somebody who started a server should do next.

@@ -13,8 +13,6 @@ pub enum Cookie {
     Browser,
     /// The accounts that were signed in to in this browser before; see [`crate::service::rate_limits::browsers`].
     KnownBrowser,
-    /// What the playground sent the browser away for (`serve --dev` only).
-    Playground,
 }
 
 impl Cookie {
@@ -23,7 +21,6 @@ impl Cookie {
             Self::Session => "__Host-signet-session",
             Self::Browser => "__Host-signet-browser",
             Self::KnownBrowser => "__Host-signet-known",
-            Self::Playground => "__Host-signet-playground",
         }
     }
 
@@ -32,7 +29,6 @@ impl Cookie {
             Self::Session => "signet-session",
             Self::Browser => "signet-browser",
             Self::KnownBrowser => "signet-known",
-            Self::Playground => "signet-playground",
         }
     }
 }
@@ -116,9 +112,6 @@ impl Cookies {
             (true, Cookie::KnownBrowser) => {
                 "__Host-signet-known=; Max-Age=0; Path=/; HttpOnly; SameSite=Lax; Secure"
             }
-            (true, Cookie::Playground) => {
-                "__Host-signet-playground=; Max-Age=0; Path=/; HttpOnly; SameSite=Lax; Secure"
-            }
             (false, Cookie::Session) => {
                 "signet-session=; Max-Age=0; Path=/; HttpOnly; SameSite=Lax"
             }
@@ -127,9 +120,6 @@ impl Cookies {
             }
             (false, Cookie::KnownBrowser) => {
                 "signet-known=; Max-Age=0; Path=/; HttpOnly; SameSite=Lax"
-            }
-            (false, Cookie::Playground) => {
-                "signet-playground=; Max-Age=0; Path=/; HttpOnly; SameSite=Lax"
             }
         })
     }

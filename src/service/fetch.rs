@@ -2,21 +2,20 @@
 //!
 //! What somebody else publishes is fetched only over https, without redirects, bounded in size and time, and never
 //! from an address that is not public: a client's `jwks_uri` must not reach into the operator's network (SSRF).
-//! Hosts that the operator lists in `fetch_allow_hosts` may be private and plain http. The provider itself may be
-//! asked wherever it is, by whoever plays a relying party inside it: [`Fetcher::own`].
+//! Hosts that the operator lists in `fetch_allow_hosts` may be private and plain http.
 
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::time::Duration;
 
+use reqwest::ClientBuilder;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
-use reqwest::header::{CONTENT_TYPE, HeaderValue};
-use reqwest::{ClientBuilder, Method};
+use reqwest::header::CONTENT_TYPE;
 use url::{Host, Url};
 
+use crate::config::Config;
 use crate::config::parse::HostPattern;
-use crate::config::{Config, Issuer};
 
 /// How long one fetch may take, name resolution and body included.
 const TIMEOUT: Duration = Duration::from_secs(5);
@@ -29,25 +28,6 @@ const MAX_BODY: usize = 256 * 1024;
 pub struct Fetcher {
     http: reqwest::Client,
     allowed: Arc<[HostPattern]>,
-    own: Arc<Own>,
-}
-
-/// What it takes to ask the provider itself.
-struct Own {
-    issuer: Issuer,
-    ca_file: Option<PathBuf>,
-    /// Made when it is first needed, which in production is never.
-    http: OnceLock<reqwest::Client>,
-}
-
-/// What the provider answered to itself.
-pub struct OwnAnswer {
-    /// The status code.
-    pub status: u16,
-    /// The headers whose values are text, in their order.
-    pub headers: Vec<(String, String)>,
-    /// The body as text.
-    pub body: String,
 }
 
 impl Fetcher {
@@ -59,52 +39,7 @@ impl Fetcher {
             })
             .build()
             .map_err(|error| error.to_string())?;
-        let own = Own {
-            issuer: config.issuer.clone(),
-            ca_file: config.fetch_ca_file.clone(),
-            http: OnceLock::new(),
-        };
-        Ok(Self {
-            http,
-            allowed,
-            own: Arc::new(own),
-        })
-    }
-
-    /// Sends a request to the provider itself, at the issuer's address and nowhere else, wherever that is. `path`
-    /// begins with a slash; a `form` is sent as `application/x-www-form-urlencoded`. The error is a sentence.
-    pub async fn own(
-        &self,
-        method: Method,
-        path: &str,
-        headers: &[(&'static str, String)],
-        form: Option<String>,
-    ) -> Result<OwnAnswer, String> {
-        let url = own_url(&self.own.issuer, path)?;
-        let address = url.as_str().to_owned();
-        let mut request = self.own.http()?.request(method, url);
-        for (name, value) in headers {
-            request = request.header(*name, value);
-        }
-        if let Some(form) = form {
-            let form_type = HeaderValue::from_static("application/x-www-form-urlencoded");
-            request = request.header(CONTENT_TYPE, form_type).body(form);
-        }
-        let mut response = request
-            .send()
-            .await
-            .map_err(|error| format!("{address} cannot be reached: {}", root_cause(&error)))?;
-        let headers = response
-            .headers()
-            .iter()
-            .filter_map(|(name, value)| Some((name.to_string(), value.to_str().ok()?.to_owned())))
-            .collect();
-        let body = read_body(&mut response, &address).await?;
-        Ok(OwnAnswer {
-            status: response.status().as_u16(),
-            headers,
-            body: String::from_utf8_lossy(&body).into_owned(),
-        })
+        Ok(Self { http, allowed })
     }
 
     /// Fetches a JSON document. The error is a sentence for the log and for the client's developer.
@@ -194,18 +129,6 @@ impl Fetcher {
     }
 }
 
-impl Own {
-    fn http(&self) -> Result<&reqwest::Client, String> {
-        if let Some(http) = self.http.get() {
-            return Ok(http);
-        }
-        let made = builder(self.ca_file.as_ref())?
-            .build()
-            .map_err(|error| error.to_string())?;
-        Ok(self.http.get_or_init(|| made))
-    }
-}
-
 /// What every outbound request has in common.
 fn builder(ca_file: Option<&PathBuf>) -> Result<ClientBuilder, String> {
     let builder = reqwest::Client::builder()
@@ -223,18 +146,6 @@ fn builder(ca_file: Option<&PathBuf>) -> Result<ClientBuilder, String> {
     let certificates = reqwest::Certificate::from_pem_bundle(&pem)
         .map_err(|error| format!("fetch_ca_file {}: {error}", path.display()))?;
     Ok(builder.tls_certs_merge(certificates))
-}
-
-/// The issuer's own address of `path`; a path that leads to another origin is refused.
-fn own_url(issuer: &Issuer, path: &str) -> Result<Url, String> {
-    let refused = || format!("{path} is not a path of this provider");
-    if !path.starts_with('/') {
-        return Err(refused());
-    }
-    let url = Url::parse(&issuer.endpoint(path)).map_err(|_| refused())?;
-    (url.origin() == issuer.url().origin())
-        .then_some(url)
-        .ok_or_else(refused)
 }
 
 async fn read_body(response: &mut reqwest::Response, address: &str) -> Result<Vec<u8>, String> {
@@ -318,18 +229,6 @@ fn root_cause(error: &reqwest::Error) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn own_requests_stay_with_the_issuer() {
-        let issuer = Issuer::parse("http://localhost:8080").unwrap();
-        let url = own_url(&issuer, "/token").unwrap();
-        assert_eq!(url.as_str(), "http://localhost:8080/token");
-        let url = own_url(&issuer, "//other.example/token").unwrap();
-        assert_eq!(url.host_str(), Some("localhost"));
-        for foreign in ["", "token", "@other.example/", ".other.example/", "1/"] {
-            assert!(own_url(&issuer, foreign).is_err(), "{foreign}");
-        }
-    }
 
     #[test]
     fn only_public_addresses_are_fetched() {

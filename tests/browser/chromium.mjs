@@ -36,8 +36,9 @@ export async function walk(browser, name, options, steps) {
   });
   page.on('pageerror', (error) => complaints.push(`${error}`));
   page.on('response', (response) => {
-    const what = response.request().resourceType();
-    if (what !== 'document' && response.status() >= 400) complaints.push(`${response.status()} ${response.url()}`);
+    // What a script fetches, it answers for.
+    const own = ['document', 'fetch'].includes(response.request().resourceType());
+    if (!own && response.status() >= 400) complaints.push(`${response.status()} ${response.url()}`);
   });
   try {
     await steps(page);

@@ -41,7 +41,7 @@ const JUDGES: [&str; 4] = [
 ];
 
 /// Where a failed serialization still is an empty text: these are being written anew.
-const LEFT: [&str; 2] = ["service/authorization/flow.rs", "web/playground/"];
+const LEFT: [&str; 1] = ["service/authorization/flow.rs"];
 
 /// Words of the judge of administrators' acts, which every surface leaves to `service::administration`.
 const RIGHTS: [&str; 8] = [
@@ -53,6 +53,14 @@ const RIGHTS: [&str; 8] = [
     "must_be_full",
     "require_",
     "judge_",
+];
+
+/// The files that may name the playground, which `serve --dev` alone serves: its route, itself and its demo.
+const PLAYGROUND: [&str; 4] = [
+    "app/router.rs",
+    "service/administration/demo.rs",
+    "web/mod.rs",
+    "web/playground.rs",
 ];
 
 /// What one can hold in the head; the design says about 400.
@@ -118,7 +126,7 @@ fn spec_and_domain_wait_for_nothing() {
 }
 
 /// Where a bare digest is made, and why nothing that can be guessed comes of it.
-const BARE_DIGESTS: [(&str, &str); 22] = [
+const BARE_DIGESTS: [(&str, &str); 21] = [
     ("crypto/", "makes them"),
     ("domain/audit/chain.rs", "the chain over stored events"),
     ("domain/grant.rs", "PKCE S256, compared with the challenge"),
@@ -157,7 +165,6 @@ const BARE_DIGESTS: [(&str, &str); 22] = [
     ("store/idempotency.rs", "the number of a lock"),
     ("store/migrate.rs", "checksums of migrations"),
     ("web/assets.rs", "of public files"),
-    ("web/playground/errand.rs", "PKCE S256 of a random verifier"),
     // Tests of the above.
     ("service/administration/document/tests", "tests"),
     ("service/tests", "tests"),
@@ -299,6 +306,22 @@ fn starts_tasks(code: &str) -> bool {
 
 fn is_test(path: &str) -> bool {
     path.contains("/tests/") || path.ends_with("tests.rs")
+}
+
+#[test]
+fn production_does_not_name_the_playground() {
+    let named: Vec<_> = sources()
+        .into_iter()
+        .filter(|source| !source.path.split('/').any(is_tests))
+        .filter(|source| source.code.to_lowercase().contains("playground"))
+        .map(|source| source.path)
+        .collect();
+    assert_eq!(named, PLAYGROUND);
+}
+
+/// A directory or file of tests.
+fn is_tests(segment: &str) -> bool {
+    segment.trim_end_matches(".rs").ends_with("tests")
 }
 
 struct Source {

@@ -24,9 +24,28 @@ async fn the_playground_walks_through_the_whole_flow() {
     needs_chromium();
     let server = Server::not_started(Engine::Sqlite, &[]);
     server.serve_with(&["serve", "--dev"]);
+    let callback = server.url("/playground/callback");
+    server.apply(&format!(
+        r#"
+        [[clients]]
+        client_id = "own"
+        client_secret = "a-secret: of & the developer"
+        redirect_uris = ["{callback}"]
+        grant_types = ["authorization_code", "refresh_token"]
+        token_endpoint_auth_method = "client_secret_basic"
+        scope = "openid profile email offline_access"
+        "#
+    ));
     Script::node("browser/playground.mjs")
         .argument(&server.url("/playground"))
+        .argument("own")
+        .argument("a-secret: of & the developer")
         .passes();
+}
+
+#[test]
+fn the_playground_believes_nothing_unchecked() {
+    Script::node("browser/playground_checks.mjs").passes();
 }
 
 fn pages(engine: Engine) {

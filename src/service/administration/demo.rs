@@ -12,22 +12,24 @@ use crate::service::registry::client_secrets;
 use crate::spec::auth_method::AuthMethod;
 use crate::spec::client_metadata::ClientMetadata;
 use crate::spec::grant_type::GrantType;
-use crate::spec::scope::Scope;
 use crate::spec::standard_claims::StandardClaims;
 
 /// The client of the playground.
-pub const CLIENT: &str = "playground";
+const CLIENT: &str = "playground";
 
 /// The client with which the playground asks whether a token is active.
-pub const API_CLIENT: &str = "playground-api";
+const API_CLIENT: &str = "playground-api";
 
 /// The name of the demo user.
-pub const USERNAME: &str = "demo";
+const USERNAME: &str = "demo";
 
 /// The password of the demo user.
-pub const PASSWORD: &str = "demo-password";
+const PASSWORD: &str = "demo-password";
 
-/// What somebody needs to try everything.
+/// The scopes for which the playground asks.
+const SCOPE: &str = "openid profile email offline_access";
+
+/// What it takes to try everything.
 #[derive(Clone, Debug)]
 pub struct DemoCredentials {
     /// Where to begin.
@@ -38,6 +40,8 @@ pub struct DemoCredentials {
     pub password: &'static str,
     /// The playground's `client_id`; a public client.
     pub client_id: &'static str,
+    /// The scopes of that client.
+    pub scope: &'static str,
     /// The `client_id` of the resource server.
     pub api_client_id: &'static str,
     /// The resource server's secret; another one at every start.
@@ -63,11 +67,7 @@ pub async fn seed(services: &Arc<Services>) -> Result<DemoCredentials, Administr
                     post_logout_redirect_uris: vec![issuer.endpoint("/playground")],
                     grant_types: Some(vec![GrantType::AuthorizationCode, GrantType::RefreshToken]),
                     token_endpoint_auth_method: Some(AuthMethod::None),
-                    scope: Some(
-                        ["openid", "profile", "email", Scope::OFFLINE_ACCESS]
-                            .into_iter()
-                            .collect(),
-                    ),
+                    scope: Some(SCOPE.split(' ').collect()),
                     ..ClientMetadata::default()
                 },
             },
@@ -111,6 +111,7 @@ pub async fn seed(services: &Arc<Services>) -> Result<DemoCredentials, Administr
         username: USERNAME,
         password: PASSWORD,
         client_id: CLIENT,
+        scope: SCOPE,
         api_client_id: API_CLIENT,
         api_client_secret: secret,
     })

@@ -9,10 +9,8 @@ mod account;
 mod consent;
 mod error;
 mod form_post;
-pub(crate) mod highlight;
 mod login;
 mod logout;
-mod playground;
 mod reference;
 mod setup;
 #[cfg(test)]
@@ -25,7 +23,6 @@ pub use error::ErrorPage;
 pub use form_post::FormPostPage;
 pub use login::{LoginPage, SelectAccountPage};
 pub use logout::{LogoutPage, SignedOutPage};
-pub use playground::{Check, Decoded, Exchange, PlaygroundPage, Reply, Step, meaning_of_claim};
 pub use reference::{Body, Group, Member, Operation, Piece, Prose, ReferencePage, Schema};
 pub use setup::SetupPage;
 use url::Url;

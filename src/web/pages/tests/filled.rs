@@ -1,6 +1,9 @@
 //! Every page and state with one text in every field.
 
 use super::*;
+use crate::crypto::secret::PlainToken;
+use crate::service::administration::demo::DemoCredentials;
+use crate::web::playground::PlaygroundPage;
 
 /// Every page under its name.
 pub(super) fn pages_of(text: &str) -> Vec<(&'static str, String)> {
@@ -8,7 +11,7 @@ pub(super) fn pages_of(text: &str) -> Vec<(&'static str, String)> {
     [
         flow_pages(text),
         other_pages(text),
-        playground_pages(text),
+        vec![("playground", playground(layout(text), text))],
         reference,
     ]
     .concat()
@@ -147,53 +150,6 @@ fn other_pages(text: &str) -> Vec<(&'static str, String)> {
     ]
 }
 
-fn playground_pages(text: &str) -> Vec<(&'static str, String)> {
-    let t = || text.to_owned();
-    let some = || Some(text.to_owned());
-    let pair = || (text.to_owned(), text.to_owned());
-    vec![
-        (
-            "playground-intro",
-            playground(layout(text), text, None, Vec::new()),
-        ),
-        (
-            "playground",
-            playground(
-                layout(text),
-                text,
-                some(),
-                vec![Step {
-                    folded: false,
-                    checks: vec![Check {
-                        name: t(),
-                        passed: false,
-                        detail: t(),
-                    }],
-                    title: t(),
-                    request: Some(Exchange {
-                        method: t(),
-                        url: format!("{text}?{text}&{text}={text}"),
-                        headers: vec![pair()],
-                        body: format!("{{\"{text}\": \"{text}\"}}"),
-                    }),
-                    response: Some(Reply {
-                        status: 200,
-                        headers: vec![pair()],
-                        body: t(),
-                    }),
-                    note: t(),
-                    decoded: vec![Decoded {
-                        name: t(),
-                        header_json: t(),
-                        payload_json: format!("{{\"{text}\": \"eyJ{text}.{text}.{text}\"}}"),
-                        explained: vec![(t(), t(), t())],
-                    }],
-                }],
-            ),
-        ),
-    ]
-}
-
 pub(super) fn setup(layout: Layout, text: &str, done: bool) -> String {
     html(&SetupPage {
         layout,
@@ -205,16 +161,19 @@ pub(super) fn setup(layout: Layout, text: &str, done: bool) -> String {
     })
 }
 
-fn playground(layout: Layout, text: &str, state: Option<String>, steps: Vec<Step>) -> String {
+pub(super) fn playground(layout: Layout, issuer: &str) -> String {
+    let demo = DemoCredentials {
+        url: "http://localhost:8080/playground".to_owned(),
+        username: "demo",
+        password: "demo-password",
+        client_id: "playground",
+        scope: "openid profile email offline_access",
+        api_client_id: "playground-api",
+        api_client_secret: PlainToken::new("\"><script>"),
+    };
     html(&PlaygroundPage {
         layout,
-        csrf: text.to_owned(),
-        issuer: text.to_owned(),
-        client_id: text.to_owned(),
-        demo_username: text.to_owned(),
-        demo_password: text.to_owned(),
-        state,
-        error: Some(text.to_owned()),
-        steps,
+        issuer,
+        demo: &demo,
     })
 }

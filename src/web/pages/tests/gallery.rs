@@ -153,11 +153,9 @@ fn more_pages() -> Vec<(&'static str, String)> {
         ("setup-done", first_administrator("admin", None, true)),
         ("account", account(some("Alice Example"), apps())),
         ("account-empty", account(None, Vec::new())),
-        ("playground-intro", playground_page(None, Vec::new())),
-        ("playground", playground_page(some("sealed"), steps())),
         (
-            "playground-refused",
-            playground_page(None, steps().into_iter().skip(1).take(1).collect()),
+            "playground",
+            playground(layout("Playground"), "http://localhost:8080"),
         ),
     ]
 }
@@ -240,94 +238,4 @@ fn apps() -> Vec<AppLine> {
         csrf: "csrf".to_owned(),
     })
     .collect()
-}
-
-fn playground_page(state: Option<String>, steps: Vec<Step>) -> String {
-    html(&PlaygroundPage {
-        layout: Layout::new("Signet", "Playground"),
-        csrf: "csrf".to_owned(),
-        issuer: "http://localhost:8080".to_owned(),
-        client_id: "playground".to_owned(),
-        demo_username: "demo".to_owned(),
-        demo_password: "correct horse battery staple".to_owned(),
-        error: (state.is_none() && !steps.is_empty())
-            .then(|| "The provider refused: you pressed Cancel.".to_owned()),
-        state,
-        steps,
-    })
-}
-
-const TOKEN: &str = "eyJhbGciOiJFUzI1NiIsImtpZCI6ImsxIiwidHlwIjoiYXQrand0In0.eyJpc3MiOiJodHRwOi8vbG9jYWxob3N0OjgwODAiLCJzdWIiOiIwMTkzNGMyZi03YTQxLTdkMDEtOWM0NSJ9.MEUCIQDf3p0Zl7nO2c0b8u8G5fTz1w3v5iG1yq0r8QmVYwIgYx";
-
-fn steps() -> Vec<Step> {
-    let json = format!(
-        "{{\n  \"access_token\": \"{TOKEN}\",\n  \"token_type\": \"Bearer\",\n  \"expires_in\": 300,\n  \"refresh_token\": \"sgr_AQIDBAUGBwgJCgsMDQ4PEBESExQVFhcYGRobHB0eHyAhIiMkJSYnKCkqKywtLi8w\",\n  \"id_token\": \"{TOKEN}\",\n  \"scope\": \"openid profile email offline_access\"\n}}"
-    );
-    let explained = [
-        ("iss", "http://localhost:8080"),
-        ("sub", "01934c2f-7a41-7d01-9c45-5b1f0ec5a1b2"),
-        ("aud", "playground"),
-        ("exp", "2025-11-22 14:07:41 UTC (in 5 minutes)"),
-        ("nonce", "n-0S6_WzA2Mj"),
-        ("amr", "pwd"),
-    ]
-    .map(|(claim, value)| {
-        (
-            claim.to_owned(),
-            value.to_owned(),
-            meaning_of_claim(claim).to_owned(),
-        )
-    })
-    .to_vec();
-    vec![
-        Step {
-            title: "The application sends your browser to the provider".to_owned(),
-            request: Some(Exchange {
-                method: "GET".to_owned(),
-                url: "http://localhost:8080/authorize?response_type=code&client_id=playground&redirect_uri=http%3A%2F%2Flocalhost%3A8080%2Fplayground&scope=openid%20profile%20email%20offline_access&state=pT9vYc0&nonce=n-0S6_WzA2Mj&code_challenge=E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM&code_challenge_method=S256".to_owned(),
-                ..Exchange::default()
-            }),
-            note: "Only the hash of the code_verifier travels through the browser.".to_owned(),
-            ..Step::default()
-        },
-        Step {
-            title: "Your browser returns with a code".to_owned(),
-            request: Some(Exchange {
-                method: "GET".to_owned(),
-                url: "http://localhost:8080/playground?code=sgc_AQIDBAUGBwgJCgsMDQ4PEBESExQVFhcYGRobHB0e&state=pT9vYc0&iss=http%3A%2F%2Flocalhost%3A8080".to_owned(),
-                ..Exchange::default()
-            }),
-            response: Some(Reply { status: 400, body: "{\n  \"error\": \"invalid_grant\"\n}".to_owned(), ..Reply::default() }),
-            note: "The application checks that state is its own and iss is the provider it asked (RFC 9207).".to_owned(),
-            ..Step::default()
-        },
-        Step {
-            title: "The application exchanges the code for tokens".to_owned(),
-            request: Some(Exchange {
-                method: "POST".to_owned(),
-                url: "http://localhost:8080/token".to_owned(),
-                headers: pairs(&[("content-type", "application/x-www-form-urlencoded")]),
-                body: "grant_type=authorization_code&code=sgc_AQIDBAUGBwgJCgsMDQ4PEBESExQVFhcYGRobHB0e&redirect_uri=http%3A%2F%2Flocalhost%3A8080%2Fplayground&client_id=playground&code_verifier=dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk".to_owned(),
-            }),
-            response: Some(Reply {
-                status: 200,
-                headers: pairs(&[("content-type", "application/json"), ("cache-control", "no-store")]),
-                body: json,
-            }),
-            note: "This goes directly from the application to the provider; the browser sees none of it.".to_owned(),
-            checks: [("signature", true, "It verifies with a key of the provider."), ("nonce", false, "It belongs to another sign-in.")]
-                .map(|(name, passed, detail)| Check { name: name.to_owned(), passed, detail: detail.to_owned() })
-                .to_vec(),
-            decoded: ["ID token", "Access token"]
-                .map(|name| Decoded {
-                    name: name.to_owned(),
-                    header_json: "{\n  \"alg\": \"ES256\",\n  \"kid\": \"k1\",\n  \"typ\": \"at+jwt\"\n}".to_owned(),
-                    payload_json: "{\n  \"iss\": \"http://localhost:8080\",\n  \"exp\": 1763820461,\n  \"email_verified\": true\n}".to_owned(),
-                    explained: explained.clone(),
-                })
-                .into_iter()
-                .collect(),
-            ..Step::default()
-        },
-    ]
 }
