@@ -65,7 +65,7 @@ pub fn routes(site: Site, options: Options) -> Router {
         .route("/setup", get(setup::get).post(setup::post))
         .route("/", get(home))
         .merge(playground)
-        .merge(reference::routes(&site, &description))
+        .merge(reference::routes(&description))
         .fallback(drawn::not_found)
         .layer(from_fn_with_state(site.clone(), drawn::draw));
     Router::new()

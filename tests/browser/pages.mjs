@@ -183,21 +183,45 @@ await walk(browser, 'the reference of the administration API, without JavaScript
   assert.match(response.headers().link, /openapi\.json/);
   const links = await page.$$eval('nav a', (found) => found.length);
   assert.ok(links > 60, `${links} links`);
-  await page.click('a[href="#create_user"] >> nth=0');
+  await page.click('.contents a[href="/v1/reference/users#create_user"]');
   assert.ok(await page.isVisible('#create_user:target'), 'the operation is shown');
+  assert.match(await page.textContent('#create_user'), /HTTP\/1\.1 201[^]*"username": "alice"/, 'with an answer');
+  await page.fill('#filter', 'Revoke grant');
+  await page.keyboard.press('Enter');
+  await page.waitForURL(/\?q=Revoke/);
+  assert.match(await page.textContent('.contents'), /Revoke a grant/);
+  assert.doesNotMatch(await page.textContent('.contents'), /Create a role/);
+  assert.equal((await page.goto(`${issuer}/v1/reference/nothing`)).status(), 404);
   const slash = await page.goto(`${issuer}/v1/`);
   assert.equal(new URL(slash.url()).pathname, '/v1');
 });
 
 await walk(browser, 'the reference of the administration API looks right', {}, async (page) => {
   await page.goto(`${issuer}/v1`);
-  const ids = await page.$$eval('[id]', (found) => found.map(({ id }) => id));
-  assert.equal(new Set(ids).size, ids.length, 'ids are unique');
-  const dangling = await page.$$eval('a[href^="#"]', (found) => found
-    .map((link) => link.getAttribute('href').slice(1))
-    .filter((id) => !document.getElementById(id)));
+  const groups = await page.$$eval('.contents h2 a', (found) => found.map(({ href }) => href));
+  assert.ok(groups.length > 10, `${groups.length} groups`);
+  const links = new Set();
+  const targets = new Set();
+  for (const address of [`${issuer}/v1`, ...groups]) {
+    await page.goto(address);
+    const ids = await page.$$eval('[id]', (found) => found.map(({ id }) => id));
+    assert.equal(new Set(ids).size, ids.length, `ids are unique at ${address}`);
+    for (const id of ids) targets.add(`${address}#${id}`);
+    for (const href of await page.$$eval('a[href*="#"]', (found) => found.map(({ href }) => href))) links.add(href);
+    const height = await page.evaluate(() => document.documentElement.scrollHeight);
+    assert.ok(height < 20_000, `${address} is ${height} px high`);
+    const shown = await page.textContent('main');
+    assert.doesNotMatch(shown, /\^\[/, `no regular expression at ${address}`);
+    assert.doesNotMatch(await page.locator('[aria-label^="Answer"]').allTextContents().then(String), /<\w+>/, 'answers have values');
+  }
+  const dangling = [...links].filter((link) => link.startsWith(`${issuer}/v1`) && !targets.has(link));
   assert.deepEqual(dangling, [], 'every link leads somewhere');
+  await page.goto(`${issuer}/v1`);
   await looks(page, `${engine}-reference`);
+  await page.goto(`${issuer}/v1/reference/roles`);
+  await looks(page, `${engine}-reference-group`);
+  await page.goto(`${issuer}/v1?q=revoke`);
+  await looks(page, `${engine}-reference-found`);
 });
 
 await walk(browser, 'cannot be framed', {}, async (page) => {

@@ -23,7 +23,10 @@ pub use error::ErrorPage;
 pub use form_post::FormPostPage;
 pub use login::{LoginPage, SelectAccountPage};
 pub use logout::{LogoutPage, SignedOutPage};
-pub use reference::{Body, Group, Member, Operation, Piece, Prose, ReferencePage, Schema};
+pub use reference::{
+    Body, Group, Member, Operation, Piece, Prose, Reference, ReferenceGroupPage, ReferencePage,
+    Schema,
+};
 pub use setup::SetupPage;
 use url::Url;
 

@@ -4,12 +4,8 @@ use askama::Template;
 
 use super::Layout;
 
-/// `/v1`: every operation with what it takes and gives, and every schema. It has no form and nothing of the reader in it.
-#[derive(Template)]
-#[template(path = "reference.html")]
-pub struct ReferencePage {
-    /// What all pages share.
-    pub layout: Layout,
+/// What the pages of the reference show. It has nothing of the reader in it.
+pub struct Reference {
     /// The version of the API.
     pub version: String,
     /// What holds for all operations, a paragraph each.
@@ -20,8 +16,58 @@ pub struct ReferencePage {
     pub groups: Vec<Group>,
     /// The statuses of refusals and what each means.
     pub refusals: Vec<(String, Prose)>,
-    /// The schemas that others refer to.
-    pub schemas: Vec<Schema>,
+    /// The schemas of a refusal's body.
+    pub problem: Vec<Schema>,
+}
+
+impl Reference {
+    /// The operations that have every word of `query` in them, by group; all for an empty query.
+    pub fn find(&self, query: &str) -> Vec<(&Group, Vec<&Operation>)> {
+        let query = query.to_lowercase();
+        let fits = |operation: &&Operation| {
+            query
+                .split_whitespace()
+                .all(|word| operation.words.contains(word))
+        };
+        let groups = self.groups.iter();
+        groups
+            .map(|group| (group, group.operations.iter().filter(fits).collect()))
+            .filter(|(_, found): &(_, Vec<_>)| !found.is_empty())
+            .collect()
+    }
+}
+
+/// `/v1`: how to begin, and the operations by group, or those that fit `query`.
+#[derive(Template)]
+#[template(path = "reference/overview.html")]
+pub struct ReferencePage<'a> {
+    /// What all pages share.
+    pub layout: Layout,
+    /// What there is.
+    pub reference: &'a Reference,
+    /// What the reader looks for; empty for all.
+    pub query: &'a str,
+    /// What fits it.
+    pub found: Vec<(&'a Group, Vec<&'a Operation>)>,
+}
+
+impl ReferencePage<'_> {
+    /// The number of operations that fit.
+    fn count(&self) -> usize {
+        self.found.iter().map(|(_, found)| found.len()).sum()
+    }
+}
+
+/// `/v1/reference/{group}`: the operations of a group with what they take and give, and the schemas they use.
+#[derive(Template)]
+#[template(path = "reference/group.html")]
+pub struct ReferenceGroupPage<'a> {
+    /// What all pages share.
+    pub layout: Layout,
+    /// What there is.
+    pub reference: &'a Reference,
+    /// The group.
+    pub group: &'a Group,
 }
 
 /// Text with code and links in it.
@@ -45,15 +91,17 @@ pub enum Piece {
 
 /// Operations that belong together.
 pub struct Group {
-    /// What they are about; also its anchor.
+    /// What they are about; also the last part of its address.
     pub name: String,
     /// The operations.
     pub operations: Vec<Operation>,
+    /// The schemas that they use.
+    pub schemas: Vec<Schema>,
 }
 
 impl Group {
     /// The name as a heading.
-    fn title(&self) -> String {
+    pub fn title(&self) -> String {
         let words = self.name.replace('_', " ");
         let mut letters = words.chars();
         let first = letters.next().into_iter().flat_map(char::to_uppercase);
@@ -83,6 +131,10 @@ pub struct Operation {
     pub refusals: Vec<String>,
     /// A call, for a shell.
     pub example: String,
+    /// The answer to it.
+    pub answer_example: String,
+    /// The words by which it is found.
+    pub words: String,
 }
 
 /// A body.

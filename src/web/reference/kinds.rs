@@ -66,7 +66,7 @@ fn plain(text: impl Into<String>) -> Piece {
     Piece::Text(text.into())
 }
 
-/// What kind of value a schema describes, in words.
+/// What kind of value a schema describes, in words; a pattern is for programs.
 pub(super) fn kind(schema: &Value) -> Prose {
     if let Some(reference) = schema["$ref"].as_str() {
         let name = reference.rsplit('/').next().unwrap_or(reference);
@@ -82,10 +82,6 @@ pub(super) fn kind(schema: &Value) -> Prose {
     let limits = limits(schema);
     if !limits.is_empty() {
         kind.push(plain(format!(", {}", limits.join(", "))));
-    }
-    if let Some(pattern) = schema["pattern"].as_str() {
-        kind.push(plain(", like "));
-        kind.push(Piece::Code(pattern.to_owned()));
     }
     match &schema["default"] {
         Value::Null => {}
@@ -187,6 +183,7 @@ fn limits(schema: &Value) -> Vec<String> {
     ) {
         (Some(least), Some(most)) if least == most => Some(format!("{least}{what}")),
         (Some(least), Some(most)) => Some(format!("{least} to {most}{what}")),
+        (Some(1), None) if what == " characters" => Some("not empty".to_owned()),
         (Some(least), None) => Some(format!("at least {least}{what}")),
         (None, Some(most)) => Some(format!("at most {most}{what}")),
         (None, None) => None,
@@ -264,10 +261,7 @@ mod tests {
                 json!({ "type": "object", "additionalProperties": { "type": "string" } }),
                 "object of string",
             ),
-            (
-                json!({ "type": "string", "pattern": "^a$" }),
-                "string, like `^a$`",
-            ),
+            (json!({ "type": "string", "pattern": "^a$" }), "string"),
             (json!(true), "any value"),
         ] {
             assert_eq!(words(&kind(&schema)), expected, "{schema}");

@@ -1,10 +1,12 @@
 //! From the OpenAPI document to the page.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Map, Value};
 
 use super::example;
 use super::kinds::{kind, paragraphs, prose, text};
-use crate::web::pages::{Body, Group, Layout, Member, Operation, Prose, ReferencePage, Schema};
+use crate::web::pages::{Body, Group, Member, Operation, Prose, Reference, Schema};
 
 /// The methods in the order in which they are shown.
 const METHODS: [&str; 5] = ["get", "post", "put", "patch", "delete"];
@@ -18,16 +20,15 @@ impl<'a> Document<'a> {
         Self(document)
     }
 
-    pub(super) fn page(self, layout: Layout) -> ReferencePage {
+    pub(super) fn reference(self) -> Reference {
         let info = &self.0["info"];
-        ReferencePage {
-            layout,
+        Reference {
             version: text(&info["version"]),
             about: paragraphs(&info["description"]),
             token_example: example::token(&self.server()),
             groups: self.groups(),
             refusals: self.refusals(),
-            schemas: self.schemas(),
+            problem: self.schemas(&self.0["components"]["responses"]),
         }
     }
 
@@ -47,12 +48,27 @@ impl<'a> Document<'a> {
     fn groups(self) -> Vec<Group> {
         let tags = self.0["tags"].as_array().into_iter().flatten();
         let named = tags.map(|tag| text(&tag["name"]));
-        named
-            .map(|name| Group {
-                operations: self.operations(&name),
-                name,
-            })
-            .collect()
+        named.map(|name| self.group(name)).collect()
+    }
+
+    fn group(self, name: String) -> Group {
+        let mut operations = Vec::new();
+        let mut taken = Vec::new();
+        for (method, path, operation) in self.each_operation() {
+            if operation["tags"][0] == name {
+                operations.push(self.operation(method, path, operation));
+                taken.extend([&operation["parameters"], &operation["requestBody"]]);
+                taken.extend(answers(operation).map(|(_, answer)| answer));
+            }
+        }
+        let mut schemas: Vec<_> = taken.iter().flat_map(|it| self.schemas(it)).collect();
+        schemas.sort_by(|one, other| one.name.cmp(&other.name));
+        schemas.dedup_by(|one, other| one.name == other.name);
+        Group {
+            name,
+            operations,
+            schemas,
+        }
     }
 
     fn each_operation(self) -> impl Iterator<Item = (&'static str, &'a str, &'a Value)> {
@@ -63,19 +79,16 @@ impl<'a> Document<'a> {
         })
     }
 
-    fn operations(self, tag: &str) -> Vec<Operation> {
-        self.each_operation()
-            .filter(|(_, _, operation)| operation["tags"][0] == tag)
-            .map(|(method, path, operation)| self.operation(method, path, operation))
-            .collect()
-    }
-
     fn operation(self, method: &str, path: &str, operation: &'a Value) -> Operation {
         let method = method.to_uppercase();
         let parameters = operation["parameters"].as_array().into_iter().flatten();
         let parameters = parameters.map(|it| parameter(self.resolve(it)));
-        let (answers, refusals): (Vec<_>, Vec<_>) = members(&operation["responses"])
-            .partition(|(status, _)| status.starts_with(['2', '3']));
+        let refusals = members(&operation["responses"]).filter(|(status, _)| is_refusal(status));
+        let answers: Vec<_> = answers(operation).collect();
+        let first = answers.first();
+        let answer_example = first.map_or_else(String::new, |(status, answer)| {
+            example::answer(self, status, answer, operation)
+        });
         let answers = answers.into_iter().map(|(status, answer)| {
             let content = &answer["content"]["application/json"]["schema"];
             let kind = if content.is_null() {
@@ -92,11 +105,10 @@ impl<'a> Document<'a> {
             parameters: parameters.collect(),
             body: self.body(operation),
             answers: answers.collect(),
-            refusals: refusals
-                .into_iter()
-                .map(|(status, _)| status.clone())
-                .collect(),
+            refusals: refusals.map(|(status, _)| status.clone()).collect(),
             example: example::call(self, &method, path, operation),
+            answer_example,
+            words: searched(&method, path, operation),
             path: path.to_owned(),
             method,
         }
@@ -121,7 +133,7 @@ impl<'a> Document<'a> {
         let mut found = Map::new();
         for (_, _, operation) in self.each_operation() {
             for (status, answer) in members(&operation["responses"]) {
-                if status.starts_with(['4', '5']) {
+                if is_refusal(status) {
                     let said = answer.get("description");
                     let said = said.unwrap_or_else(|| &self.resolve(answer)["description"]);
                     found.entry(status).or_insert_with(|| said.clone());
@@ -136,13 +148,28 @@ impl<'a> Document<'a> {
         refusals
     }
 
-    fn schemas(self) -> Vec<Schema> {
-        let schemas = members(&self.0["components"]["schemas"]);
-        let mut schemas: Vec<Schema> = schemas
-            .map(|(name, schema)| self.schema(name, schema))
-            .collect();
-        schemas.sort_by(|one, other| one.name.cmp(&other.name));
-        schemas
+    /// The schemas to which `value` refers, and those to which they refer.
+    fn schemas(self, value: &'a Value) -> Vec<Schema> {
+        let mut names = BTreeSet::new();
+        self.refer(value, &mut names);
+        let all = &self.0["components"]["schemas"];
+        let schemas = names.into_iter().map(|name| self.schema(name, &all[name]));
+        schemas.collect()
+    }
+
+    fn refer(self, value: &'a Value, names: &mut BTreeSet<&'a str>) {
+        match value {
+            Value::Object(object) => {
+                let pointer = object.get("$ref").and_then(Value::as_str);
+                let name = pointer.and_then(|it| it.strip_prefix("#/components/schemas/"));
+                if name.is_some_and(|name| names.insert(name)) {
+                    self.refer(self.resolve(value), names);
+                }
+                object.values().for_each(|member| self.refer(member, names));
+            }
+            Value::Array(items) => items.iter().for_each(|item| self.refer(item, names)),
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+        }
     }
 
     fn schema(self, name: &str, schema: &'a Value) -> Schema {
@@ -183,6 +210,27 @@ impl<'a> Document<'a> {
             prose(&self.resolve(member)["description"])
         }
     }
+}
+
+/// The answers of success, by status.
+fn answers(operation: &Value) -> impl Iterator<Item = (&String, &Value)> {
+    members(&operation["responses"]).filter(|(status, _)| !is_refusal(status))
+}
+
+fn is_refusal(status: &str) -> bool {
+    status.starts_with(['4', '5'])
+}
+
+/// Everything by which a reader may look for an operation, in small letters.
+fn searched(method: &str, path: &str, operation: &Value) -> String {
+    let mut words = vec![method.to_owned(), path.to_owned()];
+    words.extend(["operationId", "summary", "description"].map(|it| text(&operation[it])));
+    let parameters = operation["parameters"].as_array().into_iter().flatten();
+    words.extend(parameters.map(|it| text(&it["name"])));
+    let contents = members(&operation["requestBody"]["content"]);
+    let bodies = contents.flat_map(|(_, content)| members(&content["schema"]["properties"]));
+    words.extend(bodies.map(|(name, _)| name.clone()));
+    words.join(" ").to_lowercase()
 }
 
 fn parameter(parameter: &Value) -> Member {

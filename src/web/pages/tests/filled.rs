@@ -7,7 +7,14 @@ use crate::web::playground::PlaygroundPage;
 
 /// Every page under its name.
 pub(super) fn pages_of(text: &str) -> Vec<(&'static str, String)> {
-    let reference = vec![("reference", reference::drawn(layout(text), text))];
+    let document = reference::document(text);
+    let reference = vec![
+        ("reference", reference::drawn(layout(text), text, text)),
+        (
+            "reference-group",
+            reference::drawn_group(layout(text), &document),
+        ),
+    ];
     [
         flow_pages(text),
         other_pages(text),

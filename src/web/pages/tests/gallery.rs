@@ -44,8 +44,15 @@ pub(super) fn login(error: Option<&str>, cancel: bool) -> String {
 pub(super) fn pages() -> Vec<(&'static str, String)> {
     let about = "What it `is`, see [RFC 9457](https://www.rfc-editor.org/rfc/rfc9457).";
     let reference = vec![
-        ("reference", reference::drawn(layout("API"), about)),
-        ("reference-long", reference::drawn(layout("API"), LONG)),
+        ("reference", reference::drawn(layout("API"), about, "")),
+        (
+            "reference-long",
+            reference::drawn(layout("API"), LONG, LONG),
+        ),
+        (
+            "reference-group",
+            reference::drawn_group(layout("API"), &reference::document(about)),
+        ),
     ];
     [pages_of_a_sign_in(), more_pages(), reference].concat()
 }
