@@ -24,22 +24,22 @@ pub struct ClientMetadata {
     /// The client's logo.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub logo_uri: Option<String>,
-    /// How the client uses what it learns.
+    /// The client's privacy policy.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub policy_uri: Option<String>,
     /// The client's terms of service.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tos_uri: Option<String>,
-    /// Whom to write to about the client.
+    /// E-mail addresses of the people responsible for the client.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub contacts: Vec<String>,
     /// Whether the client is a web or a native application (default web).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub application_type: Option<ApplicationType>,
-    /// Where authorization responses may go.
+    /// Addresses to which authorization responses may be sent.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub redirect_uris: Vec<String>,
-    /// Where a person may go after signing out.
+    /// Addresses to which a person may be sent after signing out.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub post_logout_redirect_uris: Vec<String>,
     /// The grant types the client may use (default `authorization_code`).
@@ -54,13 +54,13 @@ pub struct ClientMetadata {
     /// The only algorithm the client's assertions may use (default any).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub token_endpoint_auth_signing_alg: Option<SigningAlg>,
-    /// What the client may ask for at most.
+    /// Scopes that the client may request, separated by spaces.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scope: Option<Scope>,
-    /// The client's public keys.
+    /// The client's public keys, a JWK Set.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub jwks: Option<Value>,
-    /// Where the client publishes its public keys.
+    /// The URL of the client's public keys.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub jwks_uri: Option<String>,
     /// The algorithm of its ID tokens (default RS256).
@@ -81,26 +81,26 @@ pub struct ClientMetadata {
     /// Signet: whether authorization requests need PKCE (default true; public clients always do).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub require_pkce: Option<bool>,
-    /// Signet: the operator's own application, which asks nobody for consent.
+    /// Signet: the operator's own application: people are not asked for consent (default false).
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub first_party: bool,
-    /// Signet: a resource server that may introspect every token.
+    /// Signet: a resource server that may introspect every token (default false).
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub may_introspect: bool,
     /// Signet: the permission that people need to use the client, `resource_type:action` (default none).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub required_permission: Option<String>,
-    /// Signet: what policies may ask about the client.
+    /// Signet: attributes of the client that policies may read.
     #[serde(default, skip_serializing_if = "Map::is_empty")]
     pub attributes: Map<String, Value>,
-    /// Signet: what its access tokens say of the person's `roles`, `groups`, `permissions`, `org_id` and
-    /// `attributes.…`.
+    /// Signet: claims about the user in its access tokens: `roles`, `groups`, `permissions`, `org_id`,
+    /// `attributes.NAME`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub access_token_claims: Vec<String>,
-    /// Signet: the same for its ID tokens.
+    /// Signet: the same in its ID tokens.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub id_token_claims: Vec<String>,
-    /// Signet: the same for what `/userinfo` tells it.
+    /// Signet: the same in its `/userinfo` responses.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub userinfo_claims: Vec<String>,
     /// Signet: the audience of its access tokens where a request names no `resource` (default: the issuer).

@@ -1,5 +1,5 @@
 //! Proof Key for Code Exchange ([RFC 7636](https://www.rfc-editor.org/rfc/rfc7636)); S256 only, because
-//! `plain` proves nothing to whoever read the request.
+//! `plain` protects nothing from a party that has read the request.
 
 use serde::{Deserialize, Serialize};
 
