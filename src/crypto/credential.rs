@@ -6,7 +6,7 @@
 //! most 2⁻¹²⁸), garbage is refused without touching the database, and minting the same generation
 //! again gives the same bytes: a client that lost a response gets the very token it lost.
 //!
-//! The grant id and the generation are readable by whoever holds the credential. They are not
+//! The grant id and the generation are readable by the holder of the credential. They are not
 //! secrets: the id is random and opens nothing by itself, and the generation tells a client how
 //! often it has refreshed, which it knows. Two credentials of one grant share their first 26 or so
 //! letters for the same reason; the last 43 differ.

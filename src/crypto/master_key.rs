@@ -175,7 +175,7 @@ fn load(path: &Path) -> Result<Option<MasterKey>, MasterKeyError> {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(io_error("open", path)(error)),
     };
-    // Asked of the open file, so that nobody can swap it in between.
+    // Asked of the open file, so that it cannot be swapped in between.
     let mode = file
         .metadata()
         .map_err(io_error("read the permissions of", path))?

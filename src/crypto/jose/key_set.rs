@@ -22,7 +22,7 @@ pub struct KeySet {
     keys: Vec<PublicKey>,
 }
 
-/// A JWT whose signature has been verified. Its claims have been looked at by nobody yet: issuer,
+/// A JWT whose signature has been verified. Its claims have not been checked yet: issuer,
 /// audience, times and type are the caller's to check.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Verified {

@@ -69,7 +69,7 @@ pub fn at_hash(alg: SigningAlg, access_token: &str) -> String {
     }
 }
 
-/// The claims of a JWT **whose signature nobody has checked**: good for finding out which client
+/// The claims of a JWT **whose signature is not verified**: good for finding out which client
 /// claims to have made an assertion, so that its keys can be looked up, and for nothing else.
 pub fn unverified_claims(jwt: &str) -> Option<Map<String, Value>> {
     if jwt.len() > MAX_JWT_BYTES {

@@ -70,7 +70,7 @@ pub(super) fn cost(params: &Params) -> u64 {
     u64::from(params.m_cost()) * u64::from(params.t_cost())
 }
 
-/// What one hash may cost at most, whoever made it.
+/// What one hash may cost at most, an imported one included.
 pub(super) fn within_bounds(params: &Params) -> Result<(), String> {
     if params.m_cost() > MAX_MEMORY_KIB {
         return Err(format!(

@@ -104,7 +104,7 @@ impl Drop for Pool {
     fn drop(&mut self) {
         let mut queue = self.shared.lock();
         queue.closed = true;
-        // Dropping their senders tells whoever still waits.
+        // Dropping their senders tells the callers that still wait.
         queue.waiting.clear();
         drop(queue);
         self.shared.wake.notify_all();
