@@ -21,7 +21,7 @@ pub struct Caller {
     pub ip: IpAddr,
     /// The key that the request proves to hold. Nothing that Signet takes proves one yet, so it is none.
     pub binding: Binding,
-    /// Both for the audit trail, from somebody who is not known yet.
+    /// Both for the audit trail, before the caller is authenticated.
     pub origin: Origin,
 }
 

@@ -36,7 +36,7 @@ impl<S: Sync> FromRequestParts<S> for ClientIp {
 pub struct TrustedProxies(Arc<[IpNet]>);
 
 impl TrustedProxies {
-    /// Trusts these networks and nobody else.
+    /// Trusts these networks only.
     pub fn new(networks: &[IpNet]) -> Self {
         Self(networks.into())
     }

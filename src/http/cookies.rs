@@ -59,7 +59,7 @@ impl Cookies {
     }
 
     /// The value of `cookie`; absent too when it comes twice, is too long or has characters that
-    /// Signet never writes, as somebody else must have planted it then.
+    /// Signet never writes, because another site must have planted it then.
     pub fn read(self, headers: &HeaderMap, cookie: Cookie) -> Option<&str> {
         let name = self.name(cookie).as_bytes();
         let mut found = None;

@@ -129,7 +129,7 @@ impl OAuthError {
 
 impl IntoResponse for OAuthError {
     fn into_response(self) -> Response {
-        // Whoever floods us does not flood the log: refusals for that are logged where they are decided, not each.
+        // A flood of requests must not flood the log: these refusals are logged where they are decided, not one by one.
         if self.limited.is_none() {
             tracing::info!(error = self.code.as_str(), "refused: {}", self.description);
         }

@@ -11,7 +11,7 @@ pub struct Page<'a> {
     /// The `form-action` sources, such as `'self'`; `None` leaves the directive out.
     ///
     /// Chromium applies `form-action` to every redirect that follows a submitted form, also to those
-    /// that the application makes behind its `redirect_uri`, on origins nobody can list beforehand.
+    /// that the application makes behind its `redirect_uri`, on origins that cannot be listed beforehand.
     /// A page whose form may lead back to an application (login, consent, logout, `form_post`)
     /// therefore must leave it out; CSRF tokens and escaped templates carry that load there.
     pub form_action: Option<&'a str>,
@@ -71,7 +71,7 @@ impl PageHeaders {
     }
 }
 
-/// The headers of JSON that nobody may keep: tokens, introspection, errors
+/// The headers of JSON that must not be stored: tokens, introspection, errors
 /// ([RFC 6749 §5.1](https://www.rfc-editor.org/rfc/rfc6749#section-5.1)).
 pub fn json_no_store() -> [(HeaderName, HeaderValue); 4] {
     [

@@ -82,7 +82,7 @@ impl<S: Sync> FromRequest<S> for FormBody {
         }
         // What came is read even if it cannot be used: a client that is still writing would see a broken
         // connection instead of the answer.
-        // Without a length nobody knows how much is still to come.
+        // Without a length it is unknown how much is still to come.
         let form = require_form(&parts.headers);
         if form.is_ok() || !parts.headers.contains_key(TRANSFER_ENCODING) {
             let bytes = read(body, limit).await;

@@ -208,7 +208,7 @@ impl About {
         response
     }
 
-    /// A plain answer for whoever asks; `description` is our own text without markup.
+    /// A plain answer for any caller; `description` is our own text without markup.
     fn refuse(&self, status: StatusCode, code: &str, description: &str) -> Response {
         let id = self.id.as_str();
         if !self.wants_page {

@@ -9,7 +9,7 @@ use super::client_ip::ClientIp;
 use super::request_id::RequestId;
 use crate::domain::audit::Origin;
 
-/// The origin of a request, from somebody who is not known yet; an extractor.
+/// The origin of a request before its caller is authenticated; an extractor.
 #[derive(Clone, Debug)]
 pub struct RequestOrigin(pub Origin);
 

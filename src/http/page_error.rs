@@ -81,7 +81,7 @@ impl From<StoreError> for PageError {
             heading: "Something went wrong",
             message: "This is our fault, not yours.".into(),
             hint: Some(
-                "Try again; if it happens again, tell whoever runs this site the request id below."
+                "Try again. If it happens again, tell the operator of this site the request id below."
                     .into(),
             ),
             code: None,

@@ -1,4 +1,4 @@
-//! The one answer to whoever asks too often: 429 ([RFC 6585 §4](https://www.rfc-editor.org/rfc/rfc6585#section-4)) with
+//! The one answer to a caller that asks too often: 429 ([RFC 6585 §4](https://www.rfc-editor.org/rfc/rfc6585#section-4)) with
 //! `Retry-After`, and the `RateLimit` fields of
 //! [draft-ietf-httpapi-ratelimit-headers](https://datatracker.ietf.org/doc/draft-ietf-httpapi-ratelimit-headers/).
 //!

@@ -26,7 +26,7 @@ impl RequestId {
         Self(format!("{id:032x}").into())
     }
 
-    /// The id that a trusted proxy gave the request, else a new one. Anybody else could name their
+    /// The id that a trusted proxy gave the request, else a new one. Other senders could name their
     /// request like another one and so hide in the logs.
     pub fn of(headers: &HeaderMap, peer: Option<IpAddr>, trusted: &TrustedProxies) -> Self {
         let mut given = headers.get_all(HEADER).iter();

@@ -154,7 +154,7 @@ async fn accept(
 ) {
     let mut pause = FIRST_PAUSE;
     loop {
-        // Only a closed semaphore refuses, and nobody closes it.
+        // Only a closed semaphore refuses, and it is never closed.
         let Ok(permit) = Arc::clone(permits).acquire_owned().await else {
             return;
         };
