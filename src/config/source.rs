@@ -13,7 +13,7 @@ use super::parse::nearest;
 /// Where a value came from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Source {
-    /// Nobody set it.
+    /// Not set: the default.
     Default,
     /// A line of the configuration file.
     File {
@@ -152,7 +152,7 @@ fn items_of(value: &DeValue<'_>) -> Result<(Vec<String>, bool), &'static str> {
 }
 
 /// Reads the `SIGNET_*` variables among all variables. One that is empty counts as not set, as
-/// compose files pass on variables that nobody gave a value.
+/// compose files pass on variables without a value.
 pub(super) fn env_layer(
     env: impl Iterator<Item = (String, String)>,
     problems: &mut Vec<String>,
@@ -215,7 +215,7 @@ fn read_secret(path: &Path) -> std::io::Result<String> {
 }
 
 /// Kubernetes and `docker --link` describe a service that is itself called `signet…` in variables
-/// that nobody wrote; they are no settings and no mistakes.
+/// that are not written by an operator; they are no settings and no mistakes.
 fn is_service_link(variable: &str, value: &str) -> bool {
     variable.ends_with("_SERVICE_HOST")
         || variable.contains("_SERVICE_PORT")

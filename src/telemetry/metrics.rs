@@ -66,7 +66,7 @@ pub fn render() -> String {
 }
 
 /// Folds recorded samples into their buckets. [`render`] does it too: call this every few seconds
-/// so that memory stays bounded when nobody scrapes.
+/// so that memory stays bounded when nothing scrapes.
 pub fn upkeep() {
     if let Some(handle) = RECORDER.get() {
         handle.run_upkeep();
