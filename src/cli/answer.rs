@@ -144,7 +144,7 @@ impl Failure {
             lines.extend(self.hint.iter().map(|hint| format!("hint: {hint}")));
             lines.join("\n")
         };
-        // Nobody is left to be told that standard error is closed.
+        // A closed standard error cannot be reported anywhere.
         let _ = writeln!(io::stderr().lock(), "{shown}");
         ExitCode::from(FAILED)
     }
@@ -170,7 +170,7 @@ pub(super) fn usage(error: &clap::Error, json: bool) -> ExitCode {
     ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(USAGE))
 }
 
-/// Prints a line on standard output at once. Whoever closed the pipe has read enough.
+/// Prints a line on standard output at once. A reader that closed the pipe has read enough.
 pub(super) fn print(text: &str) -> io::Result<()> {
     if text.is_empty() {
         return Ok(());
@@ -208,7 +208,7 @@ pub fn table(headings: &[&str], rows: &[Vec<String>]) -> String {
     lines.join("\n")
 }
 
-/// Text that somebody else chose, for a terminal: control characters could move the cursor or hide things.
+/// Text that others chose, for a terminal: control characters could move the cursor or hide things.
 #[must_use]
 pub fn plain(text: &str) -> String {
     text.chars()

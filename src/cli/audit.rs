@@ -38,19 +38,19 @@ pub struct ListArgs {
     /// What happened, such as user.disabled.
     #[arg(long = "type", value_name = "TYPE", value_parser = event_type)]
     pub kind: Option<EventType>,
-    /// Whom it concerns: the name they sign in with, or their id.
+    /// The user that it concerns: username or id.
     #[arg(long)]
     pub user: Option<String>,
-    /// Which client it concerns.
+    /// The client that it concerns.
     #[arg(long, value_name = "CLIENT_ID")]
     pub client: Option<String>,
-    /// Who did it: a user id, a client id or an account of this machine.
+    /// The actor: a user id, a client id or an account of this machine.
     #[arg(long, value_name = "ID")]
     pub actor: Option<String>,
-    /// Only the last so long, such as 30m, 12h or 7d.
+    /// Only events younger than this, such as 30m, 12h or 7d.
     #[arg(long, value_name = "DURATION", value_parser = duration)]
     pub since: Option<std::time::Duration>,
-    /// At most so many.
+    /// Number of events at most.
     #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub limit: u32,
 }

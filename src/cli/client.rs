@@ -30,22 +30,22 @@ use crate::spec::scope::Scope;
 pub enum ClientCommand {
     /// Register an application; its secret is shown once.
     Create(Box<CreateArgs>),
-    /// Show every application.
+    /// List applications.
     List,
-    /// Give an application a new secret, which is shown once.
+    /// Replace an application's secret; the new one is shown once.
     RotateSecret {
         /// The application.
         client_id: String,
-        /// How long the old secret stays valid, so that nobody is locked out while changing over.
+        /// How long the old secret stays valid, so that running instances can change over.
         #[arg(long, value_name = "DURATION", default_value = "24h", value_parser = duration)]
         keep: Duration,
     },
-    /// Let nobody use an application any more, and end everything of its.
+    /// Disable an application: revoke its grants and tokens.
     Disable {
         /// The application.
         client_id: String,
     },
-    /// Let an application that was disabled be used again.
+    /// Enable a disabled application.
     Enable {
         /// The application.
         client_id: String,
@@ -78,7 +78,7 @@ pub struct CreateArgs {
     /// The name that people are shown.
     #[arg(long)]
     pub name: Option<String>,
-    /// It is your own: nobody is asked for consent.
+    /// It is your own: people are not asked for consent.
     #[arg(long)]
     pub first_party: bool,
     /// It is a resource server that may introspect every token.

@@ -20,8 +20,8 @@ pub enum KeyCommand {
         /// Only this algorithm: RS256, ES256, PS256 or EdDSA.
         #[arg(long)]
         alg: Option<SigningAlg>,
-        /// Let them sign at once instead of after key_publish_lead, as when a key has leaked. Running servers pick
-        /// them up within seconds; whoever verifies tokens must read /jwks again when a key is unknown.
+        /// Sign with them at once instead of after key_publish_lead, as when a key has leaked. Running servers pick
+        /// them up within seconds; resource servers must read /jwks again when a key is unknown.
         #[arg(long)]
         now: bool,
     },

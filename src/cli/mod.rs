@@ -63,30 +63,30 @@ pub enum Command {
     Serve(serve::ServeArgs),
     /// Make true what a document says: resources, clients, users, roles and policies.
     Apply(apply::ApplyArgs),
-    /// People.
+    /// Users: create, list, disable, delete, set passwords.
     #[command(subcommand)]
     User(user::UserCommand),
-    /// Applications.
+    /// Applications: create, list, disable, rotate secrets.
     #[command(subcommand)]
     Client(client::ClientCommand),
-    /// Signing keys.
+    /// Signing keys: list, rotate.
     #[command(subcommand)]
     Key(key::KeyCommand),
-    /// Who may do what.
+    /// Decisions and policies: check, test, validate.
     #[command(subcommand)]
     Policy(policy::PolicyCommand),
-    /// The audit trail.
+    /// The audit trail: list, verify.
     #[command(subcommand)]
     Audit(audit::AuditCommand),
-    /// Who is told what happens.
+    /// Webhooks: create, list, disable, delete.
     #[command(subcommand)]
     Webhook(webhook::WebhookCommand),
-    /// Bring the database to this version's shape; serve does it by itself.
+    /// Migrate the database to this version; serve does it at start.
     Migrate,
-    /// The configuration.
+    /// The configuration: check.
     #[command(subcommand)]
     Config(config::ConfigCommand),
-    /// Administrators.
+    /// Administrators: recover access.
     #[command(subcommand)]
     Admin(admin::AdminCommand),
     /// Ask the running server on this machine whether it is ready.

@@ -19,26 +19,26 @@ use crate::spec::standard_claims::StandardClaims;
 /// People.
 #[derive(Debug, Subcommand)]
 pub enum UserCommand {
-    /// Create a person.
+    /// Create a user.
     Create(CreateArgs),
-    /// Show everybody.
+    /// List users.
     List,
-    /// Let somebody sign in no more, and end everything of theirs.
+    /// Disable a user: end their sessions and revoke their tokens.
     Disable {
         /// The name they sign in with.
         name: String,
     },
-    /// Remove somebody with everything of theirs; what they did stays in the audit trail.
+    /// Delete a user with their sessions, tokens and data; the audit trail keeps what they did.
     Delete {
         /// The name they sign in with.
         name: String,
     },
-    /// Let somebody who was disabled sign in again.
+    /// Enable a disabled user.
     Enable {
         /// The name they sign in with.
         name: String,
     },
-    /// Set somebody's password, and end every session and token of theirs.
+    /// Set a user's password, end their sessions and revoke their tokens.
     SetPassword {
         /// The name they sign in with.
         name: String,
@@ -46,7 +46,7 @@ pub enum UserCommand {
         #[command(flatten)]
         password: PasswordArgs,
     },
-    /// End every session and token of somebody.
+    /// End a user's sessions and revoke their tokens.
     RevokeTokens {
         /// The name they sign in with.
         name: String,
@@ -97,7 +97,7 @@ pub async fn run(services: &Arc<Services>, command: UserCommand) -> Result<Answe
             Ok(done(&name, "enabled", &Value::Null))
         }
         UserCommand::SetPassword { name, password } => {
-            // Before anybody types a password for nobody.
+            // Before a password is typed for a user who does not exist.
             accounts::find_id(services, &name).await?;
             let password = password.read()?;
             accounts::set_password(services, &name, password, &operator(), services.clock.now())

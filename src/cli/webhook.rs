@@ -17,29 +17,29 @@ use crate::store::webhooks::{MAX_WEBHOOKS, Webhook};
 /// Who is told what happens.
 #[derive(Debug, Subcommand)]
 pub enum WebhookCommand {
-    /// Tell somebody what happens; the secret that signs the messages is shown once.
+    /// Create a webhook; the secret that signs its messages is shown once.
     Create(CreateArgs),
-    /// Show every webhook.
+    /// List webhooks.
     List,
-    /// Tell it nothing any more.
+    /// Disable a webhook.
     Disable {
         /// Its id.
         #[arg(value_parser = id)]
         id: WebhookId,
     },
-    /// Tell it again what happens from now on.
+    /// Enable a disabled webhook: it is sent what happens from now on.
     Enable {
         /// Its id.
         #[arg(value_parser = id)]
         id: WebhookId,
     },
-    /// Remove it with its messages.
+    /// Delete a webhook with its messages.
     Delete {
         /// Its id.
         #[arg(value_parser = id)]
         id: WebhookId,
     },
-    /// Give it a new secret, which is shown once.
+    /// Replace the secret; the new one is shown once.
     RotateSecret {
         /// Its id.
         #[arg(value_parser = id)]
@@ -50,13 +50,13 @@ pub enum WebhookCommand {
     },
 }
 
-/// Somebody to be told.
+/// A new webhook.
 #[derive(Debug, Args)]
 pub struct CreateArgs {
     /// Where to: https, except for hosts in fetch_allow_hosts; - reads it from standard input.
     pub url: String,
-    /// What to tell: the name of a type, or user.* for a family; may be given several times [default: everything but
-    /// what happens with every token].
+    /// What to send: the name of a type, or user.* for a family; may be given several times [default: all but the
+    /// types of codes and tokens].
     #[arg(long = "type", value_name = "TYPE")]
     pub types: Vec<String>,
     /// What it is for.
