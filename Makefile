@@ -1,4 +1,4 @@
-.PHONY: run test bench check test-packages
+.PHONY: run test bench check manual test-packages
 
 # Builds Signet and serves it on http://localhost:8080 with a demo user, a demo client and the playground.
 run:
@@ -26,3 +26,7 @@ bench:
 check:
 	cargo fmt --check
 	cargo clippy --locked --all-targets -- -D warnings
+
+# Writes the generated tables of the manual anew.
+manual:
+	UPDATE_MANUAL=1 cargo test --locked --lib web::manual::tests::tables

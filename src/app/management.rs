@@ -1,4 +1,4 @@
-//! The management listener: health and metrics, for operators only.
+//! The management listener: health, metrics and the manual, for operators only.
 
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -10,15 +10,16 @@ use axum::{Json, Router};
 use super::health::Readiness;
 use crate::telemetry::metrics;
 
-/// `/health/live`, `/health/ready` and `/metrics`.
+/// `/health/live`, `/health/ready`, `/metrics` and `/manual`.
 ///
-/// Serve it until after the public listener has finished, so that whoever watches can see the end.
-pub fn router(readiness: Readiness) -> Router {
+/// Serve it until after the public listener has finished, so that monitoring sees the end.
+pub fn router(readiness: Readiness, manual: Router) -> Router {
     Router::new()
         .route("/health/live", get(live))
         .route("/health/ready", get(ready))
         .route("/metrics", get(scrape))
         .with_state(readiness)
+        .merge(manual)
 }
 
 /// The process answers: whatever else is wrong, restarting it would not help.
@@ -65,7 +66,10 @@ mod tests {
             "redis",
             check(|| async { Err("connection refused".to_owned()) }),
         )];
-        let router = router(Readiness::new(checks, CancellationToken::new()));
+        let router = router(
+            Readiness::new(checks, CancellationToken::new()),
+            Router::new(),
+        );
         let response = router
             .oneshot(Request::get(path).body(Body::empty()).unwrap())
             .await

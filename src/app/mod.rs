@@ -15,6 +15,7 @@ use crate::http::observe::{Observe, observe};
 use crate::http::server::{ServerLimits, raise_open_files, serve};
 use crate::http::site::Site;
 use crate::service::Services;
+use crate::web::manual;
 use health::{Readiness, check};
 use jobs::Jobs;
 
@@ -55,7 +56,7 @@ pub async fn run(
     let readiness = Readiness::new(readiness(&services), stop.clone());
     let operations = tokio::spawn(serve(
         management,
-        management::router(readiness),
+        management::router(readiness, manual::alone(config)),
         limits.clone(),
         management_stop.clone(),
         config.shutdown_timeout,

@@ -13,7 +13,7 @@ use crate::http::site::Site;
 use crate::protocol::{authorize, authzen, discovery, introspect, jwks, revoke, token, userinfo};
 use crate::service::administration::demo::DemoCredentials;
 use crate::web::{
-    account, consent, drawn, login, logout, playground, reference, setup, static_files,
+    account, consent, drawn, login, logout, manual, playground, reference, setup, static_files,
 };
 
 /// What is served beside the contract.
@@ -21,6 +21,8 @@ use crate::web::{
 pub struct Options {
     /// The demo for which the playground is served (`serve --dev` only).
     pub demo: Option<DemoCredentials>,
+    /// The manual (`serve --dev` only; the management listener always serves it).
+    pub manual: bool,
 }
 
 /// The public routes.
@@ -55,6 +57,11 @@ pub fn routes(site: Site, options: Options) -> Router {
         .route("/access/v1/search/action", post(authzen::search_action))
         .method_not_allowed_fallback(method_not_allowed);
     let playground = options.demo.map_or_else(Router::new, playground::routes);
+    let manual = if options.manual {
+        manual::routes(&site.services.config)
+    } else {
+        Router::new()
+    };
     let (api, description) = admin::routes(&site);
     let pages = Router::new()
         .route("/authorize", get(authorize::get).post(authorize::post))
@@ -65,6 +72,7 @@ pub fn routes(site: Site, options: Options) -> Router {
         .route("/setup", get(setup::get).post(setup::post))
         .route("/", get(home))
         .merge(playground)
+        .merge(manual)
         .merge(reference::routes(&description))
         .fallback(drawn::not_found)
         .layer(from_fn_with_state(site.clone(), drawn::draw));

@@ -28,7 +28,7 @@ pub async fn run(config: Config, dev: bool, json: bool) -> anyhow::Result<()> {
     metrics::install().context("metrics cannot be collected")?;
     anyhow::ensure!(
         !dev || !config.issuer.is_https(),
-        "serve --dev creates an account whose password everybody knows, so it serves only an issuer on this machine \
+        "serve --dev creates an account whose password is public, so it serves only an issuer on this machine \
          (http://localhost…), not {}",
         config.issuer
     );
@@ -43,7 +43,7 @@ pub async fn run(config: Config, dev: bool, json: bool) -> anyhow::Result<()> {
         None
     };
     let greeting = greeting(&services, demo.as_ref(), json).await?;
-    let options = app::router::Options { demo };
+    let options = app::router::Options { demo, manual: dev };
     app::run(services, options, shutdown, move || {
         let _ = answer::print(&greeting);
     })
@@ -51,7 +51,7 @@ pub async fn run(config: Config, dev: bool, json: bool) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// What somebody who started a server should do next.
+/// What to do next, for the person who started the server.
 async fn greeting(
     services: &Services,
     demo: Option<&DemoCredentials>,
@@ -70,7 +70,7 @@ async fn greeting(
         } else {
             format!(
                 "\n  Signet is ready to try:  {}\n\n  user name  {}\n  password   {}\n\n  \
-                 This is a demonstration: everybody knows this password.\n",
+                 This is a demonstration: the password is public.\n",
                 demo.url, demo.username, demo.password
             )
         });

@@ -1,6 +1,6 @@
 //! The table of settings: the one place that names them, their defaults and their units.
 
-/// One setting: the row behind `signet config check`, the README and the parser's defaults.
+/// One setting: the row behind `signet config check`, the manual and the parser's defaults.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct KeyDoc {
     /// The key in `signet.toml`; upper-cased behind `SIGNET_` it is the environment variable.
@@ -25,27 +25,6 @@ impl KeyDoc {
     pub fn variable(&self) -> String {
         format!("SIGNET_{}", self.name.to_ascii_uppercase())
     }
-}
-
-/// The table of the README.
-pub fn markdown() -> String {
-    let head = "| key | default | value | what it does |\n|---|---|---|---|\n".to_owned();
-    KEYS.iter().fold(head, |table, key| {
-        let default = if key.default.is_empty() {
-            String::new()
-        } else {
-            format!("`{}`", key.default)
-        };
-        let file = if key.secret {
-            format!(" Also `{}_FILE`.", key.variable())
-        } else {
-            String::new()
-        };
-        format!(
-            "{table}| `{}` | {default} | {} | {}{file} |\n",
-            key.name, key.unit, key.doc
-        )
-    })
 }
 
 const fn key(
@@ -335,21 +314,6 @@ pub const KEYS: &[KeyDoc] = &[
 mod tests {
     use super::*;
 
-    /// `UPDATE_README=1 cargo test the_readme_lists_every_key` writes the table anew.
-    #[test]
-    fn the_readme_lists_every_key() {
-        let (begin, end) = ("<!-- config:begin -->\n", "<!-- config:end -->");
-        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/README.md");
-        let readme = std::fs::read_to_string(path).unwrap();
-        let (before, rest) = readme.split_once(begin).unwrap();
-        let (table, after) = rest.split_once(end).unwrap();
-        if std::env::var_os("UPDATE_README").is_some() {
-            std::fs::write(path, format!("{before}{begin}{}{end}{after}", markdown())).unwrap();
-        } else {
-            assert_eq!(table, markdown());
-        }
-    }
-
     #[test]
     fn names_are_unique_and_lower_snake_case() {
         for (i, row) in KEYS.iter().enumerate() {
@@ -369,17 +333,6 @@ mod tests {
                 row.name
             );
         }
-    }
-
-    #[test]
-    fn the_readme_table_has_a_row_per_key() {
-        let table = markdown();
-        assert_eq!(table.lines().count(), KEYS.len() + 2);
-        assert!(
-            table.contains("| `redis_url` |  | URL |")
-                && table.contains("`SIGNET_MASTER_KEY_FILE`"),
-            "{table}"
-        );
     }
 
     #[test]

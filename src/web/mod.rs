@@ -1,5 +1,5 @@
-//! What people see: pages, their handlers and their assets. Every page goes out through [`visit::Visit::html`],
-//! with one set of headers.
+//! What people see: pages, their handlers and their assets. Every page goes out through [`visit::draw`], with
+//! one set of headers.
 
 pub mod account;
 pub mod assets;
@@ -7,6 +7,7 @@ pub mod consent;
 pub mod drawn;
 pub mod login;
 pub mod logout;
+pub mod manual;
 pub mod pages;
 pub mod playground;
 pub mod reference;

@@ -19,7 +19,7 @@ use crate::domain::pending::{OwnPath, Pending, Purpose};
 use crate::domain::session::Session;
 use crate::http::browser::Browser;
 use crate::http::cookies::Cookie;
-use crate::http::headers::Page;
+use crate::http::headers::{Page, PageHeaders};
 use crate::http::limits::{BodyError, FormBody};
 use crate::http::origin::RequestOrigin;
 use crate::http::page_error::PageError;
@@ -165,20 +165,7 @@ impl Visit {
 
     /// The page, with the headers that every page has.
     pub fn html(&self, status: StatusCode, kind: &Page<'_>, page: &impl Template) -> Response {
-        let Ok(text) = render(page) else {
-            return StatusCode::INTERNAL_SERVER_ERROR.into_response();
-        };
-        let mut response = (status, text).into_response();
-        response.headers_mut().insert(
-            CONTENT_TYPE,
-            HeaderValue::from_static("text/html; charset=utf-8"),
-        );
-        if status == StatusCode::SERVICE_UNAVAILABLE {
-            response
-                .headers_mut()
-                .insert(RETRY_AFTER, HeaderValue::from_static("2"));
-        }
-        self.site.page_headers.apply(response.headers_mut(), kind);
+        let mut response = draw(status, self.site.page_headers, kind, page);
         self.browser.remember(&self.site, &mut response);
         response
     }
@@ -206,6 +193,30 @@ impl Visit {
         self.browser.remember(&self.site, &mut response);
         response
     }
+}
+
+/// A page with the headers that every page has, and no cookie.
+pub fn draw(
+    status: StatusCode,
+    headers: PageHeaders,
+    kind: &Page<'_>,
+    page: &impl Template,
+) -> Response {
+    let Ok(text) = render(page) else {
+        return StatusCode::INTERNAL_SERVER_ERROR.into_response();
+    };
+    let mut response = (status, text).into_response();
+    response.headers_mut().insert(
+        CONTENT_TYPE,
+        HeaderValue::from_static("text/html; charset=utf-8"),
+    );
+    if status == StatusCode::SERVICE_UNAVAILABLE {
+        response
+            .headers_mut()
+            .insert(RETRY_AFTER, HeaderValue::from_static("2"));
+    }
+    headers.apply(response.headers_mut(), kind);
+    response
 }
 
 /// The origin of a client's logo, which the page's policy must let through.

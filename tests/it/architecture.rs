@@ -270,6 +270,8 @@ fn judges_tokens(code: &str) -> bool {
         whole && !matches!(name.as_str(), "AccessToken" | "AccessTokens")
     });
     named || code.contains("access_tokens.") || code.contains(".revocation_keys(")
+}
+
 /// Where `service/` may start tasks that nothing waits for, and why; what is done again and again is a job of
 /// `app/jobs.rs`. A `JoinSet` ends with its owner and is no such task.
 const SPAWNING: [(&str, &str); 1] = [(

@@ -48,6 +48,15 @@ fn the_playground_believes_nothing_unchecked() {
     Script::node("browser/playground_checks.mjs").passes();
 }
 
+#[tokio::test]
+async fn the_manual_in_chromium() {
+    needs_chromium();
+    let server = Server::start_empty(Engine::Sqlite, &[]);
+    Script::node("browser/manual.mjs")
+        .argument(&server.management_url("/manual"))
+        .passes();
+}
+
 fn pages(engine: Engine) {
     needs_chromium();
     let server = Server::start(engine);

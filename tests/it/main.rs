@@ -12,6 +12,7 @@ mod admin;
 mod architecture;
 mod browser;
 mod cli;
+mod manual;
 mod operations;
 mod protocol;
 mod relying_parties;

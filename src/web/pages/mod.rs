@@ -11,6 +11,7 @@ mod error;
 mod form_post;
 mod login;
 mod logout;
+mod manual;
 mod reference;
 mod setup;
 #[cfg(test)]
@@ -23,11 +24,14 @@ pub use error::ErrorPage;
 pub use form_post::FormPostPage;
 pub use login::{LoginPage, SelectAccountPage};
 pub use logout::{LogoutPage, SignedOutPage};
+pub use manual::{Chapter, ManualPage};
 pub use reference::{
     Body, Group, Member, Operation, Piece, Prose, Reference, ReferenceGroupPage, ReferencePage,
     Schema,
 };
 pub use setup::SetupPage;
+#[cfg(test)]
+pub(in crate::web) use tests::audit;
 use url::Url;
 
 /// What all pages share.

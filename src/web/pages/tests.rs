@@ -47,7 +47,7 @@ fn one<'a>(document: &'a Html, selector: &str) -> ElementRef<'a> {
 }
 
 /// What holds for every page whatever is in it.
-fn audit(page: &str, html: &str) {
+pub(in crate::web) fn audit(page: &str, html: &str) {
     let document = Html::parse_document(html);
     assert!(html.starts_with("<!doctype html>"), "{page}: no quirks");
     for (selector, count) in [

@@ -311,10 +311,16 @@ impl Server {
     }
 
     fn command(&self, arguments: &[&str]) -> Command {
-        let directory = self.directory();
-        let mut command = Command::new(env!("CARGO_BIN_EXE_signet"));
+        let mut command = self.program(env!("CARGO_BIN_EXE_signet"));
+        command.args(arguments);
         command
-            .args(arguments)
+    }
+
+    /// A program with the settings of this server, in its directory.
+    pub(crate) fn program(&self, program: &str) -> Command {
+        let directory = self.directory();
+        let mut command = Command::new(program);
+        command
             .current_dir(directory)
             .env_clear()
             .env("PATH", std::env::var_os("PATH").unwrap_or_default())
