@@ -113,10 +113,7 @@ const OLDER_VERSIONS_END: Duration = Duration::from_hours(24);
 
 /// Puts some of the digests that an older version stored under the master key; returns how many. Until then they are
 /// compared as they are.
-pub async fn key_bare_ones(
-    services: &Services,
-    now: Ts,
-) -> Result<u64, StoreError> {
+pub async fn key_bare_ones(services: &Services, now: Ts) -> Result<u64, StoreError> {
     let store = &services.store;
     let before = now.minus(OLDER_VERSIONS_END);
     let bare = store.list_bare_client_secrets(before, 100).await?;
