@@ -131,7 +131,7 @@ pub struct Proofs {
     user: UserId,
     /// The account's token version: a new password or a sign-out everywhere ends what was proven before it.
     version: i64,
-    proofs: Vec<Proof>,
+    given: Vec<Proof>,
 }
 
 impl Proofs {
@@ -140,14 +140,14 @@ impl Proofs {
     pub fn add(before: Option<Self>, account: &Account, proof: Proof) -> Self {
         let mut proofs = before
             .filter(|before| before.are_of(account))
-            .map(|before| before.proofs)
+            .map(|before| before.given)
             .unwrap_or_default();
         proofs.retain(|known| known.factor() != proof.factor());
         proofs.push(proof);
         Self {
             user: account.user.id,
             version: account.user.token_version,
-            proofs,
+            given: proofs,
         }
     }
 
@@ -158,7 +158,7 @@ impl Proofs {
     /// What counts: proofs of this account as it is now, given since the sign-in began.
     fn that_count(mut self, account: &Account, wanted: &Wanted) -> Self {
         let are_of = self.are_of(account);
-        self.proofs
+        self.given
             .retain(|proof| are_of && proof.at() >= wanted.began);
         Self {
             user: account.user.id,
@@ -168,7 +168,7 @@ impl Proofs {
     }
 
     fn factors(&self) -> BTreeSet<Factor> {
-        self.proofs.iter().map(|proof| proof.factor()).collect()
+        self.given.iter().map(|proof| proof.factor()).collect()
     }
 }
 
@@ -347,8 +347,8 @@ pub fn next(account: Account, proofs: Proofs, wanted: &Wanted) -> Next {
         None => Next::Done(Box::new(SignedIn {
             user: account.user,
             acr: strongest(&proven).unwrap_or(target),
-            auth_time: oldest(&proofs.proofs).unwrap_or(wanted.began),
-            proofs: proofs.proofs,
+            auth_time: oldest(&proofs.given).unwrap_or(wanted.began),
+            proofs: proofs.given,
         })),
     }
 }

@@ -197,14 +197,14 @@ fn a_bare_digest_is_made_only_where_nothing_can_be_guessed_from_it() {
 fn only_the_check_of_a_factor_makes_a_proof() {
     let homes = ["domain/sign_in", "service/sign_in/"];
     let makes = |source: &Source| source.code.contains("Proof::") && !source.path.contains("tests");
-    let makers: Vec<_> = sources()
+    let found: Vec<_> = sources()
         .into_iter()
         .filter(makes)
         .map(|source| source.path)
         .collect();
-    assert!(!makers.is_empty());
+    assert!(!found.is_empty());
     let is_at_home = |path: &String| homes.iter().any(|home| path.starts_with(home));
-    assert!(makers.iter().all(is_at_home), "{makers:?}");
+    assert!(found.iter().all(is_at_home), "{found:?}");
 }
 
 #[test]

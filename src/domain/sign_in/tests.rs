@@ -129,7 +129,7 @@ fn a_proof_of_one_account_proves_nothing_for_another() {
     let mixed = Proofs::add(Some(alices), &bob, code(3_000));
     let (factor, proofs) = asked(next(bob, mixed, &wanted(two_factors())));
     assert_eq!(factor, Factor::Password);
-    assert_eq!(proofs.proofs, [code(3_000)]);
+    assert_eq!(proofs.given, [code(3_000)]);
 }
 
 #[test]
@@ -240,7 +240,7 @@ proptest! {
         let mut account = account(1, &[]);
         account.factors = factors.clone();
         account.user.disabled_at = disabled.then_some(Ts(1));
-        let given = Proofs { user: UserId::from_bytes([owner; 16]), version, proofs: proofs.clone() };
+        let given = Proofs { user: UserId::from_bytes([owner; 16]), version, given: proofs.clone() };
         let counts = |proof: &&Proof| owner == 1 && version == 7 && proof.at() >= BEGAN;
         let is_proven = |factor| proofs.iter().filter(counts).any(|proof| proof.factor() == factor);
         let (has_password, has_code) = (is_proven(Factor::Password), is_proven(Factor::Code));
@@ -261,7 +261,7 @@ proptest! {
             }
             Next::Ask { factor, proofs: so_far } => {
                 prop_assert!(!disabled && factors.contains(&factor) && !is_proven(factor));
-                prop_assert!(so_far.proofs.iter().all(|proof| counts(&proof)));
+                prop_assert!(so_far.given.iter().all(|proof| counts(&proof)));
             }
             Next::Refuse(Unmet::Disabled) => prop_assert!(disabled),
             Next::Refuse(Unmet::Acr) => {

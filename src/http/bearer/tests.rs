@@ -141,7 +141,8 @@ async fn what_happens_while_the_rest_of_a_request_is_awaited_counts() {
         revoke::access_token(services, jti, until, &Origin::system(), now).await
     };
     let caller = caller(Binding::None);
-    let answer = admit(&at.site, &caller, token, Purpose::Decisions, rest).await;
+    let admitting = admit(&at.site, &caller, token, Purpose::Decisions, rest);
+    let answer = Box::pin(admitting).await;
     assert!(matches!(
         answer,
         Err(Refused::InvalidToken("the token was revoked"))

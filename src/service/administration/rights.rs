@@ -118,10 +118,10 @@ impl Rights {
         require(has, param, || {
             let mut detail = format!("you cannot grant role {role:?}");
             if let Some(organization) = organization {
-                detail.push_str(&format!(" for organization {organization:?}"));
+                detail = format!("{detail} for organization {organization:?}");
             }
             if let Some(until) = until {
-                detail.push_str(&format!(" until {}", until.rfc3339()));
+                detail = format!("{detail} until {}", until.rfc3339());
             }
             match self.held_until(role, organization) {
                 Some(end) => format!("{detail}: you hold it only until {}", end.rfc3339()),

@@ -255,12 +255,11 @@ fn acr(client: &Client, params: &Params, claims: &ClaimsRequest) -> WantedAcr {
             WantedAcr::Preferred(wanted)
         };
     }
-    WantedAcr::Preferred(match params.find("acr_values") {
-        Some(values) => values.split(' ').filter_map(Acr::parse).collect(),
-        None => {
-            let values = client.metadata.default_acr_values.iter();
-            values.filter_map(|value| Acr::parse(value)).collect()
-        }
+    WantedAcr::Preferred(if let Some(values) = params.find("acr_values") {
+        values.split(' ').filter_map(Acr::parse).collect()
+    } else {
+        let values = client.metadata.default_acr_values.iter();
+        values.filter_map(|value| Acr::parse(value)).collect()
     })
 }
 

@@ -217,7 +217,11 @@ async fn what_is_used_once_is_used_once() {
         );
         let racing: Vec<_> = (0..200)
             .map(|n: u8| {
-                let replay = if n % 2 == 0 { one.clone() } else { two.clone() };
+                let replay = if n.is_multiple_of(2) {
+                    one.clone()
+                } else {
+                    two.clone()
+                };
                 tokio::spawn(async move { replay.once(KIND, &[n % 4], later()).await.unwrap() })
             })
             .collect();

@@ -4,7 +4,7 @@ use super::super::db::Db;
 use super::super::db::tests::both;
 use super::super::error::StoreError;
 use super::super::factors::Credentials;
-use super::super::users::UserFields;
+use super::super::users::{UserFields, UserFilter};
 use super::super::{MIGRATIONS, Store, migrate};
 use super::stores;
 use crate::domain::ids::UserId;
@@ -71,7 +71,7 @@ async fn read(store: &Store) -> Option<String> {
     let by_id = store.find_user_with_password(ALICE).await.unwrap().unwrap();
     let by_key = store.find_user_by_key("alice").await.unwrap().unwrap();
     let listed = store
-        .search_users(&Default::default(), "", 10)
+        .search_users(&UserFilter::default(), "", 10)
         .await
         .unwrap();
     assert_eq!(
@@ -85,6 +85,10 @@ async fn read(store: &Store) -> Option<String> {
     hash
 }
 
+#[expect(
+    clippy::unnecessary_wraps,
+    reason = "what is read is an option, to be compared with"
+)]
 fn some(hash: &str) -> Option<String> {
     Some(hash.to_owned())
 }

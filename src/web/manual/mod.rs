@@ -92,7 +92,7 @@ struct Manual {
 
 impl Manual {
     fn answer(&self, name: &str) -> Response {
-        let picture = name.ends_with(".png").then(|| Files::get(name)).flatten();
+        let picture = name.strip_suffix(".png").and_then(|_| Files::get(name));
         match picture {
             Some(file) => {
                 let headers = [

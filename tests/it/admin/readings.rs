@@ -122,9 +122,9 @@ on_every_engine! {
         ]).await;
         // An action of the same name is no group.
         mallory.delete(&member("read")).await.done(204);
-        let root = Api::person(&server, "root", &["signet:*"]).await;
-        root.delete(&member("o'brien")).await.done(204);
-        root.post("/v1/users", json!({ "username": "malvolio" })).await.done(201);
+        let full = Api::person(&server, "root", &["signet:*"]).await;
+        full.delete(&member("o'brien")).await.done(204);
+        full.post("/v1/users", json!({ "username": "malvolio" })).await.done(201);
         let malvolio = id_of(&robot, "malvolio").await;
         beyond(&mallory, &[
             (Method::PATCH, format!("/v1/users/{malvolio}"), json!({ "username": "innocent" })),
@@ -137,7 +137,7 @@ on_every_engine! {
         let mallory = Api::person(&server, "mallory", &[
             "signet:groups.write", "signet:organizations.write", "signet:attributes.write", "signet:users.write", "signet:users.read",
         ]).await;
-        let root = Api::person(&server, "root", &["signet:*"]).await;
+        let full = Api::person(&server, "root", &["signet:*"]).await;
         let own = id_of(&robot, "mallory").await;
         robot.post("/v1/groups", json!({ "name": "staff", "attributes": { "suspended": true } })).await.done(201);
         robot.put(&format!("/v1/groups/staff/members/{own}"), json!({})).await.done(204);
@@ -195,7 +195,7 @@ on_every_engine! {
         robot.patch("/v1/policies/lift-user", json!({ "enabled": false })).await.done(200);
         mallory.patch(&accomplice, json!({ "attributes": { "barred": false } })).await.done(200);
         for (method, path, body) in changes {
-            let answer = Answer::to(root.request(method, &path).json(&body)).await;
+            let answer = Answer::to(full.request(method, &path).json(&body)).await;
             answer.done(200);
         }
         mallory.get("/v1/signing_keys").await.done(200);

@@ -59,14 +59,13 @@ fn run(page: &str, blocks: &[Block]) -> Result<(), String> {
         let commands = commands.replace(MANAGEMENT, &server.management_url(""));
         let expected = blocks[at].attribute("exit").unwrap_or("0");
         // Not in a subshell: a variable that is set in one block is used in another.
-        script.push_str(&format!(
-            "echo {at} > at\nset -e\ntrap 'echo \"exit $?\" > ended' EXIT\n"
-        ));
+        script +=
+            format!("echo {at} > at\nset -e\ntrap 'echo \"exit $?\" > ended' EXIT\n").as_str();
         if expected != "0" {
             script.push_str("set +e\n");
         }
-        script.push_str(&format!("{{\n{commands}\nstatus=$?\n}} > out.{at}\n"));
-        script.push_str(&format!("[ \"$status\" = {expected} ]\n"));
+        script += format!("{{\n{commands}\nstatus=$?\n}} > out.{at}\n").as_str();
+        script += format!("[ \"$status\" = {expected} ]\n").as_str();
     }
     let program = Path::new(env!("CARGO_BIN_EXE_signet"));
     let path = std::env::var("PATH").unwrap();
@@ -113,7 +112,7 @@ fn write(server: &Server, block: &Block, after: &[Block]) -> Result<(), String> 
     let first = block.text.lines().next().unwrap_or_default();
     let file = first
         .strip_prefix("# ")
-        .filter(|file| file.ends_with(".toml") && !file.contains('/'))
+        .filter(|file| file.strip_suffix(".toml").is_some() && !file.contains('/'))
         .ok_or(format!("the first line names no file: {first:?}"))?;
     let path = server.directory().join(if file == "signet.toml" {
         "checked.toml"
@@ -123,8 +122,10 @@ fn write(server: &Server, block: &Block, after: &[Block]) -> Result<(), String> 
     fs::write(&path, &block.text).unwrap();
     if file != "signet.toml" {
         let uses = |block: &Block| block.language() == "sh" && block.text.contains(file);
-        let used = after.iter().any(uses);
-        return used.then_some(()).ok_or(format!("no command uses {file}"));
+        let is_read = after.iter().any(uses);
+        return is_read
+            .then_some(())
+            .ok_or(format!("no command uses {file}"));
     }
     // Without the settings of the server, which would go before the file.
     let checked: Output = Command::new(env!("CARGO_BIN_EXE_signet"))

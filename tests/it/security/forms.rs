@@ -58,7 +58,7 @@ fn form_routes() -> BTreeSet<String> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     let router = std::fs::read_to_string(root.join("app/router.rs")).unwrap();
     let flat: String = router.split_whitespace().collect();
-    let mut routes = BTreeSet::new();
+    let mut found = BTreeSet::new();
     for route in flat.split(".route(").skip(1) {
         let handlers = route.split(".route(").next().unwrap();
         let mut parts = handlers.splitn(2, ',');
@@ -66,16 +66,16 @@ fn form_routes() -> BTreeSet<String> {
         let Some((_, post)) = parts.next().unwrap_or_default().split_once("post(") else {
             continue;
         };
-        let room = post.split("::").next().unwrap();
-        let home = root.join("web").join(room);
+        let page = post.split("::").next().unwrap();
+        let home = root.join("web").join(page);
         if home.is_dir() || home.with_extension("rs").is_file() {
-            routes.insert(path);
+            found.insert(path);
         }
     }
     for known in ["/login", "/consent", "/logout", "/account", "/setup"] {
-        assert!(routes.contains(known), "{known} is not in {routes:?}");
+        assert!(found.contains(known), "{known} is not in {found:?}");
     }
-    routes
+    found
 }
 
 async fn post(

@@ -100,15 +100,21 @@ async fn held_and_revoked(server: &Server, path: &str, bodies: [&str; 2]) {
         if revoked {
             assert_eq!(server.revoke(&ROBOT, &token).await.status, 200);
         }
-        let (head, body) = held.finish().await;
-        let refused = head.starts_with("HTTP/1.1 401 ");
-        assert_eq!(refused, revoked, "{path}: {head}\n{body}");
+        let (headers, body) = held.finish().await;
+        let refused = headers.starts_with("HTTP/1.1 401 ");
+        assert_eq!(refused, revoked, "{path}: {headers}\n{body}");
         if revoked {
             assert!(body.contains("invalid_token"), "{path}: {body}");
-            let head = head.to_ascii_lowercase();
-            assert!(head.contains("www-authenticate: bearer"), "{path}: {head}");
+            let headers = headers.to_ascii_lowercase();
+            assert!(
+                headers.contains("www-authenticate: bearer"),
+                "{path}: {headers}"
+            );
         } else {
-            assert!(head.starts_with("HTTP/1.1 20"), "{path}: {head}\n{body}");
+            assert!(
+                headers.starts_with("HTTP/1.1 20"),
+                "{path}: {headers}\n{body}"
+            );
         }
     }
 }
@@ -148,9 +154,9 @@ on_every_engine! {
                 if revoked {
                     assert_eq!(server.revoke(&WEB, &token).await.status, 200);
                 }
-                let (head, body) = held.finish().await;
+                let (headers, body) = held.finish().await;
                 let status = if revoked { "401" } else { "200" };
-                assert!(head.starts_with(&format!("HTTP/1.1 {status} ")), "{head}\n{body}");
+                assert!(headers.starts_with(&format!("HTTP/1.1 {status} ")), "{headers}\n{body}");
             }
         }
     }
@@ -166,8 +172,8 @@ on_every_engine! {
             if revoked {
                 assert_eq!(server.revoke(&MACHINE, &token).await.status, 200);
             }
-            let (head, body) = held.finish().await;
-            assert!(head.starts_with("HTTP/1.1 200 "), "{head}");
+            let (headers, body) = held.finish().await;
+            assert!(headers.starts_with("HTTP/1.1 200 "), "{headers}");
             assert_eq!(body == "{\"active\":false}", revoked, "{body}");
         }
     }

@@ -156,9 +156,12 @@ fn contains(set: &[Value], value: &Value) -> Option<bool> {
 
 /// Whether all hold: no if one surely does not, not known if one is not known.
 fn all<T>(items: &[T], holds: impl Fn(&T) -> Option<bool>) -> Option<bool> {
-    items
-        .iter()
-        .fold(Some(true), |so_far, item| both(so_far, holds(item)))
+    // A later no decides although one before it is not known.
+    let mut so_far = Some(true);
+    for item in items {
+        so_far = both(so_far, holds(item));
+    }
+    so_far
 }
 
 const fn both(left: Option<bool>, right: Option<bool>) -> Option<bool> {
@@ -400,7 +403,6 @@ impl Unknowing<'_> {
         let mut current = value;
         for (number, name) in names.iter().enumerate() {
             current = match current {
-                Possible::Never => return Possible::Never,
                 Possible::Any => return Possible::Any,
                 Possible::Is(value @ (Value::Record(_) | Value::Entity(_))) => {
                     // Of what is known nothing of, an attribute may be there or not.
@@ -416,7 +418,7 @@ impl Unknowing<'_> {
                         Some(member) => member,
                     }
                 }
-                Possible::Is(_) => return Possible::Never,
+                Possible::Never | Possible::Is(_) => return Possible::Never,
             };
         }
         TRUE
