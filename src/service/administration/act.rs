@@ -317,10 +317,11 @@ impl Act {
         if self.administrated && !self.tx.has_holder(ADMIN_ROLE).await? {
             return Err(AdministrationError::LastAdministrator);
         }
-        let grown = self.counted.values().any(|change| *change > 0);
-        if grown {
-            let counts = self.tx.count_policy().await?;
-            check_counts(&counts).map_err(AdministrationError::TooMany)?;
+        let grown = self.counted.iter().filter(|(_, change)| **change > 0);
+        let grown: Vec<Bounded> = grown.map(|(what, _)| *what).collect();
+        for what in grown {
+            let count = self.tx.count_bounded(what).await?;
+            check_counts(&[(what, count)]).map_err(AdministrationError::TooMany)?;
         }
         Ok(())
     }

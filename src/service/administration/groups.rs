@@ -10,7 +10,7 @@ use super::roles::number;
 use super::{Act, AdministrationError, KindName, Named, WRITE_ATTRIBUTES};
 use crate::domain::audit::EventType;
 use crate::domain::directory::{Group, GroupName};
-use crate::domain::policy::{Bounded, Count, Of};
+use crate::domain::policy::{Bounded, Count, Of, check_counts};
 use crate::service::audit::views;
 use crate::store::assignments::Holder;
 use crate::store::db::Tx;
@@ -126,6 +126,20 @@ impl Kind for Group {
     async fn announce(tx: &mut Tx, key: &GroupName, is: &Self) -> Result<(), StoreError> {
         tx.save_group(key, is.description.as_deref(), &is.attributes)
             .await
+    }
+}
+
+impl Act {
+    /// Refuses a group that gives more levels than instances hold in memory of one.
+    pub(super) async fn check_levels(
+        &mut self,
+        holder: &Holder,
+    ) -> Result<(), AdministrationError> {
+        let Holder::Group(name) = holder else {
+            return Ok(());
+        };
+        let count = self.tx.count_levels_of_group(name).await?;
+        check_counts(&[(Bounded::LevelsOfAGroup, count)]).map_err(AdministrationError::TooMany)
     }
 }
 

@@ -280,6 +280,7 @@ impl Act {
             return Ok(());
         }
         self.tx.set_level(holder, resource, Some(level)).await?;
+        self.check_levels(holder).await?;
         self.tell_level(holder, resource, had, Some(level)).await
     }
 

@@ -120,7 +120,7 @@ fn every_link_of_the_reference_leads_somewhere() {
     let html = drawn_group(Layout::new("Signet", "API"), &document("text"));
     let document = Html::parse_document(&html);
     let links = all(&document, "a[href^='#']");
-    assert!(links.len() > 5);
+    assert!(links.len() > 2, "{}", links.len());
     for link in links {
         let target = link.attr("href").unwrap_or_default();
         one(&document, target);
