@@ -22,7 +22,16 @@ on_every_engine! {
         // What is done beside the requests: each job says when it last succeeded.
         for job in ["signing_keys", "policies", "sweep", "webhooks", "audit_linking"] {
             let line = format!("signet_job_last_success_timestamp_seconds{{job=\"{job}\"}} 1");
-            assert!(metrics.body.contains(&line), "{line} is not in {}", metrics.body);
+            let mut seen = metrics.body.clone();
+            // A busy machine may not have come to it yet.
+            for _ in 0..100 {
+                if seen.contains(&line) {
+                    break;
+                }
+                tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+                seen = Answer::to(server.http().get(server.management_url("/metrics"))).await.body;
+            }
+            assert!(seen.contains(&line), "{line} is not in {seen}");
         }
     }
 
