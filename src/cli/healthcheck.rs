@@ -22,10 +22,9 @@ pub async fn run(config: &Config) -> Result<Answer, Failure> {
         .await
         .map_err(|_| Failure::new(format!("nothing answers at {address}")).hint(hint))?;
     let status = response.status();
-    let report: Value = response
-        .json()
-        .await
-        .map_err(|_| Failure::new(format!("what answers at {address} is no Signet")).hint(hint))?;
+    let unreadable = || Failure::new(format!("what answers at {address} is no Signet")).hint(hint);
+    let text = response.bytes().await.map_err(|_| unreadable())?;
+    let report: Value = serde_json::from_slice(&text).map_err(|_| unreadable())?;
     let mut lines = vec![report["status"].as_str().unwrap_or("no status").to_owned()];
     for (name, state) in report["checks"].as_object().into_iter().flatten() {
         lines.push(format!("  {name}: {}", state.as_str().unwrap_or_default()));
