@@ -1,11 +1,11 @@
 //! What a client can be registered as, and what of it an administrator may change.
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::checking::Checking;
 use super::clients::{CheckedClient, ClientRow};
 use super::kind::{differing, view};
-use super::{Act, AdministrationError, KindName, WRITE_ATTRIBUTES};
+use super::{Act, AdministrationError, KindName, Named, WRITE_ATTRIBUTES};
 use crate::crypto::secret::PlainToken;
 use crate::domain::client::{Client, has_private_key};
 use crate::domain::ids::ClientId;
@@ -39,6 +39,13 @@ impl Act {
         if before.attributes != after.attributes {
             self.require(WRITE_ATTRIBUTES, None).await?;
         }
+        let (asked_before, asked_after) = (asked_of(before), asked_of(after));
+        self.rights.require_if_policies_read(
+            Named::Client(id),
+            &asked_before,
+            &asked_after,
+            "attributes",
+        )?;
         if let Some(permission) = &before.required_permission
             && after.required_permission != before.required_permission
         {
@@ -86,6 +93,27 @@ impl Act {
         }
         Ok(())
     }
+}
+
+/// What policies may ask of a client: its attributes, and what Signet itself says of every client that has it.
+fn asked_of(metadata: &ClientMetadata) -> Map<String, Value> {
+    let mut asked = metadata.attributes.clone();
+    let mut say = |name: &str, value: Option<Value>| {
+        if let Some(value) = value {
+            asked.insert(name.to_owned(), value);
+        }
+    };
+    say("client_name", metadata.client_name.clone().map(Value::from));
+    say(
+        "first_party",
+        metadata.first_party.then_some(Value::Bool(true)),
+    );
+    let kind = metadata.application_type.map(|it| format!("{it:?}"));
+    say("application_type", kind.map(Value::from));
+    let method = metadata.token_endpoint_auth_method;
+    let method = method.map(|it| Value::from(it.as_str()));
+    say("token_endpoint_auth_method", method);
+    asked
 }
 
 /// Members of a first-party client that a delegate may change: how it looks, and how long its tokens live.

@@ -81,6 +81,26 @@ on_every_engine! {
         robot.post(&format!("{SHOP}/secrets"), json!({})).await.done(201);
     }
 
+    async fn what_a_policy_asks_of_a_client_is_not_a_delegates_to_change(server: Server) {
+        let (robot, delegate) = delegate(&server).await;
+        delegate.post("/v1/clients", shop(false)).await.done(201);
+        let trusted = json!({ "attributes": { "trusted": true } });
+        delegate.patch(SHOP, trusted.clone()).await.done(200);
+        delegate.patch(SHOP, json!({ "attributes": { "trusted": null } })).await.done(200);
+        let when = "context has client && context.client has trusted && context.client.trusted";
+        let cedar = format!("permit(principal, action, resource is Safe) when {{ {when} }};");
+        robot.post("/v1/policies", json!({ "id": "by-client", "cedar": cedar })).await.done(201);
+        refused(delegate.patch(SHOP, trusted.clone()).await);
+        let mut other = shop(false);
+        other["client_id"] = json!("other");
+        other["attributes"] = trusted["attributes"].clone();
+        refused(delegate.post("/v1/clients", other.clone()).await);
+        delegate.patch(SHOP, json!({ "attributes": { "floor": 3 } })).await.done(200);
+        delegate.patch(SHOP, json!({ "client_name": "The shop" })).await.done(200);
+        robot.patch(SHOP, trusted).await.done(200);
+        refused(Answer::to(delegate.request(Method::DELETE, SHOP)).await);
+    }
+
     async fn a_client_called_like_a_resource_server_takes_every_permission(server: Server) {
         let (robot, delegate) = delegate(&server).await;
         let api = "https://pay.example.test";
