@@ -2,17 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::support::{Api, PASSWORD};
+use super::support::{Api, PASSWORD, id_of};
 use crate::support::engines::on_every_engine;
-
-async fn id_of(api: &Api<'_>, name: &str) -> String {
-    let found = api
-        .get(&format!("/v1/users?q={name}"))
-        .await
-        .done(200)
-        .json();
-    found["data"][0]["id"].as_str().unwrap().to_owned()
-}
 
 on_every_engine! {
     async fn a_role_that_one_lacks_cannot_be_given_in_any_way(server: Server) {

@@ -3,33 +3,9 @@
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use super::support::{Api, PASSWORD};
+use super::support::{Api, PASSWORD, beyond, id_of, policy};
 use crate::support::client::Answer;
 use crate::support::engines::on_every_engine;
-
-async fn id_of(api: &Api<'_>, name: &str) -> String {
-    let found = api
-        .get(&format!("/v1/users?q={name}"))
-        .await
-        .done(200)
-        .json();
-    found["data"][0]["id"].as_str().unwrap().to_owned()
-}
-
-async fn policy(robot: &Api<'_>, id: &str, cedar: &str) {
-    robot
-        .post("/v1/policies", json!({ "id": id, "cedar": cedar }))
-        .await
-        .done(201);
-}
-
-async fn beyond(api: &Api<'_>, calls: &[(Method, String, Value)]) {
-    for (method, path, body) in calls {
-        let answer = Answer::to(api.request(method.clone(), path).json(body)).await;
-        assert_eq!(answer.status, 403, "{method} {path} {body}: {answer:?}");
-        answer.problem(403, "beyond_your_rights");
-    }
-}
 
 on_every_engine! {
     async fn power_that_depends_on_circumstances_counts(server: Server) {

@@ -1,7 +1,7 @@
 //! Somebody who calls the administration API.
 
 use reqwest::{Method, RequestBuilder};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::support::browser::Browser;
 use crate::support::client::{Answer, Authentication, Authorization, Client, parameter};
@@ -111,6 +111,33 @@ impl<'a> Api<'a> {
     pub(super) async fn patch(&self, path: &str, body: Value) -> Answer {
         let request = self.request(Method::PATCH, path).json(&body);
         Answer::to(request.header("content-type", "application/merge-patch+json")).await
+    }
+}
+
+/// The id of the user of that name.
+pub(super) async fn id_of(api: &Api<'_>, name: &str) -> String {
+    let found = api
+        .get(&format!("/v1/users?q={name}"))
+        .await
+        .done(200)
+        .json();
+    found["data"][0]["id"].as_str().unwrap().to_owned()
+}
+
+/// Writes a policy.
+pub(super) async fn policy(robot: &Api<'_>, id: &str, cedar: &str) {
+    robot
+        .post("/v1/policies", json!({ "id": id, "cedar": cedar }))
+        .await
+        .done(201);
+}
+
+/// Each of these calls is refused, because it would give what the caller lacks.
+pub(super) async fn beyond(api: &Api<'_>, calls: &[(Method, String, Value)]) {
+    for (method, path, body) in calls {
+        let answer = Answer::to(api.request(method.clone(), path).json(body)).await;
+        assert_eq!(answer.status, 403, "{method} {path} {body}: {answer:?}");
+        answer.problem(403, "beyond_your_rights");
     }
 }
 

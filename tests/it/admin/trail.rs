@@ -3,7 +3,7 @@
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use super::support::{Api, PASSWORD};
+use super::support::{Api, PASSWORD, id_of};
 use crate::support::client::{Answer, WEB};
 use crate::support::engines::{Engine, on_every_engine};
 use crate::support::server::{ALICE, Server};
@@ -13,15 +13,6 @@ async fn events(api: &Api<'_>, query: &str) -> Vec<Value> {
         .get(&format!("/v1/audit_events?limit=100&{query}"))
         .await;
     page.done(200).json()["data"].as_array().unwrap().clone()
-}
-
-async fn id_of(api: &Api<'_>, name: &str) -> String {
-    let found = api
-        .get(&format!("/v1/users?q={name}"))
-        .await
-        .done(200)
-        .json();
-    found["data"][0]["id"].as_str().unwrap().to_owned()
 }
 
 on_every_engine! {
