@@ -13,7 +13,6 @@ use super::problem::Problem;
 use crate::domain::directory::Object;
 use crate::domain::policy::ResourceName;
 use crate::service::administration::Kind as _;
-use crate::store::objects::ObjectRecord;
 
 const READ: &str = "objects.read";
 /// As with attributes of people: what policies may ask can open as much as a role.
@@ -81,8 +80,8 @@ async fn list(call: Call<Nothing, Query, Nothing>) -> Result<Answer<Page<ObjectV
     let range = Range::new(query.cursor.as_deref(), query.limit)?;
     let store = &call.site.services.store;
     let rows = store.page_of_objects(&query.resource_type, range.after(), range.rows());
-    let key = |row: &(ResourceName, ObjectRecord)| row.0.id.clone();
-    let page = range.page(rows.await?, key, |(name, object)| view(name, object.into()));
+    let key = |row: &(ResourceName, Object)| row.0.id.clone();
+    let page = range.page(rows.await?, key, |(name, object)| view(name, object));
     Ok(Answer::of(&page))
 }
 
@@ -94,7 +93,7 @@ async fn get(call: Call<ByName, Nothing, Nothing>) -> Result<Answer<ObjectView>,
     let name = resource(resource_type, resource_id)?;
     let found = call.site.services.store.find_object_record(&name).await?;
     let record = found.ok_or_else(|| Problem::not_found("object", &name))?;
-    Ok(Answer::of(&view(name, record.into())))
+    Ok(Answer::of(&view(name, record)))
 }
 
 async fn put(call: Call<ByName, Nothing, Json<Object>>) -> Result<Answer<ObjectView>, Problem> {

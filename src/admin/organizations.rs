@@ -73,7 +73,7 @@ impl Collection for Organization {
     const WRITE: &'static str = WRITE;
 
     async fn read(store: &Store, key: &OrganizationName) -> Result<Option<Self>, StoreError> {
-        Ok(store.find_organization(key).await?.map(Self::from))
+        store.find_organization(key).await
     }
 
     async fn page(
@@ -82,11 +82,7 @@ impl Collection for Organization {
         after: &str,
         limit: i64,
     ) -> Result<Vec<(OrganizationName, Self)>, StoreError> {
-        let rows = store.page_of_organizations(begins, after, limit).await?;
-        let rows = rows.into_iter();
-        Ok(rows
-            .map(|(name, one)| (OrganizationName::stored(name), one.into()))
-            .collect())
+        store.page_of_organizations(begins, after, limit).await
     }
 
     fn organization(key: &OrganizationName) -> Option<&str> {

@@ -97,7 +97,7 @@ impl Collection for Policy {
     const WRITE: &'static str = WRITE;
 
     async fn read(store: &Store, key: &PolicyId) -> Result<Option<Self>, StoreError> {
-        Ok(store.find_policy(key).await?.map(Self::from))
+        store.find_policy(key).await
     }
 
     async fn page(
@@ -106,10 +106,6 @@ impl Collection for Policy {
         after: &str,
         limit: i64,
     ) -> Result<Vec<(PolicyId, Self)>, StoreError> {
-        let rows = store.page_of_policies(begins, after, limit).await?;
-        let rows = rows.into_iter();
-        Ok(rows
-            .map(|(id, policy)| (PolicyId::stored(id), policy.into()))
-            .collect())
+        store.page_of_policies(begins, after, limit).await
     }
 }

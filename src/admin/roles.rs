@@ -33,7 +33,7 @@ impl Collection for Role {
     const WRITE: &'static str = WRITE;
 
     async fn read(store: &Store, key: &RoleName) -> Result<Option<Self>, StoreError> {
-        Ok(store.find_role(key).await?.map(Self::from))
+        store.find_role(key).await
     }
 
     async fn page(
@@ -42,9 +42,6 @@ impl Collection for Role {
         after: &str,
         limit: i64,
     ) -> Result<Vec<(RoleName, Self)>, StoreError> {
-        let rows = store.page_of_roles(begins, after, limit).await?.into_iter();
-        Ok(rows
-            .map(|(name, role)| (RoleName::stored(name), role.into()))
-            .collect())
+        store.page_of_roles(begins, after, limit).await
     }
 }

@@ -16,7 +16,6 @@ use super::users::{Member, members};
 use crate::domain::ids::UserId;
 use crate::domain::policy::{Assignment, Level, ResourceName};
 
-pub use super::organizations::OrganizationRecord;
 pub use super::users::Memberships;
 
 /// A group with everything that hangs on it.

@@ -8,48 +8,44 @@ use sqlx::types::Json;
 
 use super::Store;
 use super::changes::{FACTS, bump_changes};
-use super::db::Tx;
+use super::db::{Run, Tx, reads};
 use super::error::StoreError;
+use crate::domain::directory::{Object, OrganizationName};
 use crate::domain::policy::ResourceName;
 
-/// What is written down of a resource.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct ObjectRecord {
-    /// To which organization it belongs.
-    pub organization: Option<String>,
-    /// What policies may ask about it.
-    pub attributes: Map<String, Value>,
+reads! {
+    /// What is written down of one resource.
+    find_object_record(name: &ResourceName) -> Option<Object> = find;
+}
+
+async fn find(run: &mut impl Run, name: &ResourceName) -> Result<Option<Object>, StoreError> {
+    let find = run.q(FIND).bind(name.kind.clone());
+    let row = find.bind(name.id.clone()).opt::<ObjectRow>().await?;
+    Ok(row.map(|row| object(row).1))
 }
 
 impl Tx {
     /// Every resource of which something is written down.
-    pub async fn list_objects(
-        &mut self,
-    ) -> Result<BTreeMap<ResourceName, ObjectRecord>, StoreError> {
+    pub async fn list_objects(&mut self) -> Result<BTreeMap<ResourceName, Object>, StoreError> {
         let rows = self.q(LIST).all::<ObjectRow>().await?;
         Ok(rows.into_iter().map(object).collect())
-    }
-
-    /// What is written down of one resource.
-    pub async fn find_object(
-        &mut self,
-        name: &ResourceName,
-    ) -> Result<Option<ObjectRecord>, StoreError> {
-        let find = self.q(FIND).bind(name.kind.clone());
-        let row = find.bind(name.id.clone()).opt::<ObjectRow>().await?;
-        Ok(row.map(|row| object(row).1))
     }
 
     /// Writes down what is known of a resource.
     pub async fn save_object(
         &mut self,
         name: &ResourceName,
-        object: &ObjectRecord,
+        object: &Object,
     ) -> Result<(), StoreError> {
         self.q(SAVE)
             .bind(name.kind.clone())
             .bind(name.id.clone())
-            .bind(object.organization.clone().unwrap_or_default())
+            .bind(
+                object
+                    .organization
+                    .clone()
+                    .map_or_else(String::new, String::from),
+            )
             .bind(Json(object.attributes.clone()))
             .exec()
             .await?;
@@ -66,23 +62,13 @@ impl Tx {
 }
 
 impl Store {
-    /// What is written down of one resource.
-    pub async fn find_object_record(
-        &self,
-        name: &ResourceName,
-    ) -> Result<Option<ObjectRecord>, StoreError> {
-        let find = self.db.q(FIND).bind(name.kind.clone());
-        let row = find.bind(name.id.clone()).opt::<ObjectRow>().await?;
-        Ok(row.map(|row| object(row).1))
-    }
-
     /// Resources of a type, in the order of their ids, behind `after`.
     pub async fn page_of_objects(
         &self,
         kind: &str,
         after: &str,
         limit: i64,
-    ) -> Result<Vec<(ResourceName, ObjectRecord)>, StoreError> {
+    ) -> Result<Vec<(ResourceName, Object)>, StoreError> {
         let page = self.db.q(PAGE).bind(kind.to_owned());
         let page = page.bind(after.to_owned()).bind(limit);
         Ok(page
@@ -103,12 +89,14 @@ macro_rules! object_columns {
     };
 }
 
-fn object((kind, id, organization, attributes): ObjectRow) -> (ResourceName, ObjectRecord) {
-    let record = ObjectRecord {
-        organization: Some(organization).filter(|name| !name.is_empty()),
+fn object((kind, id, organization, attributes): ObjectRow) -> (ResourceName, Object) {
+    let object = Object {
+        organization: Some(organization)
+            .filter(|name| !name.is_empty())
+            .map(OrganizationName::stored),
         attributes: attributes.0,
     };
-    (ResourceName { kind, id }, record)
+    (ResourceName { kind, id }, object)
 }
 
 const LIST: &str = concat!("SELECT ", object_columns!(), " FROM objects");

@@ -11,20 +11,12 @@ use super::db::{Among, Run, Tx, among, reads, row};
 use super::error::StoreError;
 use super::names::{first, near, prefix_pattern};
 use super::users::{Member, members};
+use crate::domain::directory::{Organization, OrganizationName};
 use crate::domain::ids::UserId;
-
-/// An organization.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct OrganizationRecord {
-    /// What it is.
-    pub description: Option<String>,
-    /// What policies may ask about it.
-    pub attributes: Map<String, Value>,
-}
 
 reads! {
     /// The organization of that name.
-    find_organization(name: &str) -> Option<OrganizationRecord> = find;
+    find_organization(name: &str) -> Option<Organization> = find;
 
     /// Which of these organizations there are.
     existing_organizations(names: &BTreeSet<String>) -> BTreeSet<String> = existing;
@@ -33,7 +25,7 @@ reads! {
     list_organization_names_near(name: &str) -> Vec<String> = near;
 
     /// Every organization there is.
-    list_organizations() -> BTreeMap<String, OrganizationRecord> = list;
+    list_organizations() -> BTreeMap<OrganizationName, Organization> = list;
 
     /// The name of every organization.
     list_organization_names() -> BTreeSet<String> = list_names;
@@ -42,7 +34,7 @@ reads! {
     list_organizations_of(user: UserId) -> Vec<String> = list_of;
 }
 
-async fn find(run: &mut impl Run, name: &str) -> Result<Option<OrganizationRecord>, StoreError> {
+async fn find(run: &mut impl Run, name: &str) -> Result<Option<Organization>, StoreError> {
     let row = run.q(FIND).bind(name.to_owned()).opt::<OrganizationRow>();
     Ok(row.await?.map(|row| row.into_named().1))
 }
@@ -58,7 +50,7 @@ async fn near(run: &mut impl Run, name: &str) -> Result<Vec<String>, StoreError>
     Ok(first(run.q(NEAR).bind(name.to_owned()).all().await?))
 }
 
-async fn list(run: &mut impl Run) -> Result<BTreeMap<String, OrganizationRecord>, StoreError> {
+async fn list(run: &mut impl Run) -> Result<BTreeMap<OrganizationName, Organization>, StoreError> {
     let rows = run.q(LIST).all::<OrganizationRow>().await?;
     Ok(rows.into_iter().map(OrganizationRow::into_named).collect())
 }
@@ -78,7 +70,7 @@ impl Store {
         begins: &str,
         after: &str,
         limit: i64,
-    ) -> Result<Vec<(String, OrganizationRecord)>, StoreError> {
+    ) -> Result<Vec<(OrganizationName, Organization)>, StoreError> {
         let rows = self.db.q(PAGE).bind(after.to_owned()).bind(limit);
         let rows = rows.bind(prefix_pattern(begins));
         let rows = rows.all::<OrganizationRow>().await?;
@@ -101,7 +93,7 @@ impl Tx {
     pub async fn save_organization(
         &mut self,
         name: &str,
-        organization: &OrganizationRecord,
+        organization: &Organization,
     ) -> Result<(), StoreError> {
         self.q(SAVE)
             .bind(name.to_owned())
@@ -159,12 +151,12 @@ row! { $
 }
 
 impl OrganizationRow {
-    fn into_named(self) -> (String, OrganizationRecord) {
-        let record = OrganizationRecord {
+    fn into_named(self) -> (OrganizationName, Organization) {
+        let organization = Organization {
             description: self.description,
             attributes: self.attributes.0,
         };
-        (self.name, record)
+        (OrganizationName::stored(self.name), organization)
     }
 }
 

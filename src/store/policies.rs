@@ -7,32 +7,22 @@ use super::changes::{POLICY, bump_changes};
 use super::db::{Run, Tx, reads, row};
 use super::error::StoreError;
 use super::names::prefix_pattern;
-
-/// A Cedar policy as text.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PolicyRecord {
-    /// The Cedar text.
-    pub cedar: String,
-    /// What it is for.
-    pub description: Option<String>,
-    /// Whether it counts.
-    pub enabled: bool,
-}
+use crate::domain::directory::{Policy, PolicyId};
 
 reads! {
     /// The policy of that id.
-    find_policy(id: &str) -> Option<PolicyRecord> = find;
+    find_policy(id: &str) -> Option<Policy> = find;
 
     /// Every policy there is.
-    list_policies() -> BTreeMap<String, PolicyRecord> = list;
+    list_policies() -> BTreeMap<PolicyId, Policy> = list;
 }
 
-async fn find(run: &mut impl Run, id: &str) -> Result<Option<PolicyRecord>, StoreError> {
+async fn find(run: &mut impl Run, id: &str) -> Result<Option<Policy>, StoreError> {
     let row = run.q(FIND).bind(id.to_owned()).opt::<PolicyRow>().await?;
     Ok(row.map(|row| row.into_named().1))
 }
 
-async fn list(run: &mut impl Run) -> Result<BTreeMap<String, PolicyRecord>, StoreError> {
+async fn list(run: &mut impl Run) -> Result<BTreeMap<PolicyId, Policy>, StoreError> {
     let rows = run.q(LIST).all::<PolicyRow>().await?;
     Ok(rows.into_iter().map(PolicyRow::into_named).collect())
 }
@@ -44,7 +34,7 @@ impl Store {
         begins: &str,
         after: &str,
         limit: i64,
-    ) -> Result<Vec<(String, PolicyRecord)>, StoreError> {
+    ) -> Result<Vec<(PolicyId, Policy)>, StoreError> {
         let rows = self.db.q(PAGE).bind(after.to_owned()).bind(limit);
         let rows = rows.bind(prefix_pattern(begins));
         let rows = rows.all::<PolicyRow>().await?;
@@ -54,7 +44,7 @@ impl Store {
 
 impl Tx {
     /// Creates or replaces a policy.
-    pub async fn save_policy(&mut self, id: &str, policy: &PolicyRecord) -> Result<(), StoreError> {
+    pub async fn save_policy(&mut self, id: &str, policy: &Policy) -> Result<(), StoreError> {
         self.q(SAVE)
             .bind(id.to_owned())
             .bind(policy.cedar.clone())
@@ -82,13 +72,13 @@ row! { $
 }
 
 impl PolicyRow {
-    fn into_named(self) -> (String, PolicyRecord) {
-        let record = PolicyRecord {
+    fn into_named(self) -> (PolicyId, Policy) {
+        let policy = Policy {
             cedar: self.cedar,
             description: self.description,
             enabled: self.enabled,
         };
-        (self.id, record)
+        (PolicyId::stored(self.id), policy)
     }
 }
 

@@ -9,25 +9,13 @@ use super::error::StoreError;
 use super::names::{ancestry, first, grouped, near, prefix_pattern};
 use super::policy::{FACTS, POLICY};
 use super::revocations::bump_changes;
+use crate::domain::directory::{Role, RoleName};
 use crate::domain::ids::UserId;
-use crate::domain::policy::{ADMIN_PERMISSION, ADMIN_ROLE, Assignment};
-
-pub use super::policies::PolicyRecord;
-
-/// A role with everything that hangs on it.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct RoleRecord {
-    /// What it is for.
-    pub description: Option<String>,
-    /// Roles whose permissions it has too.
-    pub parents: BTreeSet<String>,
-    /// `resource_type:action`.
-    pub permissions: BTreeSet<String>,
-}
+use crate::domain::policy::{ADMIN_PERMISSION, ADMIN_ROLE, Assignment, Permission};
 
 reads! {
     /// The role of that name, with its own parents and permissions.
-    find_role(name: &str) -> Option<RoleRecord> = find;
+    find_role(name: &str) -> Option<Role> = find;
 
     /// Which of these roles there are.
     existing_roles(names: &BTreeSet<String>) -> BTreeSet<String> = existing;
@@ -47,10 +35,10 @@ reads! {
     has_holder(role: &str) -> bool = has_holder;
 
     /// Every role there is.
-    list_roles() -> BTreeMap<String, RoleRecord> = list;
+    list_roles() -> BTreeMap<RoleName, Role> = list;
 }
 
-async fn find(run: &mut impl Run, name: &str) -> Result<Option<RoleRecord>, StoreError> {
+async fn find(run: &mut impl Run, name: &str) -> Result<Option<Role>, StoreError> {
     let row = run.q(FIND).bind(name.to_owned());
     let Some((description,)) = row.opt::<(Option<String>,)>().await? else {
         return Ok(None);
@@ -59,11 +47,7 @@ async fn find(run: &mut impl Run, name: &str) -> Result<Option<RoleRecord>, Stor
     let parents = parents.all::<(String,)>().await?;
     let permissions = run.q(PERMISSIONS_OF).bind(name.to_owned());
     let permissions = permissions.all::<(String,)>().await?;
-    Ok(Some(RoleRecord {
-        description,
-        parents: first(parents),
-        permissions: first(permissions),
-    }))
+    Ok(Some(role(description, first(parents), &first(permissions))))
 }
 
 async fn existing(
@@ -93,7 +77,7 @@ async fn has_holder(run: &mut impl Run, role: &str) -> Result<bool, StoreError> 
     Ok(holder.opt::<(i64,)>().await?.is_some())
 }
 
-async fn list(run: &mut impl Run) -> Result<BTreeMap<String, RoleRecord>, StoreError> {
+async fn list(run: &mut impl Run) -> Result<BTreeMap<RoleName, Role>, StoreError> {
     let rows = run.q(LIST).all::<(String, Option<String>)>().await?;
     let mut parents = grouped(run.q(LIST_PARENTS).all().await?);
     let mut permissions = grouped(run.q(LIST_PERMISSIONS).all().await?);
@@ -106,13 +90,29 @@ fn named(
     description: Option<String>,
     parents: &mut BTreeMap<String, BTreeSet<String>>,
     permissions: &mut BTreeMap<String, BTreeSet<String>>,
-) -> (String, RoleRecord) {
-    let role = RoleRecord {
+) -> (RoleName, Role) {
+    let parents = parents.remove(&name).unwrap_or_default();
+    let permissions = permissions.remove(&name).unwrap_or_default();
+    (
+        RoleName::stored(name),
+        role(description, parents, &permissions),
+    )
+}
+
+fn role(
+    description: Option<String>,
+    parents: BTreeSet<String>,
+    permissions: &BTreeSet<String>,
+) -> Role {
+    let permissions = permissions.iter();
+    Role {
         description,
-        parents: parents.remove(&name).unwrap_or_default(),
-        permissions: permissions.remove(&name).unwrap_or_default(),
-    };
-    (name, role)
+        parents: parents.into_iter().map(RoleName::stored).collect(),
+        // A permission that cannot be read gives nothing.
+        permissions: permissions
+            .filter_map(|text| Permission::parse(text))
+            .collect(),
+    }
 }
 
 impl Store {
@@ -122,7 +122,7 @@ impl Store {
         begins: &str,
         after: &str,
         limit: i64,
-    ) -> Result<Vec<(String, RoleRecord)>, StoreError> {
+    ) -> Result<Vec<(RoleName, Role)>, StoreError> {
         let rows = self.db.q(PAGE).bind(after.to_owned()).bind(limit);
         let rows = rows.bind(prefix_pattern(begins));
         let rows = rows.all::<(String, Option<String>)>().await?;
@@ -168,7 +168,7 @@ impl Tx {
     pub async fn replace_role_contents(
         &mut self,
         name: &str,
-        role: &RoleRecord,
+        role: &Role,
     ) -> Result<(), StoreError> {
         self.q(CLEAR_PARENTS).bind(name.to_owned()).exec().await?;
         self.q(CLEAR_PERMISSIONS)
@@ -178,14 +178,14 @@ impl Tx {
         for parent in &role.parents {
             self.q(ADD_PARENT)
                 .bind(name.to_owned())
-                .bind(parent.clone())
+                .bind(parent.as_str().to_owned())
                 .exec()
                 .await?;
         }
         for permission in &role.permissions {
             self.q(ADD_PERMISSION)
                 .bind(name.to_owned())
-                .bind(permission.clone())
+                .bind(permission.to_string())
                 .exec()
                 .await?;
         }

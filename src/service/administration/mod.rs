@@ -28,7 +28,6 @@ mod resources;
 mod rights;
 mod roles;
 pub mod setup;
-mod stored;
 mod user_rows;
 mod users;
 

@@ -23,12 +23,11 @@ impl Kind for Object {
     ];
 
     async fn find(tx: &mut Tx, key: &ResourceName) -> Result<Option<Self>, StoreError> {
-        Ok(tx.find_object(key).await?.map(Self::from))
+        tx.find_object_record(key).await
     }
 
     async fn list(tx: &mut Tx) -> Result<BTreeMap<ResourceName, Self>, StoreError> {
-        let all = tx.list_objects().await?.into_iter();
-        Ok(all.map(|(name, object)| (name, object.into())).collect())
+        tx.list_objects().await
     }
 
     async fn save(
@@ -37,7 +36,7 @@ impl Kind for Object {
         _was: Option<&Self>,
         is: &Self,
     ) -> Result<(), StoreError> {
-        tx.save_object(key, &is.into()).await
+        tx.save_object(key, is).await
     }
 
     async fn delete(tx: &mut Tx, key: &ResourceName) -> Result<(), StoreError> {

@@ -23,14 +23,11 @@ impl Kind for Organization {
     ];
 
     async fn find(tx: &mut Tx, key: &OrganizationName) -> Result<Option<Self>, StoreError> {
-        Ok(tx.find_organization(key).await?.map(Self::from))
+        tx.find_organization(key).await
     }
 
     async fn list(tx: &mut Tx) -> Result<BTreeMap<OrganizationName, Self>, StoreError> {
-        let all = tx.list_organizations().await?.into_iter();
-        Ok(all
-            .map(|(name, one)| (OrganizationName::stored(name), one.into()))
-            .collect())
+        tx.list_organizations().await
     }
 
     async fn save(
@@ -39,7 +36,7 @@ impl Kind for Organization {
         _was: Option<&Self>,
         is: &Self,
     ) -> Result<(), StoreError> {
-        tx.save_organization(key, &is.into()).await
+        tx.save_organization(key, is).await
     }
 
     async fn delete(tx: &mut Tx, key: &OrganizationName) -> Result<(), StoreError> {

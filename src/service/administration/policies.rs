@@ -23,14 +23,11 @@ impl Kind for Policy {
     ];
 
     async fn find(tx: &mut Tx, key: &PolicyId) -> Result<Option<Self>, StoreError> {
-        Ok(tx.find_policy(key).await?.map(Self::from))
+        tx.find_policy(key).await
     }
 
     async fn list(tx: &mut Tx) -> Result<BTreeMap<PolicyId, Self>, StoreError> {
-        let all = tx.list_policies().await?.into_iter();
-        Ok(all
-            .map(|(id, policy)| (PolicyId::stored(id), policy.into()))
-            .collect())
+        tx.list_policies().await
     }
 
     async fn save(
@@ -39,7 +36,7 @@ impl Kind for Policy {
         _was: Option<&Self>,
         is: &Self,
     ) -> Result<(), StoreError> {
-        tx.save_policy(key, &is.into()).await
+        tx.save_policy(key, is).await
     }
 
     async fn delete(tx: &mut Tx, key: &PolicyId) -> Result<(), StoreError> {

@@ -23,14 +23,11 @@ impl Kind for Role {
     ];
 
     async fn find(tx: &mut Tx, key: &RoleName) -> Result<Option<Self>, StoreError> {
-        Ok(tx.find_role(key).await?.map(Self::from))
+        tx.find_role(key).await
     }
 
     async fn list(tx: &mut Tx) -> Result<BTreeMap<RoleName, Self>, StoreError> {
-        let all = tx.list_roles().await?.into_iter();
-        Ok(all
-            .map(|(name, role)| (RoleName::stored(name), role.into()))
-            .collect())
+        tx.list_roles().await
     }
 
     async fn save(
@@ -45,7 +42,7 @@ impl Kind for Role {
         let none = Self::default();
         let was = was.unwrap_or(&none);
         if (&was.parents, &was.permissions) != (&is.parents, &is.permissions) {
-            tx.replace_role_contents(key, &is.into()).await?;
+            tx.replace_role_contents(key, is).await?;
         }
         Ok(())
     }

@@ -3,10 +3,10 @@
 //! ```text
 //! reads! {
 //!     /// The role of that name.
-//!     find_role(name: &str) -> Option<RoleRecord> = find;
+//!     find_role(name: &str) -> Option<Role> = find;
 //! }
 //!
-//! async fn find(run: &mut impl Run, name: &str) -> Result<Option<RoleRecord>, StoreError> { … }
+//! async fn find(run: &mut impl Run, name: &str) -> Result<Option<Role>, StoreError> { … }
 //! ```
 //!
 //! gives both handles a method `find_role`. Inside a transaction it sees what the transaction wrote.

@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 
 use super::super::assignments::{Assigned, Filter, Holder, Place};
 use super::super::db::Tx;
-use super::super::organizations::OrganizationRecord;
 use super::super::users::UserFields;
 use super::stores;
+use crate::domain::directory::Organization;
 use crate::domain::ids::UserId;
 use crate::domain::policy::Assignment;
 use crate::spec::time::Ts;
@@ -37,7 +37,7 @@ async fn a_role_is_held_for_each_organization_and_listed_page_by_page() {
         for role in ["manager", "support"] {
             tx.save_role(role, None).await.unwrap();
         }
-        let acme = OrganizationRecord::default();
+        let acme = Organization::default();
         tx.save_organization("acme", &acme).await.unwrap();
         assert!(tx.has_organization("acme").await.unwrap());
         assert!(!tx.has_organization("acne").await.unwrap());

@@ -6,13 +6,11 @@ use serde_json::{Map, Value, json};
 
 use super::super::db::Tx;
 use super::super::groups::GroupRecord;
-use super::super::objects::ObjectRecord;
-use super::super::organizations::OrganizationRecord;
-use super::super::policies::PolicyRecord;
-use super::super::roles::RoleRecord;
 use super::stores;
+use crate::domain::directory::{Object, Organization, OrganizationName, Policy, Role, RoleName};
 use crate::domain::policy::{
-    Assignment, AttributeType, Bounded, Declaration, Declarations, Level, Of, ResourceName,
+    Assignment, AttributeType, Bounded, Declaration, Declarations, Level, Of, Permission,
+    ResourceName,
 };
 use crate::domain::resource::Resource;
 use crate::spec::scope::Scope;
@@ -29,7 +27,7 @@ fn attributes(value: Value) -> Map<String, Value> {
     }
 }
 
-async fn save_role(tx: &mut Tx, name: &str, role: &RoleRecord) {
+async fn save_role(tx: &mut Tx, name: &str, role: &Role) {
     let description = role.description.as_deref();
     tx.save_role(name, description).await.unwrap();
     tx.replace_role_contents(name, role).await.unwrap();
@@ -56,10 +54,13 @@ macro_rules! both_find {
 async fn a_role_is_found_alone_with_its_ancestry() {
     for (_fresh, store) in stores().await {
         let mut tx = store.db().begin().await.unwrap();
-        let role = |parents, permissions| RoleRecord {
+        let role = |parents: BTreeSet<String>, permissions: BTreeSet<String>| Role {
             description: Some("what it is for".to_owned()),
-            parents,
-            permissions,
+            parents: parents.into_iter().map(RoleName::stored).collect(),
+            permissions: permissions
+                .iter()
+                .map(|text| Permission::parse(text).unwrap())
+                .collect(),
         };
         let staff = role(names([]), names(["canteen:eat"]));
         let support = role(names(["staff"]), names(["order:read", "order:comment"]));
@@ -127,7 +128,7 @@ async fn a_name_is_guessed_from_its_neighbours_and_not_from_all() {
             let name = format!("n{number:03}");
             tx.save_role(&name, None).await.unwrap();
             tx.save_group(&name, None, &Map::new()).await.unwrap();
-            tx.save_organization(&name, &OrganizationRecord::default())
+            tx.save_organization(&name, &Organization::default())
                 .await
                 .unwrap();
         }
@@ -147,8 +148,8 @@ async fn a_name_is_guessed_from_its_neighbours_and_not_from_all() {
 async fn a_group_is_found_alone_with_its_ancestry() {
     for (_fresh, store) in stores().await {
         let mut tx = store.db().begin().await.unwrap();
-        save_role(&mut tx, "support", &RoleRecord::default()).await;
-        let acme = OrganizationRecord {
+        save_role(&mut tx, "support", &Role::default()).await;
+        let acme = Organization {
             description: Some("a customer".to_owned()),
             attributes: attributes(json!({ "tier": 2 })),
         };
@@ -237,7 +238,7 @@ async fn a_group_is_found_alone_with_its_ancestry() {
 async fn a_policy_a_resource_server_and_a_resource_are_found_alone() {
     for (_fresh, store) in stores().await {
         let mut tx = store.db().begin().await.unwrap();
-        let policy = PolicyRecord {
+        let policy = Policy {
             cedar: "permit (principal, action, resource);".to_owned(),
             description: None,
             enabled: false,
@@ -249,7 +250,7 @@ async fn a_policy_a_resource_server_and_a_resource_are_found_alone() {
             scopes: Scope::parse("orders:read orders:write").unwrap(),
             scope_permissions: BTreeMap::from([(
                 "orders:write".to_owned(),
-                crate::domain::policy::Permission::parse("order:write").unwrap(),
+                Permission::parse("order:write").unwrap(),
             )]),
             access_token_claims: vec!["email".to_owned()],
         };
@@ -258,8 +259,8 @@ async fn a_policy_a_resource_server_and_a_resource_are_found_alone() {
             kind: "Document".to_owned(),
             id: "42".to_owned(),
         };
-        let object = ObjectRecord {
-            organization: Some("acme".to_owned()),
+        let object = Object {
+            organization: Some(OrganizationName::stored("acme".to_owned())),
             attributes: attributes(json!({ "public": true })),
         };
         tx.save_object(&name, &object).await.unwrap();
@@ -277,9 +278,7 @@ async fn a_policy_a_resource_server_and_a_resource_are_found_alone() {
         both_find!(store, tx, list_resources(), vec![orders.clone()]);
         both_find!(store, tx, count_bounded(Bounded::Resources), 1);
         both_find!(store, tx, list_object_types(), names(["Document"]));
-        assert_eq!(tx.find_object(&name).await.unwrap(), Some(object.clone()));
-        let found = store.find_object_record(&name).await.unwrap();
-        assert_eq!(found, Some(object));
+        both_find!(store, tx, find_object_record(&name), Some(object.clone()));
     }
 }
 

@@ -7,18 +7,15 @@ use serde_json::{Map, json};
 use super::super::assignments::Holder;
 use super::super::db::Tx;
 use super::super::groups::GroupRecord;
-use super::super::objects::ObjectRecord;
-use super::super::organizations::OrganizationRecord;
-use super::super::policies::PolicyRecord;
-use super::super::roles::RoleRecord;
 use super::super::users::{Memberships, UserFields, UserFilter};
 use super::stores;
 use crate::crypto::secret::{KeyedDigest, TokenDigest};
 use crate::domain::binding::Binding;
 use crate::domain::client::Client;
+use crate::domain::directory::{Object, Organization, Policy, Role, RoleName};
 use crate::domain::grant::{CodeBinding, Grant};
 use crate::domain::ids::{ClientId, GrantId, SessionId, UserId};
-use crate::domain::policy::{Assignment, Level, ResourceName};
+use crate::domain::policy::{Assignment, Level, Permission, ResourceName};
 use crate::domain::session::Session;
 use crate::spec::claims_request::ClaimsRequest;
 use crate::spec::client_metadata::ClientMetadata;
@@ -52,18 +49,18 @@ async fn described_things_are_listed_by_name() {
         for name in NAMES {
             tx.save_role(name, Some(name)).await.unwrap();
             tx.save_group(name, Some(name), &Map::new()).await.unwrap();
-            let organization = OrganizationRecord {
+            let organization = Organization {
                 description: Some(name.to_owned()),
-                ..OrganizationRecord::default()
+                ..Organization::default()
             };
             tx.save_organization(name, &organization).await.unwrap();
-            let policy = PolicyRecord {
+            let policy = Policy {
                 cedar: name.to_owned(),
                 description: None,
                 enabled: true,
             };
             tx.save_policy(name, &policy).await.unwrap();
-            let object = ObjectRecord::default();
+            let object = Object::default();
             tx.save_object(&document(name), &object).await.unwrap();
             let client = Client::register(ClientId::parse(name).unwrap(), metadata()).unwrap();
             tx.insert_client(&client, Ts(1)).await.unwrap();
@@ -73,10 +70,10 @@ async fn described_things_are_listed_by_name() {
                 .unwrap();
         }
         let below_b = BTreeSet::from(["b".to_owned()]);
-        let role = RoleRecord {
+        let role = Role {
             description: Some("a_two".to_owned()),
-            parents: below_b.clone(),
-            permissions: BTreeSet::from(["order:read".to_owned()]),
+            parents: BTreeSet::from([RoleName::stored("b".to_owned())]),
+            permissions: BTreeSet::from([Permission::parse("order:read").unwrap()]),
         };
         tx.replace_role_contents("a_two", &role).await.unwrap();
         let group = GroupRecord {
@@ -96,13 +93,13 @@ async fn described_things_are_listed_by_name() {
         tx.commit().await.unwrap();
 
         let page = store.page_of_roles("a_", "a_one", 10).await.unwrap();
-        assert_eq!(page, [("a_two".to_owned(), role)]);
+        assert_eq!(page, [(RoleName::stored("a_two".to_owned()), role)]);
         let page = store.page_of_groups("A_", "a_one", 10).await.unwrap();
         let named: Vec<&str> = page.iter().map(|(name, _)| name.as_str()).collect();
         assert_eq!(named, ["a_two"]);
         assert_eq!(page[0].1.parents, below_b);
         let page = store.page_of_organizations("", "a_one", 1).await.unwrap();
-        assert_eq!(page[0].0, "a_two");
+        assert_eq!(page[0].0.as_str(), "a_two");
         assert_eq!(page.len(), 1);
         // An underscore is no wildcard.
         let page = store.page_of_policies("a_", "", 10).await.unwrap();
@@ -132,7 +129,7 @@ async fn memberships_and_levels_are_changed_singly_and_listed_by_page() {
         let (alice, bob) = (insert_user(&mut tx, 1).await, insert_user(&mut tx, 2).await);
         tx.save_group("berlin", None, &Map::new()).await.unwrap();
         tx.save_role("support", None).await.unwrap();
-        let acme = OrganizationRecord::default();
+        let acme = Organization::default();
         tx.save_organization("acme", &acme).await.unwrap();
         for user in [alice, bob] {
             assert!(tx.add_group_member(user, "berlin").await.unwrap());
