@@ -14,7 +14,7 @@ use crate::domain::directory::{Group, GroupName};
 use crate::domain::ids::UserId;
 use crate::store::Store;
 use crate::store::error::StoreError;
-use crate::store::pages::Member;
+use crate::store::users::Member;
 
 const READ: &str = "groups.read";
 const WRITE: &str = "groups.write";
@@ -77,7 +77,7 @@ impl Collection for Group {
     const WRITE: &'static str = WRITE;
 
     async fn read(store: &Store, key: &GroupName) -> Result<Option<Self>, StoreError> {
-        store.describe_group(key).await
+        store.find_group(key).await
     }
 
     async fn page(
@@ -86,16 +86,7 @@ impl Collection for Group {
         after: &str,
         limit: i64,
     ) -> Result<Vec<(GroupName, Self)>, StoreError> {
-        let rows = store.page_of_groups(begins, after, limit).await?;
-        let group = |(name, row): (String, crate::store::pages::GroupPage)| {
-            let group = Self {
-                description: row.description,
-                parents: row.parents.into_iter().map(GroupName::stored).collect(),
-                attributes: row.attributes,
-            };
-            (GroupName::stored(name), group)
-        };
-        Ok(rows.into_iter().map(group).collect())
+        store.page_of_groups(begins, after, limit).await
     }
 }
 
@@ -104,7 +95,7 @@ async fn list_members(
 ) -> Result<Answer<Page<MemberView>>, Problem> {
     let range = Range::of(&call.query)?;
     let (store, name) = (&call.site.services.store, &call.path.name);
-    if store.describe_group(name).await?.is_none() {
+    if store.find_group(name).await?.is_none() {
         return Err(Problem::not_found("group", name));
     }
     let after = range.after_id(UserId::parse)?;

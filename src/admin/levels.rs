@@ -13,7 +13,7 @@ use super::problem::Problem;
 use crate::domain::ids::UserId;
 use crate::domain::policy::{Level, MAX_NAME, ResourceName};
 use crate::store::assignments::Holder;
-use crate::store::pages::LevelRow;
+use crate::store::levels::LevelRow;
 
 const READ: &str = "levels.read";
 const WRITE: &str = "levels.write";
@@ -117,7 +117,7 @@ async fn list_user(call: Call<OfUser, List, Nothing>) -> Result<Answer<Page<Leve
 
 async fn list_group(call: Call<ByName, List, Nothing>) -> Result<Answer<Page<LevelView>>, Problem> {
     let (store, name) = (&call.site.services.store, &call.path.name);
-    if store.describe_group(name).await?.is_none() {
+    if store.find_group(name).await?.is_none() {
         return Err(Problem::not_found("group", name));
     }
     let range = Range::of(&call.query)?;

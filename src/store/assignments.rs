@@ -177,7 +177,7 @@ async fn list_of(run: &mut impl Run, holder: &Holder) -> Result<BTreeSet<Assignm
 impl Tx {
     /// Gives a role, for one organization or all, until a time or without an end. Whoever has it for the same
     /// organization has it until the new time. The role must exist, and the organization should
-    /// ([`Tx::has_organization`]).
+    /// ([`Tx::existing_organizations`]).
     pub async fn assign(
         &mut self,
         holder: &Holder,
@@ -225,32 +225,6 @@ impl Tx {
             bump_changes(self, topic(holder)).await?;
         }
         Ok(gone)
-    }
-
-    /// Makes what somebody has exactly that; whether anything had to change.
-    pub async fn replace_assignments(
-        &mut self,
-        holder: &Holder,
-        wanted: &BTreeSet<Assignment>,
-    ) -> Result<bool, StoreError> {
-        let had = self.list_assignments_of(holder).await?;
-        for gone in had.difference(wanted) {
-            let stays = wanted.iter().any(|one| one.is_for_the_same_as(gone));
-            if !stays {
-                let organization = gone.organization.as_deref();
-                self.unassign(holder, &gone.role, organization).await?;
-            }
-        }
-        for new in wanted.difference(&had) {
-            self.assign(holder, new).await?;
-        }
-        Ok(had != *wanted)
-    }
-
-    /// Whether there is an organization of that name.
-    pub async fn has_organization(&mut self, name: &str) -> Result<bool, StoreError> {
-        let row = self.q(HAS_ORGANIZATION).bind(name.to_owned());
-        Ok(row.opt::<(String,)>().await?.is_some())
     }
 }
 
@@ -309,5 +283,3 @@ const UNASSIGN_USER: &str =
 
 const UNASSIGN_GROUP: &str =
     "DELETE FROM group_roles WHERE group_name = $1 AND role = $2 AND organization = $3";
-
-const HAS_ORGANIZATION: &str = "SELECT name FROM organizations WHERE name = $1";

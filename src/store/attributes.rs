@@ -16,9 +16,6 @@ reads! {
     /// What is declared of one attribute.
     find_declaration(of: &Of, name: &str) -> Option<Declaration> = find;
 
-    /// What is declared of the attributes of one kind.
-    list_declarations_of(of: &Of) -> Declarations = list_of;
-
     /// Everything that is declared.
     list_declarations() -> Declarations = list;
 }
@@ -27,10 +24,6 @@ async fn find(run: &mut impl Run, of: &Of, name: &str) -> Result<Option<Declarat
     let row = run.q(FIND).bind(of.as_str().to_owned());
     let row = row.bind(name.to_owned()).opt::<DeclarationRow>().await?;
     Ok(row.map(declaration).transpose()?.map(|(_, _, it)| it))
-}
-
-async fn list_of(run: &mut impl Run, of: &Of) -> Result<Declarations, StoreError> {
-    gather(run.q(LIST_OF).bind(of.as_str().to_owned()).all().await?)
 }
 
 async fn list(run: &mut impl Run) -> Result<Declarations, StoreError> {
@@ -135,12 +128,6 @@ const FIND: &str = concat!(
     "SELECT ",
     declaration_columns!(),
     " FROM attribute_types WHERE of_kind = $1 AND name = $2"
-);
-
-const LIST_OF: &str = concat!(
-    "SELECT ",
-    declaration_columns!(),
-    " FROM attribute_types WHERE of_kind = $1"
 );
 
 const LIST: &str = concat!("SELECT ", declaration_columns!(), " FROM attribute_types");

@@ -7,44 +7,18 @@ use serde_json::{Map, Value};
 use sqlx::types::Json;
 
 use super::Store;
-use super::assignments::{Holder, assignment};
 use super::changes::{FACTS, POLICY, bump_changes};
 use super::db::{Among, Run, Tx, among, reads, row};
 use super::error::StoreError;
 use super::names::{ancestry, first, grouped, near, prefix_pattern};
 use super::users::{Member, members};
+use crate::domain::directory::{Group, GroupName};
 use crate::domain::ids::UserId;
-use crate::domain::policy::{Assignment, Level, ResourceName};
-
-pub use super::users::Memberships;
-
-/// A group with everything that hangs on it.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct GroupRecord {
-    /// What it is for.
-    pub description: Option<String>,
-    /// Groups whose members its members are too.
-    pub parents: BTreeSet<String>,
-    /// Roles of its members.
-    pub roles: BTreeSet<Assignment>,
-    /// What its members may do to single resources.
-    pub levels: BTreeMap<ResourceName, Level>,
-    /// What policies may ask about it.
-    pub attributes: Map<String, Value>,
-}
-
-/// A group, without what it gives.
-#[derive(Clone, Debug, Default)]
-pub struct GroupPage {
-    /// What it is for.
-    pub description: Option<String>,
-    /// Groups whose members its members are too.
-    pub parents: BTreeSet<String>,
-    /// What policies may ask about it.
-    pub attributes: Map<String, Value>,
-}
 
 reads! {
+    /// The group of that name, with its own parents.
+    find_group(name: &str) -> Option<Group> = find;
+
     /// Which of these groups there are.
     existing_groups(names: &BTreeSet<String>) -> BTreeSet<String> = existing;
 
@@ -56,7 +30,16 @@ reads! {
     list_group_names_near(name: &str) -> Vec<String> = near;
 
     /// Every group there is.
-    list_groups() -> BTreeMap<String, GroupRecord> = list;
+    list_groups() -> BTreeMap<GroupName, Group> = list;
+}
+
+async fn find(run: &mut impl Run, name: &str) -> Result<Option<Group>, StoreError> {
+    let row = run.q(FIND).bind(name.to_owned()).opt::<GroupRow>().await?;
+    let Some(row) = row else {
+        return Ok(None);
+    };
+    let parents = run.q(PARENTS_OF).bind(name.to_owned());
+    Ok(Some(row.into_named(first(parents.all().await?)).1))
 }
 
 async fn existing(
@@ -77,51 +60,31 @@ async fn near(run: &mut impl Run, name: &str) -> Result<Vec<String>, StoreError>
     Ok(first(run.q(NEAR).bind(name.to_owned()).all().await?))
 }
 
-async fn list(run: &mut impl Run) -> Result<BTreeMap<String, GroupRecord>, StoreError> {
-    let mut groups: BTreeMap<String, GroupRecord> = BTreeMap::new();
-    for row in run.q(LIST).all::<GroupRow>().await? {
-        let group = groups.entry(row.name).or_default();
-        group.description = row.description;
-        group.attributes = row.attributes.0;
-    }
-    for (member, parent) in run.q(LIST_PARENTS).all::<(String, String)>().await? {
-        groups.entry(member).or_default().parents.insert(parent);
-    }
-    for (group, role, organization, until) in run.q(LIST_ROLES).all::<GroupRole>().await? {
-        let roles = &mut groups.entry(group).or_default().roles;
-        roles.insert(assignment((role, organization, until)));
-    }
-    for (group, kind, id, level) in run.q(LIST_LEVELS).all::<GroupLevel>().await? {
-        if let Some(level) = Level::from_number(level) {
-            let levels = &mut groups.entry(group).or_default().levels;
-            levels.insert(ResourceName { kind, id }, level);
-        }
-    }
-    Ok(groups)
+async fn list(run: &mut impl Run) -> Result<BTreeMap<GroupName, Group>, StoreError> {
+    let rows = run.q(LIST).all().await?;
+    Ok(named(rows, run.q(LIST_PARENTS).all().await?).collect())
+}
+
+/// Groups with their parents.
+fn named(
+    rows: Vec<GroupRow>,
+    parents: Vec<(String, String)>,
+) -> impl Iterator<Item = (GroupName, Group)> {
+    let mut parents = grouped(parents);
+    rows.into_iter().map(move |row| {
+        let parents = parents.remove(&row.name).unwrap_or_default();
+        row.into_named(parents)
+    })
 }
 
 impl Store {
-    /// The group of that name, without what it gives.
-    pub async fn find_group(&self, name: &str) -> Result<Option<GroupPage>, StoreError> {
-        let row = self.db.q(FIND).bind(name.to_owned());
-        let Some(row) = row.opt::<GroupRow>().await? else {
-            return Ok(None);
-        };
-        let parents = self.db.q(PARENTS_OF).bind(name.to_owned());
-        Ok(Some(GroupPage {
-            description: row.description,
-            parents: first(parents.all().await?),
-            attributes: row.attributes.0,
-        }))
-    }
-
     /// Groups whose names begin so, in the order of their names, behind `after`.
     pub async fn page_of_groups(
         &self,
         begins: &str,
         after: &str,
         limit: i64,
-    ) -> Result<Vec<(String, GroupPage)>, StoreError> {
+    ) -> Result<Vec<(GroupName, Group)>, StoreError> {
         let rows = self.db.q(PAGE).bind(after.to_owned()).bind(limit);
         let rows = rows.bind(prefix_pattern(begins));
         let rows = rows.all::<GroupRow>().await?;
@@ -129,16 +92,8 @@ impl Store {
             return Ok(Vec::new());
         };
         let parents = self.db.q(PARENTS_WITHIN).bind(from.name.clone());
-        let mut parents = grouped(parents.bind(to.name.clone()).all().await?);
-        let page = |row: GroupRow| {
-            let group = GroupPage {
-                description: row.description,
-                parents: parents.remove(&row.name).unwrap_or_default(),
-                attributes: row.attributes.0,
-            };
-            (row.name, group)
-        };
-        Ok(rows.into_iter().map(page).collect())
+        let parents = parents.bind(to.name.clone()).all().await?;
+        Ok(named(rows, parents).collect())
     }
 
     /// Members of a group itself, in the order of their ids, behind `after`.
@@ -153,24 +108,6 @@ impl Store {
 }
 
 impl Tx {
-    /// The group of that name, with everything that hangs on it.
-    pub async fn find_group(&mut self, name: &str) -> Result<Option<GroupRecord>, StoreError> {
-        let row = self.q(FIND).bind(name.to_owned());
-        let Some(row) = row.opt::<GroupRow>().await? else {
-            return Ok(None);
-        };
-        let parents = self.q(PARENTS_OF).bind(name.to_owned());
-        let parents = first(parents.all().await?);
-        let holder = Holder::Group(name.to_owned());
-        Ok(Some(GroupRecord {
-            description: row.description,
-            parents,
-            roles: self.list_assignments_of(&holder).await?,
-            levels: self.list_levels_of(&holder).await?,
-            attributes: row.attributes.0,
-        }))
-    }
-
     /// Creates a group, or gives it another description and other attributes.
     pub async fn save_group(
         &mut self,
@@ -187,20 +124,21 @@ impl Tx {
         bump_changes(self, POLICY).await
     }
 
-    /// Replaces a group's parents, roles and levels; parents and roles must exist.
-    pub async fn replace_group_contents(
+    /// Replaces a group's parents, which must exist.
+    pub async fn replace_group_parents(
         &mut self,
-        name: &str,
-        group: &GroupRecord,
+        name: &GroupName,
+        was: &BTreeSet<GroupName>,
+        is: &BTreeSet<GroupName>,
     ) -> Result<(), StoreError> {
-        self.q(CLEAR_PARENTS).bind(name.to_owned()).exec().await?;
-        for parent in &group.parents {
-            let add = self.q(ADD_PARENT).bind(name.to_owned());
-            add.bind(parent.clone()).exec().await?;
+        for gone in was.difference(is) {
+            let remove = self.q(REMOVE_PARENT).bind(name.as_str().to_owned());
+            remove.bind(gone.as_str().to_owned()).exec().await?;
         }
-        let holder = Holder::Group(name.to_owned());
-        self.replace_assignments(&holder, &group.roles).await?;
-        self.replace_levels(&holder, &group.levels).await?;
+        for new in is.difference(was) {
+            let add = self.q(ADD_PARENT).bind(name.as_str().to_owned());
+            add.bind(new.as_str().to_owned()).exec().await?;
+        }
         bump_changes(self, POLICY).await
     }
 
@@ -238,8 +176,16 @@ row! { $
     }
 }
 
-type GroupRole = (String, String, String, Option<i64>);
-type GroupLevel = (String, String, String, i64);
+impl GroupRow {
+    fn into_named(self, parents: BTreeSet<String>) -> (GroupName, Group) {
+        let group = Group {
+            description: self.description,
+            parents: parents.into_iter().map(GroupName::stored).collect(),
+            attributes: self.attributes.0,
+        };
+        (GroupName::stored(self.name), group)
+    }
+}
 
 const FIND: &str = concat!("SELECT ", group_columns!(), " FROM groups WHERE name = $1");
 
@@ -254,10 +200,6 @@ const NEAR: &str = near!("groups");
 const LIST: &str = concat!("SELECT ", group_columns!(), " FROM groups");
 
 const LIST_PARENTS: &str = "SELECT member, parent FROM group_parents";
-
-const LIST_ROLES: &str = "SELECT group_name, role, organization, expires_at FROM group_roles";
-
-const LIST_LEVELS: &str = "SELECT group_name, type, id, level FROM group_levels";
 
 const PAGE: &str = concat!(
     "SELECT ",
@@ -274,9 +216,9 @@ const MEMBERS: &str = "SELECT u.id, u.username FROM group_members m JOIN users u
 const SAVE: &str = "INSERT INTO groups (name, description, attributes) VALUES ($1, $2, $3) \
     ON CONFLICT (name) DO UPDATE SET description = excluded.description, attributes = excluded.attributes";
 
-const CLEAR_PARENTS: &str = "DELETE FROM group_parents WHERE member = $1";
-
 const ADD_PARENT: &str = "INSERT INTO group_parents (member, parent) VALUES ($1, $2)";
+
+const REMOVE_PARENT: &str = "DELETE FROM group_parents WHERE member = $1 AND parent = $2";
 
 const DELETE: &str = "DELETE FROM groups WHERE name = $1";
 

@@ -145,28 +145,6 @@ impl Tx {
         set.exec().await?;
         bump_changes(self, topic(holder)).await
     }
-
-    /// Makes the levels of a user, or of a group, exactly these.
-    pub(super) async fn replace_levels(
-        &mut self,
-        holder: &Holder,
-        levels: &BTreeMap<ResourceName, Level>,
-    ) -> Result<(), StoreError> {
-        let clear = match holder {
-            Holder::User(id) => self.q(CLEAR_USER).bind(id.0),
-            Holder::Group(name) => self.q(CLEAR_GROUP).bind(name.clone()),
-        };
-        clear.exec().await?;
-        for (resource, level) in levels {
-            let set = match holder {
-                Holder::User(id) => self.q(SET_USER_LEVEL).bind(id.0),
-                Holder::Group(name) => self.q(SET_GROUP_LEVEL).bind(name.clone()),
-            };
-            let set = set.bind(resource.kind.clone()).bind(resource.id.clone());
-            set.bind(level.number()).exec().await?;
-        }
-        bump_changes(self, topic(holder)).await
-    }
 }
 
 /// What is kept of groups is part of the policies, what is kept of users is not.
@@ -228,12 +206,8 @@ const SET_GROUP_LEVELS_SQLITE: &str = "INSERT INTO group_levels (group_name, typ
 const REMOVE_USER_LEVEL: &str =
     "DELETE FROM user_levels WHERE user_id = $1 AND type = $2 AND id = $3";
 
-const CLEAR_USER: &str = "DELETE FROM user_levels WHERE user_id = $1";
-
 const SET_GROUP_LEVEL: &str = "INSERT INTO group_levels (group_name, type, id, level) VALUES ($1, $2, $3, $4) \
     ON CONFLICT (group_name, type, id) DO UPDATE SET level = excluded.level WHERE group_levels.level <> excluded.level";
 
 const REMOVE_GROUP_LEVEL: &str =
     "DELETE FROM group_levels WHERE group_name = $1 AND type = $2 AND id = $3";
-
-const CLEAR_GROUP: &str = "DELETE FROM group_levels WHERE group_name = $1";

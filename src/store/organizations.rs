@@ -27,9 +27,6 @@ reads! {
     /// Every organization there is.
     list_organizations() -> BTreeMap<OrganizationName, Organization> = list;
 
-    /// The name of every organization.
-    list_organization_names() -> BTreeSet<String> = list_names;
-
     /// The organizations of which a user is a member.
     list_organizations_of(user: UserId) -> Vec<String> = list_of;
 }
@@ -53,10 +50,6 @@ async fn near(run: &mut impl Run, name: &str) -> Result<Vec<String>, StoreError>
 async fn list(run: &mut impl Run) -> Result<BTreeMap<OrganizationName, Organization>, StoreError> {
     let rows = run.q(LIST).all::<OrganizationRow>().await?;
     Ok(rows.into_iter().map(OrganizationRow::into_named).collect())
-}
-
-async fn list_names(run: &mut impl Run) -> Result<BTreeSet<String>, StoreError> {
-    Ok(first(run.q(LIST_NAMES).all().await?))
 }
 
 async fn list_of(run: &mut impl Run, user: UserId) -> Result<Vec<String>, StoreError> {
@@ -171,8 +164,6 @@ const EXISTING: Among = among!("SELECT name FROM organizations WHERE name IN (",
 const NEAR: &str = near!("organizations");
 
 const LIST: &str = concat!("SELECT ", organization_columns!(), " FROM organizations");
-
-const LIST_NAMES: &str = "SELECT name FROM organizations";
 
 const LIST_OF: &str = "SELECT organization FROM organization_members WHERE user_id = $1";
 

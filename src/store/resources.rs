@@ -1,12 +1,11 @@
 //! Resource servers: the `resources` table.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use sqlx::types::Json;
 
-use super::db::{Among, Run, Tx, among, reads, row};
+use super::db::{Run, Tx, reads, row};
 use super::error::StoreError;
-use super::names::first;
 use crate::domain::policy::Permission;
 use crate::domain::resource::Resource;
 use crate::spec::scope::Scope;
@@ -15,9 +14,6 @@ reads! {
     /// The resource server of that identifier.
     find_resource(identifier: &str) -> Option<Resource> = find;
 
-    /// Which of these identifiers are resource servers.
-    existing_resources(identifiers: &BTreeSet<String>) -> BTreeSet<String> = existing;
-
     /// Every resource server.
     list_resources() -> Vec<Resource> = list;
 }
@@ -25,13 +21,6 @@ reads! {
 async fn find(run: &mut impl Run, identifier: &str) -> Result<Option<Resource>, StoreError> {
     let row = run.q(FIND).bind(identifier.to_owned()).opt::<ResourceRow>();
     row.await?.map(ResourceRow::into_resource).transpose()
-}
-
-async fn existing(
-    run: &mut impl Run,
-    identifiers: &BTreeSet<String>,
-) -> Result<BTreeSet<String>, StoreError> {
-    Ok(first(run.q_among(EXISTING, identifiers).all().await?))
 }
 
 async fn list(run: &mut impl Run) -> Result<Vec<Resource>, StoreError> {
@@ -106,11 +95,6 @@ const FIND: &str = concat!(
     "SELECT ",
     resource_columns!(),
     " FROM resources WHERE identifier = $1"
-);
-
-const EXISTING: Among = among!(
-    "SELECT identifier FROM resources WHERE identifier IN (",
-    ")"
 );
 
 const LIST: &str = concat!(

@@ -3,15 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::Store;
-use super::assignments::Holder;
 use super::db::{Among, Run, Tx, among, reads};
 use super::error::StoreError;
 use super::names::{ancestry, first, grouped, near, prefix_pattern};
 use super::policy::{FACTS, POLICY};
 use super::revocations::bump_changes;
 use crate::domain::directory::{Role, RoleName};
-use crate::domain::ids::UserId;
-use crate::domain::policy::{ADMIN_PERMISSION, ADMIN_ROLE, Assignment, Permission};
+use crate::domain::policy::Permission;
 
 reads! {
     /// The role of that name, with its own parents and permissions.
@@ -152,18 +150,6 @@ impl Tx {
         bump_changes(self, POLICY).await
     }
 
-    /// Makes the built-in administrator's role what it is at least.
-    pub async fn save_admin_role(&mut self) -> Result<(), StoreError> {
-        self.save_role(ADMIN_ROLE, Some("May do everything"))
-            .await?;
-        self.q(ENSURE_PERMISSION)
-            .bind(ADMIN_ROLE.to_owned())
-            .bind(ADMIN_PERMISSION.to_owned())
-            .exec()
-            .await?;
-        bump_changes(self, POLICY).await
-    }
-
     /// Replaces a role's parents and permissions; every parent must exist.
     pub async fn replace_role_contents(
         &mut self,
@@ -198,13 +184,6 @@ impl Tx {
         bump_changes(self, POLICY).await?;
         // Whoever held it does not any more.
         bump_changes(self, FACTS).await
-    }
-
-    /// Gives a person a role for every organization, without an end.
-    pub async fn assign_role(&mut self, user: UserId, role: &str) -> Result<(), StoreError> {
-        self.assign(&Holder::User(user), &Assignment::of(role))
-            .await?;
-        Ok(())
     }
 }
 
@@ -259,8 +238,5 @@ const CLEAR_PERMISSIONS: &str = "DELETE FROM role_permissions WHERE role = $1";
 const ADD_PARENT: &str = "INSERT INTO role_parents (role, parent) VALUES ($1, $2)";
 
 const ADD_PERMISSION: &str = "INSERT INTO role_permissions (role, permission) VALUES ($1, $2)";
-
-const ENSURE_PERMISSION: &str =
-    "INSERT INTO role_permissions (role, permission) VALUES ($1, $2) ON CONFLICT DO NOTHING";
 
 const DELETE: &str = "DELETE FROM roles WHERE name = $1";

@@ -28,11 +28,11 @@ impl Kind for Group {
     ];
 
     async fn find(tx: &mut Tx, key: &GroupName) -> Result<Option<Self>, StoreError> {
-        tx.describe_group(key).await
+        tx.find_group(key).await
     }
 
     async fn list(tx: &mut Tx) -> Result<BTreeMap<GroupName, Self>, StoreError> {
-        tx.describe_groups().await
+        tx.list_groups().await
     }
 
     async fn save(

@@ -16,9 +16,8 @@ use crate::service::audit::views;
 use crate::service::tokens::revoke::raise_version;
 use crate::store::assignments::Holder;
 use crate::store::error::StoreError;
-use crate::store::groups::Memberships;
 use crate::store::revocations::{Key, record};
-use crate::store::users::{UserFields, UserWithPassword};
+use crate::store::users::{Memberships, UserFields, UserWithPassword};
 
 impl Act {
     /// The person of that id.

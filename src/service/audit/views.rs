@@ -6,8 +6,7 @@ use crate::domain::policy::{Assignment, Level, ResourceName};
 use crate::domain::user::User;
 use crate::spec::time::Ts;
 use crate::store::assignments::Holder;
-use crate::store::groups::Memberships;
-use crate::store::users::UserFields;
+use crate::store::users::{Memberships, UserFields};
 
 /// A person in audit events, before they are stored.
 #[must_use]

@@ -39,8 +39,9 @@ async fn a_role_is_held_for_each_organization_and_listed_page_by_page() {
         }
         let acme = Organization::default();
         tx.save_organization("acme", &acme).await.unwrap();
-        assert!(tx.has_organization("acme").await.unwrap());
-        assert!(!tx.has_organization("acne").await.unwrap());
+        let asked = BTreeSet::from(["acme".to_owned(), "acne".to_owned()]);
+        let found = tx.existing_organizations(&asked).await.unwrap();
+        assert_eq!(found, BTreeSet::from(["acme".to_owned()]));
         tx.save_group("berlin", None, &serde_json::Map::new())
             .await
             .unwrap();
@@ -61,10 +62,15 @@ async fn a_role_is_held_for_each_organization_and_listed_page_by_page() {
         assert_eq!(tx.assign(&alice, &longer).await.unwrap(), Assigned::Changed);
         assert!(tx.unassign(&bob, "manager", None).await.unwrap());
         assert!(!tx.unassign(&bob, "manager", None).await.unwrap());
-        let wanted = BTreeSet::from([given("manager", Some("acme"), None)]);
-        assert!(tx.replace_assignments(&berlin, &wanted).await.unwrap());
-        assert!(!tx.replace_assignments(&berlin, &wanted).await.unwrap());
-        assert_eq!(tx.list_assignments_of(&berlin).await.unwrap(), wanted);
+        for (role, organization) in [("manager", None), ("support", Some("acme"))] {
+            assert!(tx.unassign(&berlin, role, organization).await.unwrap());
+        }
+        let only = given("manager", Some("acme"), None);
+        for outcome in [Assigned::Changed, Assigned::Unchanged] {
+            assert_eq!(tx.assign(&berlin, &only).await.unwrap(), outcome);
+        }
+        let held = tx.list_assignments_of(&berlin).await.unwrap();
+        assert_eq!(held, BTreeSet::from([only]));
         tx.commit().await.unwrap();
 
         let all = Filter::default();

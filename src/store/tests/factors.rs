@@ -1,5 +1,6 @@
 //! Passwords as factors, beside a process of the version before that knows only the column.
 
+use super::super::assignments::Holder;
 use super::super::db::Db;
 use super::super::db::tests::both;
 use super::super::error::StoreError;
@@ -8,6 +9,7 @@ use super::super::users::{UserFields, UserFilter};
 use super::super::{MIGRATIONS, Store, migrate};
 use super::stores;
 use crate::domain::ids::UserId;
+use crate::domain::policy::Assignment;
 use crate::domain::sign_in::Factor;
 use crate::spec::time::Ts;
 
@@ -177,8 +179,8 @@ async fn the_row_alone_suffices_once_the_column_is_no_longer_written() {
         assert_eq!(read(&store).await, some("$second"));
         column_set_to(&store, None).await;
         let mut tx = store.db().begin().await.unwrap();
-        tx.save_admin_role().await.unwrap();
-        tx.assign_role(ALICE, "admin").await.unwrap();
+        let admin = Assignment::of("admin");
+        tx.assign(&Holder::User(ALICE), &admin).await.unwrap();
         tx.commit().await.unwrap();
         assert!(store.has_holder("admin").await.unwrap(), "she can sign in");
     }

@@ -6,13 +6,12 @@ use serde_json::{Map, json};
 
 use super::super::assignments::Holder;
 use super::super::db::Tx;
-use super::super::groups::GroupRecord;
 use super::super::users::{Memberships, UserFields, UserFilter};
 use super::stores;
 use crate::crypto::secret::{KeyedDigest, TokenDigest};
 use crate::domain::binding::Binding;
 use crate::domain::client::Client;
-use crate::domain::directory::{Object, Organization, Policy, Role, RoleName};
+use crate::domain::directory::{GroupName, Object, Organization, Policy, Role, RoleName};
 use crate::domain::grant::{CodeBinding, Grant};
 use crate::domain::ids::{ClientId, GrantId, SessionId, UserId};
 use crate::domain::policy::{Assignment, Level, Permission, ResourceName};
@@ -69,26 +68,35 @@ async fn described_things_are_listed_by_name() {
                 .await
                 .unwrap();
         }
-        let below_b = BTreeSet::from(["b".to_owned()]);
+        let a_two = GroupName::stored("a_two".to_owned());
+        let below_b = BTreeSet::from([GroupName::stored("b".to_owned())]);
         let role = Role {
             description: Some("a_two".to_owned()),
             parents: BTreeSet::from([RoleName::stored("b".to_owned())]),
             permissions: BTreeSet::from([Permission::parse("order:read").unwrap()]),
         };
         tx.replace_role_contents("a_two", &role).await.unwrap();
-        let group = GroupRecord {
-            parents: below_b.clone(),
-            roles: BTreeSet::from([Assignment::of("b")]),
-            levels: BTreeMap::from([(document("1"), Level::Read)]),
-            ..GroupRecord::default()
-        };
-        tx.replace_group_contents("a_two", &group).await.unwrap();
+        let gone = BTreeSet::from([GroupName::stored("a_one".to_owned())]);
+        let none = BTreeSet::new();
+        for (was, is) in [(&none, &gone), (&gone, &below_b)] {
+            tx.replace_group_parents(&a_two, was, is).await.unwrap();
+        }
+        let holder = Holder::Group("a_two".to_owned());
+        let role_b = Assignment::of("b");
+        tx.assign(&holder, &role_b).await.unwrap();
+        let one = document("1");
+        let set = tx.set_level(&holder, &one, Some(Level::Read));
+        assert!(set.await.unwrap());
         assert_eq!(tx.list_policies().await.unwrap().len(), 3);
-        assert_eq!(tx.list_organization_names().await.unwrap().len(), 3);
+        assert_eq!(tx.list_organizations().await.unwrap().len(), 3);
         assert_eq!(tx.list_objects().await.unwrap().len(), 3);
         let groups = tx.list_groups().await.unwrap();
-        assert_eq!(groups["a_two"].levels, group.levels);
-        assert_eq!(groups["a_two"].roles, group.roles);
+        assert_eq!(groups["a_two"].parents, below_b);
+        assert_eq!(groups.len(), 3);
+        let levels = tx.list_levels_of(&holder).await.unwrap();
+        assert_eq!(levels, BTreeMap::from([(document("1"), Level::Read)]));
+        let roles = tx.list_assignments_of(&holder).await.unwrap();
+        assert_eq!(roles, BTreeSet::from([role_b]));
         assert_eq!(tx.list_roles().await.unwrap()["a_two"], role);
         tx.commit().await.unwrap();
 
@@ -178,10 +186,16 @@ async fn memberships_and_levels_are_changed_singly_and_listed_by_page() {
             levels: BTreeMap::from([(document("1"), Level::Read), (document("2"), Level::Write)]),
         };
         assert_eq!(tx.list_memberships_of(alice).await.unwrap(), expected);
-        tx.replace_memberships(bob, &expected).await.unwrap();
+        let levels: Vec<_> = expected.levels.iter().map(|(of, it)| (of, *it)).collect();
+        tx.set_levels(&Holder::User(bob), &levels).await.unwrap();
         assert_eq!(tx.list_memberships_of(bob).await.unwrap(), expected);
+        assert!(tx.remove_group_member(bob, "berlin").await.unwrap());
+        assert!(tx.remove_organization_member(bob, "acme").await.unwrap());
+        for id in ["1", "2"] {
+            let taken = tx.set_level(&Holder::User(bob), &document(id), None).await;
+            assert!(taken.unwrap());
+        }
         let nothing = Memberships::default();
-        tx.replace_memberships(bob, &nothing).await.unwrap();
         assert_eq!(tx.list_memberships_of(bob).await.unwrap(), nothing);
         assert!(tx.remove_group_member(alice, "berlin").await.unwrap());
         assert!(!tx.remove_group_member(alice, "berlin").await.unwrap());

@@ -66,30 +66,6 @@ pub(in crate::store) async fn members(
 }
 
 impl Tx {
-    /// Replaces to what a user belongs; all of it must exist.
-    pub async fn replace_memberships(
-        &mut self,
-        user: UserId,
-        memberships: &Memberships,
-    ) -> Result<(), StoreError> {
-        for (clear, add, names) in [
-            (CLEAR_GROUPS, ADD_GROUP, &memberships.groups),
-            (
-                CLEAR_ORGANIZATIONS,
-                ADD_ORGANIZATION,
-                &memberships.organizations,
-            ),
-        ] {
-            self.q(clear).bind(user.0).exec().await?;
-            for name in names {
-                self.q(add).bind(user.0).bind(name.clone()).exec().await?;
-            }
-        }
-        self.replace_levels(&Holder::User(user), &memberships.levels)
-            .await?;
-        bump_changes(self, FACTS).await
-    }
-
     /// Gives or ends one membership; whether anything changed.
     pub(in crate::store) async fn change_membership(
         &mut self,
@@ -109,12 +85,3 @@ impl Tx {
 const GROUPS_OF: &str = "SELECT group_name FROM group_members WHERE user_id = $1";
 
 const ORGANIZATIONS_OF: &str = "SELECT organization FROM organization_members WHERE user_id = $1";
-
-const CLEAR_GROUPS: &str = "DELETE FROM group_members WHERE user_id = $1";
-
-const CLEAR_ORGANIZATIONS: &str = "DELETE FROM organization_members WHERE user_id = $1";
-
-const ADD_GROUP: &str = "INSERT INTO group_members (user_id, group_name) VALUES ($1, $2)";
-
-const ADD_ORGANIZATION: &str =
-    "INSERT INTO organization_members (user_id, organization) VALUES ($1, $2)";
