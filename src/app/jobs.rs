@@ -82,8 +82,7 @@ fn list(services: &Arc<Services>) -> Vec<Job> {
             decisions::KEPT_FOR,
             "the policies are not read anew",
             with(services, |services| async move {
-                services.decisions.forget().await;
-                Ok(Next::Usual)
+                usual(services.decisions.read_anew().await)
             }),
         )
         .starts_later(),

@@ -7,9 +7,10 @@ use std::collections::BTreeSet;
 use uuid::Uuid;
 
 use super::Store;
-use super::changes::{FACTS, POLICY, bump_changes};
+use super::changes::{FACTS, bump_changes};
 use super::db::{Run, Tx, reads};
 use super::error::StoreError;
+use super::policy_changes::Thing;
 use crate::domain::ids::UserId;
 use crate::domain::policy::Assignment;
 use crate::spec::time::Ts;
@@ -204,7 +205,7 @@ impl Tx {
         };
         let save = save.bind(assignment.role.clone()).bind(organization);
         save.bind(until).exec().await?;
-        bump_changes(self, topic(holder)).await?;
+        self.holder_changed(holder).await?;
         Ok(outcome)
     }
 
@@ -222,21 +223,27 @@ impl Tx {
         let delete = delete.bind(role.to_owned()).bind(key(organization));
         let gone = delete.exec().await? > 0;
         if gone {
-            bump_changes(self, topic(holder)).await?;
+            self.holder_changed(holder).await?;
         }
         Ok(gone)
     }
 }
 
-type Row = (String, String, Option<i64>);
-
-/// What is kept of groups is part of the policies, what is kept of people is not.
-const fn topic(holder: &Holder) -> &'static str {
-    match holder {
-        Holder::User(_) => FACTS,
-        Holder::Group(_) => POLICY,
+impl Tx {
+    /// Says that what a user or a group was given is another. What is kept of groups is part of the policies, what is
+    /// kept of users is not.
+    pub(super) async fn holder_changed(&mut self, holder: &Holder) -> Result<(), StoreError> {
+        match holder {
+            Holder::User(_) => bump_changes(self, FACTS).await,
+            Holder::Group(name) => {
+                self.policy_changed(Thing::Group(name.clone()));
+                Ok(())
+            }
+        }
     }
 }
+
+type Row = (String, String, Option<i64>);
 
 /// An empty organization stands for none: a key has no nulls.
 fn key(organization: Option<&str>) -> String {

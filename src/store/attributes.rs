@@ -4,9 +4,10 @@
 use serde_json::{Map, Value};
 use sqlx::types::Json;
 
-use super::changes::{FACTS, POLICY, bump_changes};
+use super::changes::{FACTS, bump_changes};
 use super::db::{Run, Tx, reads};
 use super::error::StoreError;
+use super::policy_changes::Thing;
 use crate::domain::policy::{AttributeType, Declaration, Declarations, Of};
 
 /// The attributes of one thing, by the name an operator knows it by.
@@ -89,7 +90,7 @@ impl Tx {
 
 /// Policies see it, and what is known of people and resources is judged by it.
 async fn changed(tx: &mut Tx) -> Result<(), StoreError> {
-    bump_changes(tx, POLICY).await?;
+    tx.policy_changed(Thing::Declarations);
     bump_changes(tx, FACTS).await
 }
 

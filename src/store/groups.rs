@@ -7,10 +7,11 @@ use serde_json::{Map, Value};
 use sqlx::types::Json;
 
 use super::Store;
-use super::changes::{FACTS, POLICY, bump_changes};
+use super::changes::{FACTS, bump_changes};
 use super::db::{Among, Run, Tx, among, reads, row};
 use super::error::StoreError;
 use super::names::{ancestry, first, grouped, near, prefix_pattern};
+use super::policy_changes::Thing;
 use super::users::{Member, members};
 use crate::domain::directory::{Group, GroupName};
 use crate::domain::ids::UserId;
@@ -121,7 +122,8 @@ impl Tx {
             .bind(Json(attributes.clone()))
             .exec()
             .await?;
-        bump_changes(self, POLICY).await
+        self.policy_changed(Thing::Group(name.to_owned()));
+        Ok(())
     }
 
     /// Replaces a group's parents, which must exist.
@@ -139,13 +141,14 @@ impl Tx {
             let add = self.q(ADD_PARENT).bind(name.as_str().to_owned());
             add.bind(new.as_str().to_owned()).exec().await?;
         }
-        bump_changes(self, POLICY).await
+        self.policy_changed(Thing::Group(name.as_str().to_owned()));
+        Ok(())
     }
 
     /// Removes a group.
     pub async fn delete_group(&mut self, name: &str) -> Result<(), StoreError> {
         self.q(DELETE).bind(name.to_owned()).exec().await?;
-        bump_changes(self, POLICY).await?;
+        self.policy_deleted(Thing::Group(name.to_owned()));
         bump_changes(self, FACTS).await
     }
 

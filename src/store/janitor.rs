@@ -20,7 +20,7 @@ impl Store {
                 .exec()
                 .await?;
         }
-        Ok(gone)
+        Ok(gone + self.purge_policy_changes().await?)
     }
 }
 

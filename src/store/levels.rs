@@ -6,7 +6,6 @@ use sqlx::types::Json;
 
 use super::Store;
 use super::assignments::Holder;
-use super::changes::{FACTS, POLICY, bump_changes};
 use super::db::{Engine, Run, Tx, reads};
 use super::error::StoreError;
 use crate::domain::ids::UserId;
@@ -106,7 +105,7 @@ impl Tx {
         };
         let changed = change.exec().await? > 0;
         if changed {
-            bump_changes(self, topic(holder)).await?;
+            self.holder_changed(holder).await?;
         }
         Ok(changed)
     }
@@ -143,15 +142,7 @@ impl Tx {
             }
         };
         set.exec().await?;
-        bump_changes(self, topic(holder)).await
-    }
-}
-
-/// What is kept of groups is part of the policies, what is kept of users is not.
-const fn topic(holder: &Holder) -> &'static str {
-    match holder {
-        Holder::User(_) => FACTS,
-        Holder::Group(_) => POLICY,
+        self.holder_changed(holder).await
     }
 }
 

@@ -27,6 +27,7 @@ pub mod objects;
 pub mod organizations;
 pub mod policies;
 pub mod policy;
+mod policy_changes;
 mod redemptions;
 #[cfg(test)]
 pub(crate) mod redis_server;
@@ -100,4 +101,5 @@ pub const MIGRATIONS: &[Migration] = &[
     migration!(11, "0011_grant_binding"),
     migration!(12, "0012_factors"),
     migration!(14, "0014_keyed_client_secrets"),
+    migration!(15, "0015_policy_changes"),
 ];

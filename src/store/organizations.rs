@@ -6,10 +6,11 @@ use serde_json::{Map, Value};
 use sqlx::types::Json;
 
 use super::Store;
-use super::changes::{FACTS, POLICY, bump_changes};
+use super::changes::{FACTS, bump_changes};
 use super::db::{Among, Run, Tx, among, reads, row};
 use super::error::StoreError;
 use super::names::{first, near, prefix_pattern};
+use super::policy_changes::Thing;
 use super::users::{Member, members};
 use crate::domain::directory::{Organization, OrganizationName};
 use crate::domain::ids::UserId;
@@ -94,7 +95,8 @@ impl Tx {
             .bind(Json(organization.attributes.clone()))
             .exec()
             .await?;
-        bump_changes(self, POLICY).await
+        self.policy_changed(Thing::Organization(name.to_owned()));
+        Ok(())
     }
 
     /// Removes an organization, and what was given for it.
@@ -102,7 +104,7 @@ impl Tx {
         for delete in [DELETE, DELETE_ROLES, DELETE_GROUP_ROLES, LEAVE] {
             self.q(delete).bind(name.to_owned()).exec().await?;
         }
-        bump_changes(self, POLICY).await?;
+        self.policy_deleted(Thing::Organization(name.to_owned()));
         bump_changes(self, FACTS).await
     }
 

@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 
 use super::Store;
-use super::changes::{POLICY, bump_changes};
 use super::db::{Run, Tx, reads, row};
 use super::error::StoreError;
 use super::names::prefix_pattern;
+use super::policy_changes::Thing;
 use crate::domain::directory::{Policy, PolicyId};
 
 reads! {
@@ -52,13 +52,15 @@ impl Tx {
             .bind(policy.enabled)
             .exec()
             .await?;
-        bump_changes(self, POLICY).await
+        self.policy_changed(Thing::Policy(id.to_owned()));
+        Ok(())
     }
 
     /// Removes a policy.
     pub async fn delete_policy(&mut self, id: &str) -> Result<(), StoreError> {
         self.q(DELETE).bind(id.to_owned()).exec().await?;
-        bump_changes(self, POLICY).await
+        self.policy_deleted(Thing::Policy(id.to_owned()));
+        Ok(())
     }
 }
 

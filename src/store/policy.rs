@@ -17,7 +17,7 @@ use crate::domain::policy::{
 };
 use crate::domain::user::User;
 
-pub use super::changes::{FACTS, POLICY};
+use super::changes::{FACTS, POLICY};
 
 reads! {
     /// How much there is of everything that instances hold in memory. It looks at every row of nine tables: an act on one

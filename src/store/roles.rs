@@ -3,11 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::Store;
+use super::changes::{FACTS, bump_changes};
 use super::db::{Among, Run, Tx, among, reads};
 use super::error::StoreError;
 use super::names::{ancestry, first, grouped, near, prefix_pattern};
-use super::policy::{FACTS, POLICY};
-use super::revocations::bump_changes;
+use super::policy_changes::Thing;
 use crate::domain::directory::{Role, RoleName};
 use crate::domain::policy::Permission;
 
@@ -147,7 +147,8 @@ impl Tx {
             .bind(description.map(str::to_owned))
             .exec()
             .await?;
-        bump_changes(self, POLICY).await
+        self.policy_changed(Thing::Role(name.to_owned()));
+        Ok(())
     }
 
     /// Replaces a role's parents and permissions; every parent must exist.
@@ -175,13 +176,14 @@ impl Tx {
                 .exec()
                 .await?;
         }
-        bump_changes(self, POLICY).await
+        self.policy_changed(Thing::Role(name.to_owned()));
+        Ok(())
     }
 
     /// Removes a role.
     pub async fn delete_role(&mut self, name: &str) -> Result<(), StoreError> {
         self.q(DELETE).bind(name.to_owned()).exec().await?;
-        bump_changes(self, POLICY).await?;
+        self.policy_deleted(Thing::Role(name.to_owned()));
         // Whoever held it does not any more.
         bump_changes(self, FACTS).await
     }

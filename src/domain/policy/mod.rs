@@ -5,13 +5,17 @@
 mod attributes;
 mod bounds;
 mod cedar;
+mod compile;
 mod could_ever;
 mod decision;
+mod groups;
 mod permission;
 mod roles;
 mod snapshot;
 mod standing;
 
+#[cfg(test)]
+mod compile_tests;
 #[cfg(test)]
 mod could_ever_tests;
 #[cfg(test)]
@@ -22,10 +26,12 @@ mod tests;
 pub use attributes::{AttributeType, Declaration, Declarations, MAX_DECLARATIONS, Misfit, Of};
 pub use bounds::{Bounded, Count, check_counts};
 pub use cedar::{Broken, Named, Problem, Vocabulary, check_text, is_type_name, validate};
+pub use compile::{Changes, Deleted, Written};
 pub use could_ever::Place;
 pub use decision::{
     Application, Assignment, Decision, Levels, Object, Question, Reason, Standing, Subject,
 };
+pub use groups::Group;
 pub use permission::{ADMIN_PERMISSION, ADMIN_ROLE, Level, MAX_NAME, Permission, ResourceName};
 pub use roles::{Role, in_cycles};
-pub use snapshot::{Group, Snapshot, Written};
+pub use snapshot::Snapshot;

@@ -1,63 +1,28 @@
 //! The policy tables, compiled: roles, groups and policies as they stood at one moment.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use serde_json::{Map, Value};
-
-use super::attributes::Declarations;
-use super::cedar::{Asked, Broken, GROUP, Known, ORGANIZATION, Policies, ROLE, Verdict};
+use super::cedar::{Asked, Broken, GROUP, Known, ORGANIZATION, Policies, ROLE, Texts, Verdict};
 use super::decision::{Assignment, Decision, Levels, Question, Reason, Subject};
+use super::groups::{Compiled, Groups};
 use super::permission::Level;
-use super::roles::{Role, Roles, with_ancestors};
+use super::roles::Roles;
 
 /// A refusal names at most so many roles or policies that would have allowed it.
 const NAMED: usize = 5;
-
-/// What is written down, except about single people and resources.
-#[derive(Clone, Debug, Default)]
-pub struct Written {
-    /// Roles by name.
-    pub roles: BTreeMap<String, Role>,
-    /// Groups by name.
-    pub groups: BTreeMap<String, Group>,
-    /// Attributes of organizations by name.
-    pub organizations: BTreeMap<String, Map<String, Value>>,
-    /// Enabled policies by id.
-    pub policies: BTreeMap<String, String>,
-    /// What is declared of attributes.
-    pub declarations: Declarations,
-}
-
-/// A group as it is written down.
-#[derive(Clone, Debug, Default)]
-pub struct Group {
-    /// Groups whose members its members are too.
-    pub parents: BTreeSet<String>,
-    /// What policies may ask about it.
-    pub attributes: Map<String, Value>,
-    /// Roles of its members.
-    pub assignments: Vec<Assignment>,
-    /// What its members may do to single resources.
-    pub levels: Levels,
-}
 
 /// All of it, ready to decide by. Never changed; replaced as a whole.
 #[derive(Debug, Default)]
 pub struct Snapshot {
     pub(super) roles: Roles,
-    pub(super) groups: BTreeMap<String, CompiledGroup>,
+    pub(super) groups: Groups,
     pub(super) policies: Arc<Policies>,
     pub(super) known: Known,
-    broken: Vec<Broken>,
-}
-
-#[derive(Debug)]
-pub(super) struct CompiledGroup {
-    /// The group itself, its parents, their parents and so on.
-    pub(super) ancestors: Vec<String>,
-    pub(super) assignments: Vec<Assignment>,
-    pub(super) levels: Levels,
+    /// The policies as they are written; those that decide may be older.
+    pub(super) written: Texts,
+    pub(super) broken: Vec<Broken>,
+    pub(super) unusable: Vec<Broken>,
 }
 
 /// A role that somebody has at this moment for this resource, or would have.
@@ -67,67 +32,13 @@ struct Held<'a> {
 }
 
 impl Snapshot {
-    /// Compiles what is written. While there is something in [`broken`](Self::broken), nothing is allowed.
-    #[must_use]
-    pub fn compile(written: Written) -> Self {
-        let roles = Roles::compile(&written.roles);
-        let (policies, broken) = Policies::compile(&written.policies);
-        let ancestors: BTreeMap<String, Vec<String>> = {
-            let parents = written
-                .groups
-                .iter()
-                .map(|(name, group)| (name.as_str(), &group.parents))
-                .collect();
-            let of = |name: &String| (name.clone(), with_ancestors(name, &parents));
-            written.groups.keys().map(of).collect()
-        };
-        let attributes = written.groups.iter().map(|(name, group)| {
-            let ancestors = ancestors.get(name).cloned().unwrap_or_default();
-            (name.clone(), group.attributes.clone(), ancestors)
-        });
-        let known = Known::compile(written.declarations, attributes, written.organizations);
-        let groups = written
-            .groups
-            .into_iter()
-            .map(|(name, group)| {
-                let ancestors = ancestors.get(&name).cloned().unwrap_or_default();
-                let compiled = CompiledGroup {
-                    ancestors,
-                    assignments: group.assignments,
-                    levels: group.levels,
-                };
-                (name, compiled)
-            })
-            .collect();
-        Self {
-            roles,
-            groups,
-            policies: Arc::new(policies),
-            known,
-            broken,
-        }
-    }
-
-    /// This one, if its policies can be used; else with those of the one before.
-    #[must_use]
-    pub fn or_policies_of(self, before: &Self) -> Self {
-        if self.broken.is_empty() || !before.broken.is_empty() {
-            return self;
-        }
-        Self {
-            policies: Arc::clone(&before.policies),
-            broken: Vec::new(),
-            ..self
-        }
-    }
-
     /// Whether some policy may ask about the client.
     #[must_use]
     pub fn speaks_of_clients(&self) -> bool {
         self.policies.speak_of_clients()
     }
 
-    /// Policies that are in the store and cannot be used.
+    /// Policies that cannot be used, because of which nothing is allowed.
     #[must_use]
     pub fn broken(&self) -> &[Broken] {
         &self.broken
@@ -200,8 +111,8 @@ impl Snapshot {
         let groups = self.groups_of(subject);
         let through_groups = groups
             .iter()
-            .filter_map(|name| self.groups.get(*name))
-            .map(|group| &group.levels);
+            .filter_map(|name| self.groups.get(name))
+            .map(Compiled::levels);
         std::iter::once(&subject.levels)
             .chain(through_groups)
             .filter_map(|levels| levels.get(resource_type))
@@ -216,7 +127,7 @@ impl Snapshot {
             let Some(group) = self.groups.get(group) else {
                 continue;
             };
-            for ancestor in &group.ancestors {
+            for ancestor in group.ancestors.iter() {
                 if !all.contains(&ancestor.as_str()) {
                     all.push(ancestor);
                 }
@@ -233,7 +144,7 @@ impl Snapshot {
         let own = question.subject.assignments.iter();
         let through_groups = groups.iter().filter_map(|&name| {
             let group = self.groups.get(name)?;
-            Some(group.assignments.iter().map(move |assignment| Held {
+            Some(group.assignments().iter().map(move |assignment| Held {
                 assignment,
                 group: Some(name),
             }))
@@ -284,7 +195,7 @@ impl Snapshot {
         let find = |levels: &Levels| levels.get(&object.kind)?.get(&object.id).copied();
         let own = find(&question.subject.levels).map(|level| (level, None));
         let through_groups = groups.iter().filter_map(move |&name| {
-            let level = find(&self.groups.get(name)?.levels)?;
+            let level = find(self.groups.get(name)?.levels())?;
             Some((level, Some(name)))
         });
         own.into_iter().chain(through_groups)

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::decision::{Assignment, Levels, Standing, Subject};
+use super::groups::Compiled;
 use super::permission::{Level, ResourceName};
 use super::snapshot::Snapshot;
 use crate::spec::time::Ts;
@@ -49,7 +50,7 @@ impl Snapshot {
         let through_groups = groups
             .into_iter()
             .filter_map(|name| self.groups.get(name))
-            .flat_map(|group| &group.assignments);
+            .flat_map(Compiled::assignments);
         subject
             .assignments
             .iter()
@@ -73,30 +74,24 @@ impl Snapshot {
     /// A group with its parents, their parents and so on.
     #[must_use]
     pub fn group_ancestors(&self, group: &str) -> &[String] {
-        self.groups
-            .get(group)
-            .map_or(&[], |group| group.ancestors.as_slice())
+        self.groups.get(group).map_or(&[], |group| &group.ancestors)
     }
 
     /// The roles that members of a group have through it and the groups it belongs to.
     pub fn group_assignments<'a>(&'a self, group: &str) -> impl Iterator<Item = &'a Assignment> {
-        let ancestors = self.groups.get(group).map(|group| &group.ancestors);
-        ancestors
-            .into_iter()
-            .flatten()
+        self.group_ancestors(group)
+            .iter()
             .filter_map(|name| self.groups.get(name))
-            .flat_map(|group| &group.assignments)
+            .flat_map(Compiled::assignments)
     }
 
     /// The levels that members of a group have through it and the groups it belongs to.
     #[must_use]
     pub fn group_levels(&self, group: &str) -> Vec<(ResourceName, Level)> {
-        let ancestors = self.groups.get(group).map(|group| &group.ancestors);
-        ancestors
-            .into_iter()
-            .flatten()
+        self.group_ancestors(group)
+            .iter()
             .filter_map(|name| self.groups.get(name))
-            .flat_map(|group| named(&group.levels))
+            .flat_map(|group| named(group.levels()))
             .collect()
     }
 
@@ -107,7 +102,7 @@ impl Snapshot {
         let through_groups = groups
             .into_iter()
             .filter_map(|name| self.groups.get(name))
-            .map(|group| &group.levels);
+            .map(Compiled::levels);
         std::iter::once(&subject.levels)
             .chain(through_groups)
             .filter_map(|levels| levels.get(&resource.kind)?.get(&resource.id).copied())

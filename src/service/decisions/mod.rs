@@ -1,11 +1,13 @@
 //! Deciding who may do what, without asking the store each time.
 //!
-//! Roles, groups and policies are compiled into one snapshot, which is replaced as a whole. What is known of a person
+//! Roles, groups and policies are compiled into one snapshot, which is replaced as a whole by one that was brought up
+//! to date by what was changed; every minute by one that was made anew. What is known of a person
 //! or a resource is read when it is first needed, and kept. Both count only under the version of the tables that was
 //! current when they were read; every instance looks for newer versions several times a second.
 
 pub mod access;
 mod asked;
+mod look;
 mod search;
 
 use std::collections::BTreeSet;
@@ -17,7 +19,6 @@ use moka::future::Cache;
 use serde_json::Value;
 
 use crate::domain::ids::{ClientId, UserId};
-use crate::domain::policy::check_counts;
 use crate::domain::policy::{Application, Decision, Object, Reason, Snapshot, Standing, Subject};
 use crate::domain::user::username_key;
 use crate::service::registry::clients::Clients;
@@ -26,13 +27,11 @@ use crate::store::Store;
 use crate::store::error::StoreError;
 
 pub use asked::{Asked, Who};
+use look::Last;
 pub use search::Place;
 
 /// Decisions are not made by what was looked at longer ago.
 const STALE: Duration = Duration::from_secs(3);
-
-/// Reading all the tables takes no longer.
-const READING: Duration = Duration::from_secs(20);
 
 /// Everything is read again after this time, even if nobody said that it changed.
 pub const KEPT_FOR: Duration = Duration::from_mins(1);
@@ -65,23 +64,10 @@ pub struct Decisions {
     objects: Cache<(String, String), Kept<Option<Arc<Object>>>>,
 }
 
-/// What was looked at last, and when.
-#[derive(Default)]
-struct Last {
-    /// When the last look began, and what came of it.
-    look: Option<(Instant, Result<(), StoreError>)>,
-    version: Option<i64>,
-    facts: Option<i64>,
-}
-
 #[derive(Clone)]
 struct Kept<T> {
     facts: i64,
     value: T,
-}
-
-fn slow() -> StoreError {
-    StoreError::Unavailable("reading the policies takes too long".to_owned())
 }
 
 fn kept<K, V>() -> Cache<K, V>
@@ -109,104 +95,6 @@ impl Decisions {
             subjects: kept(),
             objects: kept(),
         }
-    }
-
-    /// Takes over what was changed until now. If that fails, what was there goes on deciding, for [`STALE`].
-    ///
-    /// Whoever waits for a look that began after they asked is answered by it, whether it succeeded or failed.
-    pub async fn refresh(&self) -> Result<(), StoreError> {
-        let asked = Instant::now();
-        let looking = tokio::time::timeout(STALE, self.looking.lock()).await;
-        let mut last = looking.map_err(|_| slow())?;
-        if let Some((began, outcome)) = &last.look
-            && *began >= asked
-        {
-            return outcome.clone();
-        }
-        let began = Instant::now();
-        let outcome = self.look(&mut last).await;
-        if outcome.is_ok() {
-            *self.looked.write().unwrap_or_else(PoisonError::into_inner) = Some(began);
-        }
-        last.look = Some((began, outcome.clone()));
-        outcome
-    }
-
-    /// Whether what was written fits into memory. If not, what was there before goes on deciding until it is changed.
-    async fn fits(&self, version: i64, last: &mut Last) -> Result<bool, StoreError> {
-        let counting = tokio::time::timeout(STALE, self.store.count_policy());
-        let counts = counting.await.map_err(|_| slow())??;
-        let Err(problem) = check_counts(&counts) else {
-            return Ok(true);
-        };
-        tracing::error!("no change of any policy counts until some are removed: {problem}");
-        last.version = Some(version);
-        self.complete.store(false, Ordering::Release);
-        if self.loaded().is_none() {
-            return Err(StoreError::Unavailable(problem));
-        }
-        Ok(false)
-    }
-
-    async fn look(&self, last: &mut Last) -> Result<(), StoreError> {
-        let versions = tokio::time::timeout(STALE, self.store.policy_versions());
-        let versions = versions.await.map_err(|_| slow())??;
-        if last.version != Some(versions.policy) && self.fits(versions.policy, last).await? {
-            // However long it takes to compile them, they are compiled once.
-            let reading = tokio::time::timeout(READING, self.store.read_policy());
-            match reading.await.map_err(|_| slow())? {
-                Ok((version, written)) => {
-                    let compiling = tokio::task::spawn_blocking(|| Snapshot::compile(written));
-                    let snapshot = compiling.await.map_err(|_| {
-                        StoreError::Unavailable("the policies could not be compiled".to_owned())
-                    })?;
-                    self.take_over(version, snapshot);
-                    last.version = Some(version);
-                }
-                // A row that nobody can read, or a newer version wrote, takes nothing down.
-                Err(error) if error.is_unreadable() && self.loaded().is_some() => {
-                    tracing::error!(%error, "no change of any role, group or policy counts until this is repaired");
-                    last.version = Some(versions.policy);
-                    self.complete.store(false, Ordering::Release);
-                }
-                Err(error) => return Err(error),
-            }
-        }
-        if last.facts != Some(versions.facts) {
-            let types = tokio::time::timeout(STALE, self.store.list_object_types());
-            let types = Arc::new(types.await.map_err(|_| slow())??);
-            *self.types.write().unwrap_or_else(PoisonError::into_inner) = types;
-            last.facts = Some(versions.facts);
-        }
-        // After the policies: new facts are never judged by older policies.
-        self.facts.store(versions.facts, Ordering::Release);
-        Ok(())
-    }
-
-    /// Makes the next look read everything again, even if nobody said that it changed.
-    pub async fn forget(&self) {
-        let mut last = self.looking.lock().await;
-        (last.version, last.facts) = (None, None);
-    }
-
-    /// A policy that cannot be used does not take down those that decide: they stay, with the new roles and groups.
-    /// Without any there is nothing to keep, and everything is refused.
-    fn take_over(&self, version: i64, snapshot: Snapshot) {
-        for broken in snapshot.broken() {
-            tracing::error!(policy.id = %broken.id, "policy {} cannot be used: {}; no change of any policy counts until it is repaired", broken.id, broken.problem);
-        }
-        let complete = snapshot.broken().is_empty();
-        self.complete.store(complete, Ordering::Release);
-        let mut current = self.current.write().unwrap_or_else(PoisonError::into_inner);
-        let snapshot = match current.as_ref() {
-            Some(before) => snapshot.or_policies_of(before),
-            None => snapshot,
-        };
-        tracing::debug!(
-            version,
-            "decisions are made by version {version} of the policies"
-        );
-        *current = Some(Arc::new(snapshot));
     }
 
     /// Whether decisions are made by everything that is written: nothing of it is too much or cannot be used.

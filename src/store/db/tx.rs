@@ -7,6 +7,7 @@ use sqlx::postgres::PgArguments;
 use sqlx::sqlite::SqliteArguments;
 
 use super::super::error::StoreError;
+use super::super::policy_changes::Noted;
 use super::Engine;
 use super::postgres::Open;
 use super::query::{Ex, Q};
@@ -21,6 +22,7 @@ pub struct Tx {
     kind: Kind,
     began: Instant,
     unhurried: bool,
+    noted: Noted,
 }
 
 enum Kind {
@@ -34,6 +36,7 @@ impl Tx {
             kind: Kind::Postgres(tx),
             began: Instant::now(),
             unhurried: false,
+            noted: Noted::default(),
         }
     }
 
@@ -42,6 +45,7 @@ impl Tx {
             kind: Kind::Sqlite(lease),
             began: Instant::now(),
             unhurried: false,
+            noted: Noted::default(),
         }
     }
 
@@ -87,13 +91,21 @@ impl Tx {
         Q::new(ex, sql)
     }
 
+    /// What it changed of what decisions are made from; [`commit`](Self::commit) writes it.
+    pub(in crate::store) fn noted(&mut self) -> &mut Noted {
+        &mut self.noted
+    }
+
     /// Makes it durable. When this answers with an error the outcome is unknown only if the connection was
     /// lost; otherwise nothing was written.
-    pub async fn commit(self) -> Result<(), StoreError> {
+    pub async fn commit(mut self) -> Result<(), StoreError> {
         if self.is_overdue() {
             return Err(StoreError::unavailable(
                 "the transaction was open for too long and was rolled back",
             ));
+        }
+        if !self.noted.is_empty() {
+            self.write_noted().await?;
         }
         match self.kind {
             Kind::Postgres(tx) => tx.commit().await,

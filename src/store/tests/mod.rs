@@ -4,6 +4,7 @@ mod assignments;
 mod factors;
 mod find;
 mod pages;
+mod policy_changes;
 
 use super::Store;
 use super::db::tests::{Fresh, both};

@@ -1,12 +1,10 @@
 //! What guards read off policies.
 
+use super::tests::compiled;
 use super::*;
 
 fn policies(text: &str) -> Policies {
-    let texts = BTreeMap::from([("one".to_owned(), text.to_owned())]);
-    let (policies, broken) = Policies::compile(&texts);
-    assert_eq!(broken, [], "{text}");
-    policies
+    compiled(&[("one", text)])
 }
 
 #[test]

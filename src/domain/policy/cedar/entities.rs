@@ -2,88 +2,134 @@
 //! those that a policy can come to.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::{Arc, OnceLock};
 
 use cedar_policy::{Context, Entities, Entity, EntityUid, RestrictedExpression};
 use serde_json::{Map, Value};
 
 use super::super::attributes::{Declarations, Of};
+use super::super::roles::Ancestors;
 use super::values::{attributes, resource_uid, typed, uid};
 use super::{Asked, CLIENT, GROUP, ORG, ORGANIZATION, Policies, USER, text};
 
-/// What is known beside single people and resources.
-#[derive(Debug, Default)]
+/// What is known beside single people and resources. Cheap to copy: what is in it is shared.
+#[derive(Clone, Debug, Default)]
 pub(in super::super) struct Known {
-    pub(in super::super) declarations: Declarations,
-    /// Groups and organizations, by type and name.
-    fixed: HashMap<(&'static str, String), Fixed>,
+    pub(in super::super) declarations: Arc<Declarations>,
+    groups: HashMap<String, Arc<Thing>>,
+    organizations: HashMap<String, Arc<Thing>>,
+}
+
+/// A group or an organization.
+#[derive(Debug)]
+struct Thing {
+    attributes: Map<String, Value>,
+    /// The thing itself, its parents, their parents and so on.
+    ancestors: Ancestors,
+    /// As Cedar wants it, once a question came to it. It is made anew when what is declared changes.
+    fixed: OnceLock<Option<Fixed>>,
 }
 
 #[derive(Debug)]
 struct Fixed {
     uid: EntityUid,
-    attributes: HashMap<String, RestrictedExpression>,
+    attributes: Attributes,
     parents: HashSet<EntityUid>,
     entity: Entity,
 }
 
 type Attributes = HashMap<String, RestrictedExpression>;
 
+impl Thing {
+    fn of(attributes: Map<String, Value>, ancestors: Ancestors) -> Arc<Self> {
+        Arc::new(Self {
+            attributes,
+            ancestors,
+            fixed: OnceLock::new(),
+        })
+    }
+
+    /// Attributes that Cedar cannot read are as if they were not there: a policy that asks for them cannot be
+    /// evaluated.
+    fn fix(&self, kind: &str, of: &Of, name: &str, declarations: &Declarations) -> Option<Fixed> {
+        let uid_of_it = uid(kind, name).ok()?;
+        let mut attributes = Attributes::new();
+        for (attribute, value) in &self.attributes {
+            let one = Map::from_iter([(attribute.clone(), value.clone())]);
+            attributes.extend(typed(&one, declarations.of(of)).unwrap_or_default());
+        }
+        let above = self.ancestors.iter().filter(|ancestor| *ancestor != name);
+        let parents: HashSet<EntityUid> = above.filter_map(|one| uid(kind, one).ok()).collect();
+        let entity = Entity::new(uid_of_it.clone(), attributes.clone(), parents.clone());
+        Some(Fixed {
+            uid: uid_of_it,
+            attributes,
+            parents,
+            entity: entity.ok()?,
+        })
+    }
+}
+
 impl Known {
-    /// Compiles what is known. Attributes that Cedar cannot read are as if they were not there: a policy that asks
-    /// for them cannot be evaluated.
-    pub(in super::super) fn compile(
-        declarations: Declarations,
-        groups: impl Iterator<Item = (String, Map<String, Value>, Vec<String>)>,
-        organizations: BTreeMap<String, Map<String, Value>>,
+    /// What is known after a change; `None` is a group or an organization that is gone.
+    pub(in super::super) fn with(
+        &self,
+        declarations: Option<Declarations>,
+        groups: impl Iterator<Item = (String, Option<(Map<String, Value>, Ancestors)>)>,
+        organizations: BTreeMap<String, Option<Map<String, Value>>>,
     ) -> Self {
-        let mut known = Self {
-            declarations,
-            fixed: HashMap::new(),
-        };
-        for (name, attributes, ancestors) in groups {
-            known.add(GROUP, &Of::Group, name, &attributes, &ancestors);
+        let mut known = self.clone();
+        if let Some(declarations) = declarations {
+            known.declarations = Arc::new(declarations);
+            let all = known.groups.values_mut();
+            let things = all.chain(known.organizations.values_mut());
+            for thing in things.filter(|thing| !thing.attributes.is_empty()) {
+                *thing = Thing::of(thing.attributes.clone(), Arc::clone(&thing.ancestors));
+            }
+        }
+        for (name, about) in groups {
+            match about {
+                Some((attributes, ancestors)) => {
+                    known.groups.insert(name, Thing::of(attributes, ancestors));
+                }
+                None => {
+                    known.groups.remove(&name);
+                }
+            }
         }
         for (name, attributes) in organizations {
-            known.add(ORGANIZATION, &Of::Organization, name, &attributes, &[]);
+            match attributes {
+                Some(attributes) => {
+                    let thing = Thing::of(attributes, Ancestors::default());
+                    known.organizations.insert(name, thing);
+                }
+                None => {
+                    known.organizations.remove(&name);
+                }
+            }
         }
         known
     }
 
-    fn add(
-        &mut self,
-        kind: &'static str,
-        of: &Of,
-        name: String,
-        written: &Map<String, Value>,
-        ancestors: &[String],
-    ) {
-        let Ok(entity_uid) = uid(kind, &name) else {
-            return;
+    /// A group or an organization; nothing else is known here.
+    fn fixed(&self, kind: &str, name: &str) -> Option<&Fixed> {
+        let (thing, of) = match kind {
+            GROUP => (self.groups.get(name)?, Of::Group),
+            ORGANIZATION => (self.organizations.get(name)?, Of::Organization),
+            _ => return None,
         };
-        let mut attributes = Attributes::new();
-        for (attribute, value) in written {
-            let one = Map::from_iter([(attribute.clone(), value.clone())]);
-            attributes.extend(typed(&one, self.declarations.of(of)).unwrap_or_default());
-        }
-        let above = ancestors.iter().filter(|ancestor| **ancestor != name);
-        let parents: HashSet<EntityUid> = above.filter_map(|one| uid(kind, one).ok()).collect();
-        let entity = Entity::new(entity_uid.clone(), attributes.clone(), parents.clone());
-        let Ok(entity) = entity else {
-            return;
-        };
-        let fixed = Fixed {
-            uid: entity_uid,
-            attributes,
-            parents,
-            entity,
-        };
-        self.fixed.insert((kind, name), fixed);
+        let fix = || thing.fix(kind, &of, name, &self.declarations);
+        thing.fixed.get_or_init(fix).as_ref()
+    }
+
+    /// How many organizations there are.
+    pub(in super::super) fn count_organizations(&self) -> usize {
+        self.organizations.len()
     }
 
     /// Whether there is an organization of that name.
     pub(in super::super) fn has_organization(&self, name: &str) -> bool {
-        let key = (ORGANIZATION, name.to_owned());
-        self.fixed.contains_key(&key)
+        self.organizations.contains_key(name)
     }
 
     /// The person, the action's resource and everything else, and the context.
@@ -106,7 +152,7 @@ impl Known {
             .map(|(kind, name)| (*kind, name.as_str()))
             .chain(theirs.map(|name| (ORGANIZATION, name)));
         for (kind, name) in named {
-            if let Some(fixed) = self.fixed.get(&(kind, name.to_owned())) {
+            if let Some(fixed) = self.fixed(kind, name) {
                 all.insert(fixed.uid.clone(), fixed.entity.clone());
             }
         }
@@ -141,11 +187,7 @@ impl Known {
         }
 
         // What is known goes before what the caller says of the resource.
-        let fixed = [GROUP, ORGANIZATION]
-            .into_iter()
-            .filter(|kind| *kind == asked.resource_type)
-            .find_map(|kind| self.fixed.get(&(kind, asked.resource_id.to_owned())));
-        if let Some(fixed) = fixed {
+        if let Some(fixed) = self.fixed(asked.resource_type, asked.resource_id) {
             about_resource.extend(fixed.attributes.clone());
             above.extend(fixed.parents.iter().cloned());
         }
@@ -197,5 +239,47 @@ pub(super) fn mentioned(written: &Value, found: &mut impl Extend<(&'static str, 
             }
         }
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
+}
+
+#[cfg(test)]
+impl Known {
+    pub(in super::super) fn dump(&self) -> Vec<String> {
+        use std::collections::BTreeSet;
+
+        let things = |kind: &str, of: &Of, things: &HashMap<String, Arc<Thing>>| {
+            let things = things.iter().collect::<BTreeMap<_, _>>().into_iter();
+            let thing = |(name, thing): (&String, &Arc<Thing>)| {
+                let fixed = self.fixed(kind, name).is_some();
+                // As it is kept, and as it would be made now.
+                let [kept, made] = [
+                    thing.fixed.get().and_then(Option::as_ref),
+                    thing.fix(kind, of, name, &self.declarations).as_ref(),
+                ]
+                .map(|fixed| {
+                    fixed.map(|it| {
+                        let parents = it.parents.iter().map(ToString::to_string);
+                        let attributes = it.attributes.iter();
+                        let attributes = attributes.map(|(name, is)| format!("{name} {is:?}"));
+                        let (entity_uid, _, _) = it.entity.clone().into_inner();
+                        (
+                            entity_uid == it.uid,
+                            parents.collect::<BTreeSet<_>>(),
+                            attributes.collect::<BTreeSet<_>>(),
+                        )
+                    })
+                });
+                assert_eq!(kept, made);
+                format!(
+                    "{kind} {name}: {fixed} {:?} {:?}",
+                    thing.attributes, thing.ancestors
+                )
+            };
+            things.map(thing).collect::<Vec<_>>()
+        };
+        let mut dump = things(GROUP, &Of::Group, &self.groups);
+        dump.extend(things(ORGANIZATION, &Of::Organization, &self.organizations));
+        dump.push(format!("{:?}", self.declarations));
+        dump
     }
 }

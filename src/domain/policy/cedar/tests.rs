@@ -4,12 +4,15 @@ use serde_json::json;
 
 use super::*;
 
-fn compiled(texts: &[(&str, &str)]) -> Policies {
-    let texts = texts
-        .iter()
-        .map(|(id, text)| ((*id).to_owned(), (*text).to_owned()))
-        .collect();
-    let (policies, broken) = Policies::compile(&texts);
+pub(super) fn compiled(texts: &[(&str, &str)]) -> Policies {
+    let texts = Texts::default().with(
+        texts
+            .iter()
+            .map(|(id, text)| ((*id).to_owned(), Some((*text).to_owned())))
+            .collect(),
+    );
+    let (policies, mut broken) = Policies::default().with(&texts);
+    broken.extend(texts.broken());
     assert_eq!(broken, []);
     policies
 }
@@ -111,8 +114,8 @@ fn a_mistake_is_located() {
     ] {
         assert!(check_text(broken).is_err(), "{broken}");
     }
-    let text = BTreeMap::from([("bad".to_owned(), "permit".to_owned())]);
-    assert_eq!(Policies::compile(&text).1[0].id, "bad");
+    let texts = Texts::default().with([("bad".to_owned(), Some("permit".to_owned()))].into());
+    assert_eq!(texts.broken().next().unwrap().id, "bad");
 }
 
 #[test]

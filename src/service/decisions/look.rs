@@ -1,0 +1,190 @@
+//! Looking for what was changed, and taking it over.
+
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, PoisonError};
+use std::time::{Duration, Instant};
+
+use super::{Decisions, STALE};
+use crate::domain::policy::{Snapshot, check_counts};
+use crate::store::error::StoreError;
+
+/// Reading all the tables takes no longer.
+const READING: Duration = Duration::from_secs(20);
+
+/// What was looked at last, and when.
+#[derive(Default)]
+pub(super) struct Last {
+    /// When the last look began, and what came of it.
+    look: Option<(Instant, Result<(), StoreError>)>,
+    /// Which version of the policies it saw.
+    version: Option<i64>,
+    /// The version that the snapshot is of, if everything up to it was taken over.
+    caught_up: Option<i64>,
+    facts: Option<i64>,
+}
+
+fn slow() -> StoreError {
+    StoreError::Unavailable("reading the policies takes too long".to_owned())
+}
+
+/// Why what is written is not taken over.
+#[derive(Debug, thiserror::Error)]
+enum Unusable {
+    /// It is more than instances hold in memory.
+    #[error("{0}")]
+    TooMuch(String),
+    /// It cannot be read.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl Unusable {
+    /// Whether it will be so until what is written changes.
+    fn lasts(&self) -> bool {
+        match self {
+            Self::TooMuch(_) => true,
+            Self::Store(error) => error.is_unreadable(),
+        }
+    }
+}
+
+impl From<Unusable> for StoreError {
+    fn from(unusable: Unusable) -> Self {
+        match unusable {
+            Unusable::TooMuch(problem) => Self::Unavailable(problem),
+            Unusable::Store(error) => error,
+        }
+    }
+}
+
+/// Compiles on a thread on which it may take long.
+async fn compiled(
+    compile: impl FnOnce() -> Snapshot + Send + 'static,
+) -> Result<Snapshot, StoreError> {
+    let compiling = tokio::task::spawn_blocking(compile).await;
+    compiling.map_err(|_| StoreError::Unavailable("the policies could not be compiled".to_owned()))
+}
+
+impl Decisions {
+    /// Takes over what was changed until now. If that fails, what was there goes on deciding, for [`STALE`].
+    ///
+    /// Whoever waits for a look that began after they asked is answered by it, whether it succeeded or failed.
+    pub async fn refresh(&self) -> Result<(), StoreError> {
+        let asked = Instant::now();
+        let looking = tokio::time::timeout(STALE, self.looking.lock()).await;
+        let mut last = looking.map_err(|_| slow())?;
+        if let Some((began, outcome)) = &last.look
+            && *began >= asked
+        {
+            return outcome.clone();
+        }
+        let began = Instant::now();
+        let outcome = self.look(&mut last).await;
+        if outcome.is_ok() {
+            *self.looked.write().unwrap_or_else(PoisonError::into_inner) = Some(began);
+        }
+        last.look = Some((began, outcome.clone()));
+        outcome
+    }
+
+    async fn look(&self, last: &mut Last) -> Result<(), StoreError> {
+        let versions = tokio::time::timeout(STALE, self.store.policy_versions());
+        let versions = versions.await.map_err(|_| slow())??;
+        if last.version != Some(versions.policy) {
+            match self.catch_up(last).await {
+                Ok(()) => {}
+                // What cannot be read, because a newer version wrote it, or held takes nothing down.
+                Err(unusable) if unusable.lasts() && self.loaded().is_some() => {
+                    self.keep(versions.policy, last, &unusable.to_string());
+                }
+                Err(unusable) => return Err(unusable.into()),
+            }
+        }
+        if last.facts != Some(versions.facts) {
+            let types = tokio::time::timeout(STALE, self.store.list_object_types());
+            let types = Arc::new(types.await.map_err(|_| slow())??);
+            *self.types.write().unwrap_or_else(PoisonError::into_inner) = types;
+            last.facts = Some(versions.facts);
+        }
+        // After the policies: new facts are never judged by older policies.
+        self.facts.store(versions.facts, Ordering::Release);
+        Ok(())
+    }
+
+    /// Brings the snapshot up to date by what was changed, if that is known; else makes it anew.
+    async fn catch_up(&self, last: &mut Last) -> Result<(), Unusable> {
+        if let (Some(from), Some(before)) = (last.caught_up, self.loaded()) {
+            let reading = tokio::time::timeout(READING, self.store.read_policy_changes(from));
+            if let Some((version, changes)) = reading.await.map_err(|_| slow())?? {
+                let snapshot = compiled(move || before.with(changes)).await?;
+                return self.take_over(version, snapshot, last);
+            }
+        }
+        // However long it takes to compile them, they are compiled once.
+        let (version, snapshot) = self.read_everything().await?;
+        self.take_over(version, snapshot, last)
+    }
+
+    async fn read_everything(&self) -> Result<(i64, Snapshot), Unusable> {
+        let counting = tokio::time::timeout(STALE, self.store.count_policy());
+        let counts = counting.await.map_err(|_| slow())??;
+        check_counts(&counts).map_err(Unusable::TooMuch)?;
+        let reading = tokio::time::timeout(READING, self.store.read_policy());
+        let (version, written) = reading.await.map_err(|_| slow())??;
+        Ok((version, compiled(|| Snapshot::compile(written)).await?))
+    }
+
+    /// Reads everything again, even if nothing says that it changed: it may have been changed in another way than by
+    /// Signet. Looks and decisions go on meanwhile.
+    pub async fn read_anew(&self) -> Result<(), StoreError> {
+        let read = self.read_everything().await;
+        let mut last = self.looking.lock().await;
+        last.facts = None;
+        match read {
+            // A look that came first knows more.
+            Ok((version, _)) if last.version.is_some_and(|known| known > version) => Ok(()),
+            Ok((version, snapshot)) => Ok(self.take_over(version, snapshot, &mut last)?),
+            Err(unusable) => {
+                if unusable.lasts() {
+                    last.caught_up = None;
+                    self.complete.store(false, Ordering::Release);
+                }
+                Err(unusable.into())
+            }
+        }
+    }
+
+    /// Goes on with what was there, until something is changed again; then everything is read.
+    fn keep(&self, version: i64, last: &mut Last, problem: &str) {
+        tracing::error!(
+            "no change of any role, group or policy counts until this is repaired: {problem}"
+        );
+        last.version = Some(version);
+        last.caught_up = None;
+        self.complete.store(false, Ordering::Release);
+    }
+
+    /// A policy that cannot be used does not take down those that decide: they stay, with the new roles and groups.
+    /// Without any there is nothing to keep, and everything is refused.
+    fn take_over(&self, version: i64, snapshot: Snapshot, last: &mut Last) -> Result<(), Unusable> {
+        check_counts(&snapshot.counts()).map_err(Unusable::TooMuch)?;
+        for broken in snapshot.unusable() {
+            tracing::error!(policy.id = %broken.id, "policy {} cannot be used: {}; no change of any policy counts until it is repaired", broken.id, broken.problem);
+        }
+        let complete = snapshot.unusable().is_empty();
+        self.complete.store(complete, Ordering::Release);
+        let mut current = self.current.write().unwrap_or_else(PoisonError::into_inner);
+        let snapshot = match current.as_ref() {
+            Some(before) => snapshot.or_policies_of(before),
+            None => snapshot,
+        };
+        tracing::debug!(
+            version,
+            "decisions are made by version {version} of the policies"
+        );
+        *current = Some(Arc::new(snapshot));
+        last.version = Some(version);
+        last.caught_up = Some(version);
+        Ok(())
+    }
+}

@@ -1,0 +1,258 @@
+//! What instances read of the policies after a change, on both engines.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Map, json};
+
+use super::super::Store;
+use super::super::assignments::Holder;
+use super::super::changes::{POLICY, bump_changes};
+use super::super::db::Tx;
+use super::stores;
+use crate::domain::directory::{GroupName, Organization, Policy, Role, RoleName};
+use crate::domain::policy::{
+    Assignment, AttributeType, Changes, Declaration, Level, Of, Permission, ResourceName, Snapshot,
+};
+
+async fn commit<T>(store: &Store, act: impl AsyncFnOnce(&mut Tx) -> T) -> T {
+    let mut tx = store.db().begin().await.unwrap();
+    let outcome = act(&mut tx).await;
+    tx.commit().await.unwrap();
+    outcome
+}
+
+/// An instance: what it has in memory, and of which version that is.
+struct Instance {
+    version: i64,
+    snapshot: Snapshot,
+}
+
+impl Instance {
+    async fn start(store: &Store) -> Self {
+        let (version, written) = store.read_policy().await.unwrap();
+        let snapshot = Snapshot::compile(written);
+        Self { version, snapshot }
+    }
+
+    /// Looks, and finds itself to be as if it had started just now. What it read.
+    async fn look(&mut self, store: &Store, after: &str) -> Changes {
+        let read = store.read_policy_changes(self.version).await.unwrap();
+        let (version, changes) = read.expect(after);
+        let now = Self::start(store).await;
+        assert_eq!(version, now.version, "{after}");
+        self.snapshot = self.snapshot.with(changes.clone());
+        self.version = version;
+        assert_eq!(self.snapshot.dump(), now.snapshot.dump(), "{after}");
+        changes
+    }
+}
+
+fn role(parents: &[&str], permissions: &[&str]) -> Role {
+    let parents = parents.iter();
+    let permissions = permissions.iter();
+    Role {
+        description: None,
+        parents: parents
+            .map(|it| RoleName::stored((*it).to_owned()))
+            .collect(),
+        permissions: permissions
+            .map(|it| Permission::parse(it).unwrap())
+            .collect(),
+    }
+}
+
+async fn save_role(tx: &mut Tx, name: &str, is: &Role) {
+    tx.save_role(name, None).await.unwrap();
+    tx.replace_role_contents(name, is).await.unwrap();
+}
+
+fn group_name(name: &str) -> GroupName {
+    GroupName::stored(name.to_owned())
+}
+
+fn given(role: &str, organization: Option<&str>) -> Assignment {
+    Assignment {
+        organization: organization.map(str::to_owned),
+        ..Assignment::of(role)
+    }
+}
+
+#[tokio::test]
+async fn a_change_is_read_alone_and_gives_what_reading_everything_gives() {
+    for (_fresh, store) in stores().await {
+        let sales = Holder::Group("sales".to_owned());
+        let parents = BTreeSet::from([group_name("all")]);
+        let mut instance = Instance::start(&store).await;
+
+        commit(&store, async |tx| {
+            save_role(tx, "reader", &role(&[], &["doc:read"])).await;
+            save_role(tx, "editor", &role(&["reader"], &["doc:write"])).await;
+        })
+        .await;
+        let read = instance.look(&store, "two roles").await;
+        assert_eq!(read.roles.len(), 2);
+        assert!(read.groups.is_empty() && read.policies.is_empty());
+
+        commit(&store, async |tx| {
+            let organization = Organization::default();
+            tx.save_organization("acme", &organization).await.unwrap();
+            tx.save_group("all", None, &Map::new()).await.unwrap();
+            tx.save_group("sales", None, &Map::new()).await.unwrap();
+            let none = BTreeSet::new();
+            let name = group_name("sales");
+            let replace = tx.replace_group_parents(&name, &none, &parents);
+            replace.await.unwrap();
+            tx.assign(&sales, &given("editor", None)).await.unwrap();
+            let for_one = given("reader", Some("acme"));
+            tx.assign(&sales, &for_one).await.unwrap();
+        })
+        .await;
+        let read = instance.look(&store, "groups and an organization").await;
+        assert_eq!((read.groups.len(), read.organizations.len()), (2, 1));
+
+        let document = ResourceName {
+            kind: "doc".to_owned(),
+            id: "1".to_owned(),
+        };
+        let level = async |level| {
+            commit(&store, async |tx| {
+                tx.set_level(&sales, &document, level).await.unwrap();
+            })
+            .await;
+        };
+        level(Some(Level::Write)).await;
+        let read = instance.look(&store, "a level").await;
+        assert_eq!(read.groups.keys().collect::<Vec<_>>(), ["sales"]);
+        level(None).await;
+        instance.look(&store, "no level").await;
+
+        // Made again at once under its name, it is another one: others have nothing of it.
+        commit(&store, async |tx| {
+            tx.delete_role("reader").await.unwrap();
+            save_role(tx, "reader", &role(&[], &["doc:delete"])).await;
+        })
+        .await;
+        instance.look(&store, "another role of that name").await;
+        commit(&store, async |tx| {
+            tx.delete_group("all").await.unwrap();
+        })
+        .await;
+        commit(&store, async |tx| {
+            tx.save_group("all", None, &Map::new()).await.unwrap();
+        })
+        .await;
+        instance.look(&store, "another group of that name").await;
+        commit(&store, async |tx| {
+            tx.delete_organization("acme").await.unwrap();
+        })
+        .await;
+        instance.look(&store, "no organization").await;
+        commit(&store, async |tx| {
+            tx.unassign(&sales, "editor", None).await.unwrap();
+        })
+        .await;
+        instance.look(&store, "a role taken").await;
+    }
+}
+
+#[tokio::test]
+async fn a_change_of_a_policy_or_a_declaration_is_read_alone() {
+    for (_fresh, store) in stores().await {
+        let mut instance = Instance::start(&store).await;
+        let mut policy = Policy {
+            cedar: "permit(principal, action, resource);".to_owned(),
+            description: None,
+            enabled: true,
+        };
+        let save = async |policy: &Policy| {
+            commit(&store, async |tx| {
+                tx.save_policy("p", policy).await.unwrap();
+            })
+            .await;
+        };
+        save(&policy).await;
+        instance.look(&store, "a policy").await;
+        policy.enabled = false;
+        save(&policy).await;
+        let read = instance.look(&store, "a disabled policy").await;
+        assert_eq!(read.policies["p"], None);
+        commit(&store, async |tx| tx.delete_policy("p").await.unwrap()).await;
+        instance.look(&store, "no policy").await;
+
+        commit(&store, async |tx| {
+            let declaration = Declaration {
+                kind: AttributeType::Bool,
+                required: false,
+            };
+            let save = tx.save_declaration(&Of::Group, "open", declaration);
+            save.await.unwrap();
+            let attributes = Map::from_iter([("open".to_owned(), json!(true))]);
+            tx.save_group("all", None, &attributes).await.unwrap();
+        })
+        .await;
+        let read = instance.look(&store, "a declaration").await;
+        assert!(read.declarations.is_some());
+    }
+}
+
+#[tokio::test]
+async fn what_was_undone_is_not_told() {
+    for (_fresh, store) in stores().await {
+        let before = store.policy_versions().await.unwrap();
+        let mut tx = store.db().begin().await.unwrap();
+        save_role(&mut tx, "reader", &role(&[], &[])).await;
+        drop(tx);
+        assert_eq!(store.policy_versions().await.unwrap(), before);
+        let read = store.read_policy_changes(before.policy).await.unwrap();
+        assert!(read.is_none());
+    }
+}
+
+#[tokio::test]
+async fn whoever_misses_something_reads_everything() {
+    for (_fresh, store) in stores().await {
+        let from = store.policy_versions().await.unwrap().policy;
+        let save = async |name: &str| {
+            commit(&store, async |tx| {
+                save_role(tx, name, &role(&[], &[])).await;
+            })
+            .await;
+        };
+        save("one").await;
+        assert!(store.read_policy_changes(from).await.unwrap().is_some());
+
+        // Another version of Signet says that something changed, and not what.
+        commit(&store, async |tx| bump_changes(tx, POLICY).await.unwrap()).await;
+        assert!(store.read_policy_changes(from).await.unwrap().is_none());
+        save("two").await;
+        assert!(store.read_policy_changes(from).await.unwrap().is_none());
+
+        // More than is worth it, in one act and in many.
+        let from = store.policy_versions().await.unwrap().policy;
+        commit(&store, async |tx| {
+            for number in 0..201 {
+                tx.save_role(&format!("r{number}"), None).await.unwrap();
+            }
+        })
+        .await;
+        assert!(store.read_policy_changes(from).await.unwrap().is_none());
+        let from = store.policy_versions().await.unwrap().policy;
+        for number in 0..200 {
+            save(&format!("s{number}")).await;
+        }
+        let read = store.read_policy_changes(from).await.unwrap();
+        assert_eq!(read.unwrap().1.roles.len(), 200);
+        save("s200").await;
+        assert!(store.read_policy_changes(from).await.unwrap().is_none());
+
+        // What is older than the newest thousand versions is forgotten, and missed.
+        for _ in 0..1000 {
+            commit(&store, async |tx| bump_changes(tx, POLICY).await.unwrap()).await;
+        }
+        assert!(store.purge_policy_changes().await.unwrap() > 200);
+        assert!(store.read_policy_changes(from).await.unwrap().is_none());
+        let from = store.policy_versions().await.unwrap().policy;
+        save("last").await;
+        assert!(store.read_policy_changes(from).await.unwrap().is_some());
+    }
+}
