@@ -108,7 +108,7 @@ impl Snapshot {
         Self {
             roles,
             groups,
-            policies: Arc::new(policies),
+            policies,
             known,
             written,
             unusable: broken.clone(),

@@ -1,9 +1,11 @@
 //! What guards read off policies.
 
+use std::sync::Arc;
+
 use super::tests::compiled;
 use super::*;
 
-fn policies(text: &str) -> Policies {
+fn policies(text: &str) -> Arc<Policies> {
     compiled(&[("one", text)])
 }
 

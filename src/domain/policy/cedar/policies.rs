@@ -20,6 +20,8 @@ struct Text {
     policies: Vec<One>,
     /// Groups and organizations that they name in their conditions.
     mentioned: BTreeSet<(&'static str, String)>,
+    /// Whether one of them may ask about the client.
+    speaks_of_clients: bool,
 }
 
 /// A `permit` or a `forbid`.
@@ -92,8 +94,10 @@ fn read(id: &str, text: &str) -> Result<Text, String> {
         })
     };
     let policies = policies.into_iter().enumerate().map(read);
-    let policies = policies.collect::<Result<_, String>>()?;
+    let policies = policies.collect::<Result<Vec<One>, String>>()?;
+    let mut statements = policies.iter().map(|one| &one.statement);
     Ok(Text {
+        speaks_of_clients: statements.any(Statement::asks_about_clients),
         policies,
         mentioned,
     })
@@ -126,8 +130,11 @@ impl Policies {
     /// The same texts as `wanted` but for those that are broken, which are named if `wanted` does not know them. Only
     /// sets in which something changes are made anew.
     #[must_use]
-    pub(in super::super) fn with(&self, wanted: &Texts) -> (Self, Vec<Broken>) {
-        let mut next = self.clone();
+    pub(in super::super) fn with(self: &Arc<Self>, wanted: &Texts) -> (Arc<Self>, Vec<Broken>) {
+        if self.holds(wanted) {
+            return (Arc::clone(self), Vec::new());
+        }
+        let mut next = Self::clone(self);
         for (id, text) in &self.texts {
             let stays = wanted.0.get(id).and_then(|text| text.as_ref().ok());
             if stays.is_none_or(|stays| !Arc::ptr_eq(stays, text)) {
@@ -154,9 +161,22 @@ impl Policies {
         next.naming.retain(|_, set| !set.is_empty());
         let texts = next.texts.values();
         next.mentioned = texts.flat_map(|text| text.mentioned.clone()).collect();
-        let speak_of_clients = next.statements().any(Statement::asks_about_clients);
-        next.speak_of_clients = speak_of_clients;
-        (next, broken)
+        let mut texts = next.texts.values();
+        next.speak_of_clients = texts.any(|text| text.speaks_of_clients);
+        (Arc::new(next), broken)
+    }
+
+    /// Whether these are just those texts.
+    fn holds(&self, wanted: &Texts) -> bool {
+        let mut there = self.texts.iter();
+        let mut wanted = wanted.0.iter();
+        wanted.all(|(id, text)| {
+            let same = there.next().filter(|(name, _)| *name == id);
+            let (Some((_, there)), Ok(text)) = (same, text) else {
+                return false;
+            };
+            Arc::ptr_eq(there, text)
+        }) && there.next().is_none()
     }
 
     /// All of a text, or nothing of it.

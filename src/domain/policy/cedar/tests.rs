@@ -1,17 +1,19 @@
 //! Policies: reading, compiling and asking them.
 
+use std::sync::Arc;
+
 use serde_json::json;
 
 use super::*;
 
-pub(super) fn compiled(texts: &[(&str, &str)]) -> Policies {
+pub(super) fn compiled(texts: &[(&str, &str)]) -> Arc<Policies> {
     let texts = Texts::default().with(
         texts
             .iter()
             .map(|(id, text)| ((*id).to_owned(), Some((*text).to_owned())))
             .collect(),
     );
-    let (policies, mut broken) = Policies::default().with(&texts);
+    let (policies, mut broken) = Arc::new(Policies::default()).with(&texts);
     broken.extend(texts.broken());
     assert_eq!(broken, []);
     policies
