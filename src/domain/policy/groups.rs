@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
+use rpds::HashTrieMapSync;
 use serde_json::{Map, Value};
 
 use super::compile::Deleted;
@@ -25,7 +26,7 @@ pub struct Group {
 /// Every group. Cheap to copy: what is in it is shared.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Groups {
-    groups: HashMap<String, Compiled>,
+    groups: HashTrieMapSync<String, Compiled>,
 }
 
 #[derive(Clone, Debug)]
@@ -64,20 +65,24 @@ impl Groups {
         let mut groups = self.groups.clone();
         let mut moved = BTreeSet::new();
         if !deleted.is_empty() {
-            for (name, group) in &mut groups {
+            for (name, group) in self.groups.iter() {
                 let Some(written) = group.written.without(deleted) else {
                     continue;
                 };
                 if written.parents != group.written.parents {
                     moved.insert(name.clone());
                 }
-                group.written = Arc::new(written);
+                let group = Compiled {
+                    written: Arc::new(written),
+                    ancestors: Arc::clone(&group.ancestors),
+                };
+                groups.insert_mut(name.clone(), group);
             }
         }
         let mut touched: BTreeSet<String> = changed.keys().cloned().collect();
         for (name, written) in changed {
             let Some(written) = written else {
-                groups.remove(&name);
+                groups.remove_mut(&name);
                 moved.insert(name);
                 continue;
             };
@@ -87,7 +92,7 @@ impl Groups {
             }
             let ancestors = before.map_or_else(Ancestors::default, |it| Arc::clone(&it.ancestors));
             let written = Arc::new(written);
-            groups.insert(name, Compiled { written, ancestors });
+            groups.insert_mut(name, Compiled { written, ancestors });
         }
         let ancestors = moved_ancestors(
             &moved,
@@ -114,7 +119,7 @@ impl Groups {
 
     /// How many groups, parents and roles of them there are, levels of the one that has most, and levels of all.
     pub(super) fn counts(&self) -> [usize; 5] {
-        let mut counts = [self.groups.len(), 0, 0, 0, 0];
+        let mut counts = [self.groups.size(), 0, 0, 0, 0];
         for group in self.groups.values() {
             let levels = group.written.levels.values().map(HashMap::len).sum();
             counts[1] += group.written.parents.len();

@@ -3,12 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
+use rpds::HashTrieMapSync;
+
 use super::permission::Permission;
 
 /// What every role gives, its parents' permissions included. Cheap to copy: what is in it is shared.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Roles {
-    roles: HashMap<String, Compiled>,
+    roles: HashTrieMapSync<String, Compiled>,
 }
 
 #[derive(Clone, Debug)]
@@ -77,16 +79,20 @@ impl Roles {
         let mut roles = self.roles.clone();
         let mut moved = BTreeSet::new();
         if !deleted.is_empty() {
-            for (name, role) in &mut roles {
+            for (name, role) in self.roles.iter() {
                 if let Some(own) = role.own.without(deleted) {
-                    role.own = Arc::new(own);
+                    let role = Compiled {
+                        own: Arc::new(own),
+                        ancestors: Arc::clone(&role.ancestors),
+                    };
+                    roles.insert_mut(name.clone(), role);
                     moved.insert(name.clone());
                 }
             }
         }
         for (name, role) in changed {
             let Some(role) = role else {
-                roles.remove(&name);
+                roles.remove_mut(&name);
                 moved.insert(name);
                 continue;
             };
@@ -96,7 +102,7 @@ impl Roles {
                 moved.insert(name.clone());
             }
             let ancestors = before.map_or_else(Ancestors::default, |it| Arc::clone(&it.ancestors));
-            roles.insert(name, Compiled { own, ancestors });
+            roles.insert_mut(name, Compiled { own, ancestors });
         }
         let ancestors = moved_ancestors(
             &moved,
@@ -117,7 +123,7 @@ impl Roles {
 
     /// How many roles, permissions and parents there are.
     pub(super) fn counts(&self) -> [usize; 3] {
-        let mut counts = [self.roles.len(), 0, 0];
+        let mut counts = [self.roles.size(), 0, 0];
         for role in self.roles.values() {
             counts[1] += role.own.permissions;
             counts[2] += role.own.parents.len();

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Arc, OnceLock};
 
 use cedar_policy::{Context, Entities, Entity, EntityUid, RestrictedExpression};
+use rpds::HashTrieMapSync;
 use serde_json::{Map, Value};
 
 use super::super::attributes::{Declarations, Of};
@@ -16,9 +17,11 @@ use super::{Asked, CLIENT, GROUP, ORG, ORGANIZATION, Policies, USER, text};
 #[derive(Clone, Debug, Default)]
 pub(in super::super) struct Known {
     pub(in super::super) declarations: Arc<Declarations>,
-    groups: HashMap<String, Arc<Thing>>,
-    organizations: HashMap<String, Arc<Thing>>,
+    groups: Things,
+    organizations: Things,
 }
+
+type Things = HashTrieMapSync<String, Arc<Thing>>;
 
 /// A group or an organization.
 #[derive(Debug)]
@@ -81,19 +84,25 @@ impl Known {
         let mut known = self.clone();
         if let Some(declarations) = declarations {
             known.declarations = Arc::new(declarations);
-            let all = known.groups.values_mut();
-            let things = all.chain(known.organizations.values_mut());
-            for thing in things.filter(|thing| !thing.attributes.is_empty()) {
-                *thing = Thing::of(thing.attributes.clone(), Arc::clone(&thing.ancestors));
+            for things in [&mut known.groups, &mut known.organizations] {
+                for (name, thing) in things.clone().iter() {
+                    if !thing.attributes.is_empty() {
+                        let ancestors = Arc::clone(&thing.ancestors);
+                        let anew = Thing::of(thing.attributes.clone(), ancestors);
+                        things.insert_mut(name.clone(), anew);
+                    }
+                }
             }
         }
         for (name, about) in groups {
             match about {
                 Some((attributes, ancestors)) => {
-                    known.groups.insert(name, Thing::of(attributes, ancestors));
+                    known
+                        .groups
+                        .insert_mut(name, Thing::of(attributes, ancestors));
                 }
                 None => {
-                    known.groups.remove(&name);
+                    known.groups.remove_mut(&name);
                 }
             }
         }
@@ -101,10 +110,10 @@ impl Known {
             match attributes {
                 Some(attributes) => {
                     let thing = Thing::of(attributes, Ancestors::default());
-                    known.organizations.insert(name, thing);
+                    known.organizations.insert_mut(name, thing);
                 }
                 None => {
-                    known.organizations.remove(&name);
+                    known.organizations.remove_mut(&name);
                 }
             }
         }
@@ -124,7 +133,7 @@ impl Known {
 
     /// How many organizations there are.
     pub(in super::super) fn count_organizations(&self) -> usize {
-        self.organizations.len()
+        self.organizations.size()
     }
 
     /// Whether there is an organization of that name.
@@ -247,7 +256,7 @@ impl Known {
     pub(in super::super) fn dump(&self) -> Vec<String> {
         use std::collections::BTreeSet;
 
-        let things = |kind: &str, of: &Of, things: &HashMap<String, Arc<Thing>>| {
+        let things = |kind: &str, of: &Of, things: &Things| {
             let things = things.iter().collect::<BTreeMap<_, _>>().into_iter();
             let thing = |(name, thing): (&String, &Arc<Thing>)| {
                 let fixed = self.fixed(kind, name).is_some();

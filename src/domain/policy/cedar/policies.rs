@@ -5,6 +5,8 @@ use std::sync::Arc;
 
 use cedar_policy::{ActionConstraint, Effect, EntityUid, Policy, PolicyId, PolicySet};
 
+use rpds::RedBlackTreeMapSync;
+
 use super::analysis::Statement;
 use super::expression::Expression;
 use super::texts::{deep, parse};
@@ -12,7 +14,7 @@ use super::{Broken, entities};
 
 /// The texts of policies by id, each read or with what is wrong with it. Cheap to copy.
 #[derive(Clone, Debug, Default)]
-pub(in super::super) struct Texts(BTreeMap<String, Result<Arc<Text>, String>>);
+pub(in super::super) struct Texts(RedBlackTreeMapSync<String, Result<Arc<Text>, String>>);
 
 /// A text that was read: it may hold several policies.
 #[derive(Debug)]
@@ -44,7 +46,7 @@ impl Texts {
             match text {
                 Some(text) => new.push((id, text)),
                 None => {
-                    texts.remove(&id);
+                    texts.remove_mut(&id);
                 }
             }
         }
@@ -54,7 +56,9 @@ impl Texts {
                 read.collect::<Vec<_>>()
             });
             let read = read.unwrap_or_else(|problem| vec![Err(problem); new.len()]);
-            texts.extend(new.into_iter().map(|(id, _)| id).zip(read));
+            for ((id, _), text) in new.into_iter().zip(read) {
+                texts.insert_mut(id, text);
+            }
         }
         Self(texts)
     }
@@ -70,7 +74,7 @@ impl Texts {
 
     /// How many there are.
     pub(in super::super) fn len(&self) -> usize {
-        self.0.len()
+        self.0.size()
     }
 }
 
@@ -117,7 +121,7 @@ fn actions(constraint: &ActionConstraint) -> Option<BTreeSet<String>> {
 #[derive(Clone, Debug, Default)]
 pub(in super::super) struct Policies {
     /// What is in the sets below.
-    texts: BTreeMap<String, Arc<Text>>,
+    texts: RedBlackTreeMapSync<String, Arc<Text>>,
     naming: HashMap<String, Arc<PolicySet>>,
     any_action: Arc<PolicySet>,
     /// Groups and organizations that they name in their conditions.
@@ -138,7 +142,7 @@ impl Policies {
         for (id, text) in &self.texts {
             let stays = wanted.0.get(id).and_then(|text| text.as_ref().ok());
             if stays.is_none_or(|stays| !Arc::ptr_eq(stays, text)) {
-                next.texts.remove(id);
+                next.texts.remove_mut(id);
                 next.take_out(text);
             }
         }
@@ -149,7 +153,7 @@ impl Policies {
             {
                 match next.put_in(text) {
                     Ok(()) => {
-                        next.texts.insert(id.clone(), Arc::clone(text));
+                        next.texts.insert_mut(id.clone(), Arc::clone(text));
                     }
                     Err(problem) => {
                         let id = id.clone();
@@ -275,7 +279,8 @@ impl Policies {
         dump.push(format!("policies of any: {:?}", ids(&self.any_action)));
         let (mentioned, clients) = (&self.mentioned, self.speak_of_clients);
         dump.push(format!("policies name {mentioned:?}, clients: {clients}"));
-        dump.push(format!("texts: {:?}", self.texts.keys()));
+        let ids = self.texts.keys().collect::<Vec<_>>();
+        dump.push(format!("texts: {ids:?}"));
         dump
     }
 }
