@@ -1,4 +1,4 @@
-.PHONY: run test bench check manual test-packages
+.PHONY: run test bench check manual mutants test-packages
 
 # Builds Signet and serves it on http://localhost:8080 with a demo user, a demo client and the playground.
 run:
@@ -30,3 +30,8 @@ check:
 # Writes the generated tables of the manual anew.
 manual:
 	UPDATE_MANUAL=1 cargo test --locked --lib web::manual::tests::tables
+
+# Changes one thing after another in FILE and tells what no test notices; no part of .ci/run. ONLY="names of tests"
+# adds those of tests/it.
+mutants:
+	@.ci/mutants.sh $(FILE) $(ONLY)
