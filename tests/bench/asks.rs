@@ -34,6 +34,12 @@ pub(crate) const DECIDER: Client = Client {
     secret: "decider-secret-that-is-long-enough-for-anyone",
     redirect_uri: "",
 };
+/// May do everything at `/v1`.
+pub(crate) const OPERATOR: Client = Client {
+    id: "operator",
+    secret: "operator-secret-that-is-long-enough-for-anyone",
+    redirect_uri: "",
+};
 pub(crate) const WEB: Client = Client {
     id: "web",
     secret: "web-secret-that-is-long-enough-for-anyone",
@@ -106,6 +112,15 @@ pub(crate) fn client_credentials() -> Ask {
             ("scope", "orders:read"),
         ],
     )
+}
+
+/// A token for `/v1`.
+pub(crate) fn operator_token() -> Ask {
+    let form = [
+        ("grant_type", "client_credentials"),
+        ("scope", "signet:admin"),
+    ];
+    post("/token", OPERATOR, &form)
 }
 
 pub(crate) fn introspect(token: &str) -> Ask {

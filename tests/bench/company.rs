@@ -85,6 +85,20 @@ fn policy(number: usize, actions: usize) -> String {
 
 /// All of them as a document. Everybody has a role of the deepest level.
 pub(crate) fn document() -> String {
+    let mut text = without_people();
+    for person in 0..PEOPLE {
+        let _ = write!(
+            text,
+            "\n[[users]]\nusername = \"person{person}\"\nroles = [\"role{}\"]\nattributes = {{ department = \
+             \"sales\" }}\n",
+            ROLES - BREADTH + person % BREADTH
+        );
+    }
+    text
+}
+
+/// The roles and the policies as a document.
+pub(crate) fn without_people() -> String {
     let mut text = String::new();
     for role in 0..ROLES {
         let _ = write!(
@@ -100,14 +114,6 @@ pub(crate) fn document() -> String {
             text,
             "\n[[policies]]\nid = \"policy{number}\"\ncedar = '{}'\n",
             policy(number, ACTIONS)
-        );
-    }
-    for person in 0..PEOPLE {
-        let _ = write!(
-            text,
-            "\n[[users]]\nusername = \"person{person}\"\nroles = [\"role{}\"]\nattributes = {{ department = \
-             \"sales\" }}\n",
-            ROLES - BREADTH + person % BREADTH
         );
     }
     text

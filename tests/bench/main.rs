@@ -14,6 +14,7 @@
     reason = "a benchmark ends by panicking, prints its table, and its figures are small"
 )]
 
+mod acts;
 mod asks;
 mod change;
 mod company;

@@ -4,6 +4,7 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::time::Duration;
 
+use super::acts::Acts;
 use super::asks::{self, Authorization, Client, MODERN, WEB};
 use super::change;
 use super::company;
@@ -43,6 +44,9 @@ pub(crate) enum Scenario {
     DecideInProcess,
     /// From a change of a policy by another process until two instances decide by it; PostgreSQL alone.
     Change,
+    /// Acts of administrators, one after the other, on a small site and on one near the documented bounds, and tokens
+    /// beside them.
+    Acts,
     /// Tokens while nothing else happens and while many sign in.
     Storm,
 }
@@ -80,6 +84,8 @@ pub(crate) struct Subject {
     people: Vec<Person>,
     /// Refresh tokens without `openid`, and with it.
     grants: [Option<Rc<[Cell<String>]>>; 2],
+    /// Sites of their own for the acts, once they were needed: a small one and a big one.
+    acts: Option<[Acts; 2]>,
 }
 
 impl Subject {
@@ -95,6 +101,7 @@ impl Subject {
             amount,
             people: Vec::new(),
             grants: [None, None],
+            acts: None,
         }
     }
 
@@ -202,6 +209,14 @@ impl Subject {
                     )]
                 }
             },
+            Scenario::Acts => {
+                let engine = self.site.engine;
+                let sites = || [Acts::small(engine), Acts::big(engine)];
+                let [small, big] = self.acts.get_or_insert_with(sites);
+                let mut all = small.measure().await?;
+                all.extend(big.measure().await?);
+                all
+            }
             Scenario::Storm => self.storm().await,
         })
     }

@@ -119,8 +119,12 @@ impl Site {
 
     /// Starts `signet serve` and returns at once.
     pub(crate) fn spawn(&mut self) {
+        let command = self.command(&["serve"]);
+        self.run(command);
+    }
+
+    fn run(&mut self, mut command: Command) {
         let log = File::create(self.directory.path().join("log")).unwrap();
-        let mut command = self.command(&["serve"]);
         command
             .stdin(Stdio::null())
             .stdout(log.try_clone().unwrap())
@@ -134,6 +138,28 @@ impl Site {
     pub(crate) fn serve(&mut self) {
         self.spawn();
         self.wait_for("/health/ready", self.management_port);
+    }
+
+    /// The same where nobody who asks often is slowed.
+    pub(crate) fn serve_without_limits(&mut self) {
+        let mut command = self.command(&["serve"]);
+        command.env("SIGNET_RATE_LIMITS", "false");
+        self.run(command);
+        self.wait_for("/health/ready", self.management_port);
+    }
+
+    /// Waits until every event that was written is linked into the audit trail, which takes the server's time.
+    pub(crate) fn wait_until_linked(&self) {
+        loop {
+            let verified = self.command(&["audit", "verify", "--json"]).output();
+            let verified = verified.unwrap();
+            assert!(verified.status.success(), "{verified:?}");
+            let report: serde_json::Value = serde_json::from_slice(&verified.stdout).unwrap();
+            if report["waiting"] == 0 {
+                return;
+            }
+            std::thread::sleep(Duration::from_secs(2));
+        }
     }
 
     /// Waits for the first 200 of a path at the public listener.
