@@ -13,9 +13,10 @@ use super::inputs::{Json, Nothing, Patch};
 use super::page::{List, Page, Range};
 use super::problem::Problem;
 use crate::domain::ids::{DeliveryId, WebhookId};
+use crate::domain::outbox::{Lane, State};
 use crate::service::webhooks::{self, WebhookError};
 use crate::spec::time::Ts;
-use crate::store::deliveries::Delivery;
+use crate::store::outbox::Delivery;
 use crate::store::webhooks::Webhook;
 
 const READ: &str = "webhooks.read";
@@ -95,7 +96,7 @@ pub(super) struct ShownDelivery {
     /// What is sent.
     payload: Value,
     /// `pending`, `delivered` or `failed`.
-    state: String,
+    state: &'static str,
     /// How often it was tried.
     attempts: i64,
     /// When it is tried next, RFC 3339.
@@ -276,15 +277,13 @@ async fn list_deliveries(
     }
     let range = Range::new(call.query.cursor.as_deref(), call.query.limit)?;
     let before = range.after_id(DeliveryId::parse)?;
-    let state = call.query.state.as_deref();
-    if let Some(state) = state
-        && !["pending", "delivered", "failed"].contains(&state)
-    {
-        let detail = "expected pending, delivered or failed";
-        return Err(Problem::invalid("state", detail));
-    }
-    let rows = store.list_deliveries(id, state, before, range.rows());
-    let page = range.page(rows.await?, |row| row.id.to_string(), delivery);
+    let unknown = || Problem::invalid("state", "expected pending, delivered or failed");
+    let parse = |state| State::parse(state).ok_or_else(unknown);
+    let state = call.query.state.as_deref().map(parse).transpose()?;
+    let lane = Lane::Webhook(id);
+    let rows = store.list_deliveries(&lane, state, before, range.rows());
+    let shown = |row| delivery(id, row);
+    let page = range.page(rows.await?, |row| row.id.to_string(), shown);
     Ok(Answer::of(&page))
 }
 
@@ -294,13 +293,9 @@ async fn send_again(
     sees_the_trail(&call).await?;
     let ByDelivery { id, delivery_id } = call.path;
     let mut act = begun!(call);
-    let known = act.tx().find_delivery(delivery_id).await?;
-    if known.is_none_or(|known| known.webhook != id) {
-        return Err(Problem::not_found("delivery", delivery_id));
-    }
     let (now, origin) = (act.now(), &call.by.origin);
-    let again = webhooks::redeliver(act.tx(), delivery_id, origin, now).await?;
-    call.done(act, &delivery(again)).await
+    let again = webhooks::redeliver(act.tx(), id, delivery_id, origin, now).await?;
+    call.done(act, &delivery(id, again)).await
 }
 
 /// Nobody is told more through a webhook than they may read.
@@ -355,13 +350,13 @@ fn shown(webhook: Webhook) -> Shown {
     }
 }
 
-fn delivery(row: Delivery) -> ShownDelivery {
+fn delivery(webhook_id: WebhookId, row: Delivery) -> ShownDelivery {
     ShownDelivery {
         id: row.id,
-        webhook_id: row.webhook,
-        r#type: row.kind,
+        webhook_id,
+        r#type: row.topic,
         payload: serde_json::from_str(&row.body).unwrap_or_default(),
-        state: row.state,
+        state: row.state.as_str(),
         attempts: row.attempts,
         next_attempt_at: row.next_at.map(Ts::rfc3339),
         last_status: row.last_status,

@@ -15,8 +15,8 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 use crate::service::audit::{linker, retention};
+use crate::service::outbox::{self, Outbox};
 use crate::service::tokens::keys;
-use crate::service::webhooks::sender::{self, Sender};
 use crate::service::{Services, administration, decisions, registry};
 use crate::store::revocations;
 use crate::telemetry::metrics;
@@ -31,6 +31,9 @@ const SWEEP_ON: Duration = Duration::from_secs(1);
 
 /// At most so many rows of each kind are deleted in one sweep.
 const SWEPT: i64 = 500;
+
+/// How soon more messages of the version before this one are moved while there are many.
+const ADOPT_ON: Duration = Duration::from_millis(50);
 
 /// Ended rows stay this long, so that a replay is still told apart from garbage when clocks disagree.
 const ENDED_STAY: Duration = Duration::from_hours(1);
@@ -59,7 +62,7 @@ impl Jobs {
 
 /// Every job. What a turn does stands in `service`; how often, and what happens at the end, stands here.
 fn list(services: &Arc<Services>) -> Vec<Job> {
-    let sender = Arc::new(Sender::new(Arc::clone(services)));
+    let outbox = Arc::new(Outbox::new(Arc::clone(services), services.clock.clone()));
     let mut jobs = vec![
         Job::new(
             "signing_keys",
@@ -99,27 +102,34 @@ fn list(services: &Arc<Services>) -> Vec<Job> {
             "metrics are not brought up to date",
             with(services, update_metrics),
         ),
+        // Named after the first kind of message, as dashboards know them.
         Job::new(
             "webhooks",
-            sender::EVERY,
+            outbox::EVERY,
             "messages to webhooks wait",
-            with(&sender, |sender| async move { usual(sender.turn().await) }),
+            with(&outbox, |outbox| async move { usual(outbox.turn().await) }),
         )
-        .wakes(with(&sender, |sender| async move { sender.woken().await }))
+        .wakes(with(&outbox, |outbox| async move { outbox.woken().await }))
         .finishes(
             SENDING_GRACE,
-            with(&sender, |sender| async move {
-                sender.drain().await;
+            with(&outbox, |outbox| async move {
+                outbox.drain().await;
                 Ok(Next::Usual)
             }),
         ),
         Job::new(
             "webhooks_tidy",
-            sender::TIDY_EVERY,
+            outbox::TIDY_EVERY,
             "old messages are not deleted, and webhooks for which too much waits are not disabled",
-            with(services, |services| async move {
-                usual(sender::tidy(&services, sender::MOST_WAITING, services.clock.now()).await)
+            with(&outbox, |outbox| async move {
+                usual(outbox.tidy(outbox::MOST_WAITING).await)
             }),
+        ),
+        Job::new(
+            "webhooks_adopt",
+            outbox::EVERY,
+            "what an instance of the version before this one wrote for webhooks waits",
+            with(services, adopt),
         ),
         Job::new(
             "audit_retention",
@@ -179,6 +189,15 @@ async fn sweep(services: Arc<Services>) -> Result<Next, Failure> {
     let full = i64::try_from(gone).is_ok_and(|gone| gone >= SWEPT);
     Ok(if full {
         Next::After(SWEEP_ON)
+    } else {
+        Next::Usual
+    })
+}
+
+/// Moves some messages of the version before this one, and soon the next ones.
+async fn adopt(services: Arc<Services>) -> Result<Next, Failure> {
+    Ok(if outbox::adopt(&services).await? {
+        Next::After(ADOPT_ON)
     } else {
         Next::Usual
     })

@@ -8,6 +8,7 @@ pub mod client;
 pub mod directory;
 pub mod grant;
 pub mod ids;
+pub mod outbox;
 pub mod pending;
 pub mod policy;
 pub mod rate;

@@ -6,6 +6,7 @@ pub mod audit;
 pub mod authorization;
 pub mod decisions;
 pub mod fetch;
+pub mod outbox;
 pub mod rate_limits;
 pub mod registry;
 pub mod sign_in;

@@ -11,7 +11,6 @@ pub mod changes;
 pub mod clients;
 pub mod consents;
 pub mod db;
-pub mod deliveries;
 pub mod dialect;
 pub mod ephemeral;
 pub mod error;
@@ -25,6 +24,7 @@ pub mod migrate;
 mod names;
 pub mod objects;
 pub mod organizations;
+pub mod outbox;
 pub mod policies;
 pub mod policy;
 mod policy_changes;
@@ -102,4 +102,5 @@ pub const MIGRATIONS: &[Migration] = &[
     migration!(12, "0012_factors"),
     migration!(14, "0014_keyed_client_secrets"),
     migration!(15, "0015_policy_changes"),
+    migration!(16, "0016_outbox"),
 ];

@@ -1,4 +1,4 @@
-//! Webhooks: the `webhooks` table. What is told to them: [`deliveries`](super::deliveries).
+//! Webhooks: the `webhooks` table. What is told to them: [`outbox`](super::outbox).
 
 use sqlx::types::Json;
 use uuid::Uuid;
@@ -7,6 +7,7 @@ use super::Store;
 use super::db::Tx;
 use super::error::StoreError;
 use crate::domain::ids::WebhookId;
+use crate::domain::outbox::Lane;
 use crate::spec::time::Ts;
 
 /// At most so many webhooks.
@@ -33,6 +34,17 @@ pub struct Webhook {
     pub created_at: Ts,
     /// When it was changed last.
     pub updated_at: Ts,
+}
+
+/// Where a webhook is told, and how.
+#[derive(Clone, Debug)]
+pub struct Destination {
+    /// Where to.
+    pub url: String,
+    /// Whether it is told at all.
+    pub enabled: bool,
+    /// What its messages are signed with.
+    pub secrets: SealedSecrets,
 }
 
 /// The sealed secrets of a webhook.
@@ -62,18 +74,23 @@ impl Store {
         Ok(row.map(WebhookRow::into_webhook))
     }
 
-    /// Where a webhook is sent, and its secrets; `None` when it is disabled or gone.
-    pub async fn find_webhook_secrets(
+    /// Where a webhook is told, and its secrets.
+    pub async fn find_webhook_destination(
         &self,
         id: WebhookId,
-    ) -> Result<Option<(String, SealedSecrets)>, StoreError> {
-        let row = self.db.q(SECRETS).bind(id.0);
+    ) -> Result<Option<Destination>, StoreError> {
+        let row = self.db.q(DESTINATION).bind(id.0);
         let row = row
-            .opt::<(String, Vec<u8>, Option<Vec<u8>>, Option<i64>)>()
+            .opt::<(String, bool, Vec<u8>, Option<Vec<u8>>, Option<i64>)>()
             .await?;
-        Ok(row.map(|(url, current, previous, until)| {
+        Ok(row.map(|(url, enabled, current, previous, until)| {
             let previous = previous.zip(until.map(Ts));
-            (url, SealedSecrets { current, previous })
+            let secrets = SealedSecrets { current, previous };
+            Destination {
+                url,
+                enabled,
+                secrets,
+            }
         }))
     }
 }
@@ -160,7 +177,7 @@ impl Tx {
     /// Removes a webhook and everything that waits for it.
     pub async fn delete_webhook(&mut self, id: WebhookId) -> Result<(), StoreError> {
         self.q(DELETE).bind(id.0).exec().await?;
-        Ok(())
+        self.delete_lane(&Lane::Webhook(id)).await
     }
 
     /// Everyone who wants to be told, and what.
@@ -221,8 +238,8 @@ const LOCK_ROW: &str = "UPDATE webhooks SET version = version WHERE id = $1";
 
 const ENABLED: &str = "SELECT id, event_types FROM webhooks WHERE enabled ORDER BY id LIMIT $1";
 
-const SECRETS: &str =
-    "SELECT url, secret, previous_secret, previous_until FROM webhooks WHERE id = $1 AND enabled";
+const DESTINATION: &str =
+    "SELECT url, enabled, secret, previous_secret, previous_until FROM webhooks WHERE id = $1";
 
 const SECRET: &str = "SELECT secret FROM webhooks WHERE id = $1";
 

@@ -175,7 +175,7 @@ impl Audit {
     }
 }
 
-/// Puts what was linked into the outbox of everyone who wants to be told.
+/// Puts what was linked into the outbox, for each webhook that wants to be told.
 async fn tell_webhooks(
     tx: &mut Tx,
     webhooks: &[(WebhookId, Vec<String>)],
@@ -195,7 +195,7 @@ async fn tell_webhooks(
     });
     let deliveries = webhooks::deliveries(webhooks, waiting.chain(taken), now);
     for some in deliveries.chunks(1000) {
-        tx.insert_deliveries(some, now).await?;
+        tx.insert_deliveries(some).await?;
     }
     Ok(())
 }

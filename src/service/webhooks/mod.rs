@@ -1,14 +1,14 @@
 //! Webhooks: events carried to whoever wants to be told, in the format of
 //! [Standard Webhooks](https://www.standardwebhooks.com).
 //!
-//! What changes a webhook runs in the caller's transaction and writes its event there. Deliveries are written by the
-//! link that gives an event its place, so every event that counts is told at least once; `webhook-id` is the event's
-//! id, by which a receiver knows what it was told before.
+//! What changes a webhook runs in the caller's transaction and writes its event there. Deliveries are put in the outbox
+//! by the link that gives an event its place, so every event that counts is told at least once; `webhook-id` is the
+//! event's id, by which a receiver knows what it was told before.
 
-pub mod sender;
+pub(super) mod sender;
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
 
 use std::time::Duration;
 
@@ -24,10 +24,11 @@ use crate::crypto::secret::PlainToken;
 use crate::crypto::webhook::WebhookSecret;
 use crate::domain::audit::{Event, EventId, EventType, Origin};
 use crate::domain::ids::{DeliveryId, WebhookId};
+use crate::domain::outbox::Lane;
 use crate::spec::time::Ts;
 use crate::store::db::Tx;
-use crate::store::deliveries::{Delivery, NewDelivery};
 use crate::store::error::StoreError;
+use crate::store::outbox::Delivery;
 use crate::store::webhooks::{MAX_WEBHOOKS, SealedSecrets, Webhook};
 
 /// How long a replaced secret signs beside the new one unless something else is asked for.
@@ -148,6 +149,8 @@ pub async fn update(
     now: Ts,
 ) -> Result<Webhook, WebhookError> {
     check(services, &fields)?;
+    let lane = Lane::Webhook(id);
+    tx.lock_lane(&lane).await?;
     let was = find(tx, id).await?;
     if version.is_some_and(|version| version != was.version) {
         return Err(WebhookError::Changed);
@@ -164,7 +167,7 @@ pub async fn update(
     };
     tx.update_webhook(&is).await?;
     if was.enabled && !is.enabled {
-        tx.give_up_deliveries(id, now).await?;
+        tx.give_up_deliveries(&lane, now).await?;
     }
     let event = event(EventType::WebhookUpdated, id, origin, now);
     tx.record_event(&event.before(view(&was)).after(view(&is)))
@@ -179,6 +182,7 @@ pub async fn delete(
     origin: &Origin,
     now: Ts,
 ) -> Result<(), WebhookError> {
+    tx.lock_lane(&Lane::Webhook(id)).await?;
     let was = find(tx, id).await?;
     tx.delete_webhook(id).await?;
     let event = event(EventType::WebhookDeleted, id, origin, now);
@@ -209,21 +213,23 @@ pub async fn rotate_secret(
     Ok(secret.to_text())
 }
 
-/// Sends a delivery again, whatever became of it; with the same `webhook-id`.
+/// Sends a delivery of a webhook again, whatever became of it; with the same `webhook-id`.
 pub async fn redeliver(
     tx: &mut Tx,
+    webhook: WebhookId,
     id: DeliveryId,
     origin: &Origin,
     now: Ts,
 ) -> Result<Delivery, WebhookError> {
-    let delivery = tx.find_delivery(id).await?;
-    let delivery = delivery.ok_or(WebhookError::UnknownDelivery(id))?;
-    tx.redeliver(id, now).await?;
-    let event = event(EventType::WebhookRedelivered, delivery.webhook, origin, now);
+    let lane = Lane::Webhook(webhook);
+    let unknown = WebhookError::UnknownDelivery(id);
+    if !tx.send_again(&lane, id, now).await? {
+        return Err(unknown);
+    }
+    let event = event(EventType::WebhookRedelivered, webhook, origin, now);
     tx.record_event(&event.detail("delivery_id", id.to_string()))
         .await?;
-    let delivery = tx.find_delivery(id).await?;
-    delivery.ok_or(WebhookError::UnknownDelivery(id))
+    tx.find_delivery(&lane, id).await?.ok_or(unknown)
 }
 
 /// What is to be told of events, each given with its id, its type and its body.
@@ -231,7 +237,7 @@ pub(super) fn deliveries<'a>(
     webhooks: &[(WebhookId, Vec<String>)],
     events: impl Iterator<Item = (Uuid, &'a str, &'a str)>,
     now: Ts,
-) -> Vec<NewDelivery> {
+) -> Vec<Delivery> {
     let mut deliveries = Vec::new();
     for (event, kind, body) in events {
         let mut wanted = webhooks
@@ -242,12 +248,10 @@ pub(super) fn deliveries<'a>(
             continue;
         }
         let body = payload(kind, body);
-        deliveries.extend(wanted.map(|(webhook, _)| NewDelivery {
-            id: DeliveryId(EventId::new(now, random::bytes()).0),
-            webhook: *webhook,
-            event,
-            kind: kind.to_owned(),
-            body: body.clone(),
+        deliveries.extend(wanted.map(|(webhook, _)| {
+            let id = DeliveryId(EventId::new(now, random::bytes()).0);
+            let lane = Lane::Webhook(*webhook);
+            Delivery::new(id, lane, event, kind.to_owned(), body.clone(), now)
         }));
     }
     deliveries

@@ -3,6 +3,7 @@
 mod assignments;
 mod factors;
 mod find;
+mod outbox;
 mod pages;
 mod policy_changes;
 

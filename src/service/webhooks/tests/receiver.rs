@@ -11,13 +11,13 @@ use crate::crypto::webhook::WebhookSecret;
 
 /// What a receiver was sent.
 #[derive(Clone, Debug)]
-pub(super) struct Received {
-    pub(super) head: String,
-    pub(super) body: String,
+pub(in crate::service) struct Received {
+    pub(in crate::service) head: String,
+    pub(in crate::service) body: String,
 }
 
 impl Received {
-    pub(super) fn header(&self, name: &str) -> &str {
+    pub(in crate::service) fn header(&self, name: &str) -> &str {
         let lines = self.head.lines();
         let mut fields = lines.filter_map(|line| line.split_once(": "));
         let field = fields.find(|(field, _)| field.eq_ignore_ascii_case(name));
@@ -25,7 +25,7 @@ impl Received {
     }
 
     /// Whether one of the signatures was made with this secret.
-    pub(super) fn is_signed_with(&self, secret: &PlainToken) -> bool {
+    pub(in crate::service) fn is_signed_with(&self, secret: &PlainToken) -> bool {
         let bytes = secret.expose().strip_prefix("whsec_").unwrap();
         let bytes = base64::Engine::decode(&base64::prelude::BASE64_STANDARD, bytes).unwrap();
         let secret = WebhookSecret::from_bytes(bytes);
@@ -37,16 +37,16 @@ impl Received {
 }
 
 /// Somebody who listens on this machine and answers with a status.
-pub(super) struct Receiver {
-    pub(super) url: String,
-    pub(super) status: Arc<Mutex<u16>>,
-    pub(super) received: Arc<Mutex<Vec<Received>>>,
+pub(in crate::service) struct Receiver {
+    pub(in crate::service) url: String,
+    pub(in crate::service) status: Arc<Mutex<u16>>,
+    pub(in crate::service) received: Arc<Mutex<Vec<Received>>>,
     /// Moved on by a minute with each message.
-    pub(super) clock: Arc<AtomicI64>,
+    pub(in crate::service) clock: Arc<AtomicI64>,
 }
 
 impl Receiver {
-    pub(super) async fn new() -> Self {
+    pub(in crate::service) async fn new() -> Self {
         let clock: Arc<AtomicI64> = Arc::default();
         let ticks = Arc::clone(&clock);
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -99,11 +99,11 @@ impl Receiver {
     }
 
     /// 0: not at all.
-    pub(super) fn answers(&self, status: u16) {
+    pub(in crate::service) fn answers(&self, status: u16) {
         *self.status.lock().unwrap() = status;
     }
 
-    pub(super) fn received(&self) -> Vec<Received> {
+    pub(in crate::service) fn received(&self) -> Vec<Received> {
         self.received.lock().unwrap().clone()
     }
 }

@@ -1,8 +1,12 @@
-//! Many webhooks beside each other.
+//! Many receivers beside each other.
+
+use std::sync::atomic::AtomicI64;
 
 use tokio_util::sync::CancellationToken;
 
 use super::*;
+use crate::domain::ids::WebhookId;
+use crate::store::audit::EventFilter;
 
 /// Whether this comes true within ten seconds.
 async fn comes_true(what: impl Fn() -> bool) -> bool {
@@ -16,16 +20,16 @@ async fn comes_true(what: impl Fn() -> bool) -> bool {
 }
 
 /// What a serving process does, as its job does it.
-async fn keep_sending(sender: sender::Sender, stop: CancellationToken) {
+async fn keep_sending(outbox: Outbox, stop: CancellationToken) {
     while !stop.is_cancelled() {
-        sender.turn().await.unwrap();
+        outbox.turn().await.unwrap();
         tokio::select! {
             () = stop.cancelled() => {}
-            () = sender.woken() => {}
-            () = tokio::time::sleep(sender::EVERY) => {}
+            () = outbox.woken() => {}
+            () = tokio::time::sleep(EVERY) => {}
         }
     }
-    let _ = tokio::time::timeout(Duration::from_secs(6), sender.drain()).await;
+    let _ = tokio::time::timeout(Duration::from_secs(6), outbox.drain()).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
@@ -50,8 +54,8 @@ async fn who_does_not_answer_holds_up_nobody_else() {
             happens(&services, EventType::UserDisabled, n).await;
         }
         let stop = CancellationToken::new();
-        let sender = sender::Sender::new(Arc::clone(&services));
-        let sending = tokio::spawn(keep_sending(sender, stop.clone()));
+        let outbox = Outbox::new(Arc::clone(&services), services.clock.clone());
+        let sending = tokio::spawn(keep_sending(outbox, stop.clone()));
         assert!(comes_true(|| alive.received().len() == 30).await);
         // Who answered nothing gets no more for a while, however much waits.
         assert!(comes_true(|| dead.iter().all(|dead| dead.received().len() == 10)).await);
@@ -74,23 +78,16 @@ async fn a_webhook_for_which_too_much_waits_is_disabled_and_that_is_an_event() {
         }
         let now = soon(&services);
         let stored = || services.store.find_webhook(webhook.id);
-        sender::tidy(&services, 6, now).await.unwrap();
+        outbox(&services, now).tidy(6).await.unwrap();
         assert!(stored().await.unwrap().unwrap().enabled);
-        sender::tidy(&services, 5, now).await.unwrap();
+        outbox(&services, now).tidy(5).await.unwrap();
         let stored = stored().await.unwrap().unwrap();
         assert!(!stored.enabled);
         assert_eq!(
             stored.disabled_reason.as_deref(),
             Some("more than 5 messages waited")
         );
-        assert!(
-            services
-                .store
-                .list_due_webhooks(now)
-                .await
-                .unwrap()
-                .is_empty()
-        );
+        assert!(services.store.list_due_lanes(now).await.unwrap().is_empty());
         let filter = EventFilter {
             kind: Some(EventType::WebhookDisabled),
             ..EventFilter::default()
@@ -98,4 +95,33 @@ async fn a_webhook_for_which_too_much_waits_is_disabled_and_that_is_an_event() {
         let events = services.store.list_events(&filter, None, 9).await.unwrap();
         assert_eq!(events.len(), 1);
     }
+}
+
+#[test]
+fn a_busy_or_resting_lane_leaves_the_others_open() {
+    let lanes = Arc::<Lanes>::default();
+    let at = Arc::new(AtomicI64::new(NOW.micros()));
+    let clock = Clock::fixed(Arc::clone(&at));
+    let [slow, dead, alive] = [1, 2, 3].map(|n| Lane::Webhook(WebhookId::from_random([n; 16])));
+    let all = || vec![slow.clone(), dead.clone(), alive.clone()];
+    let mut opened = lanes.open(all(), &clock);
+    assert_eq!(opened.len(), 3);
+    // The first stays open, the second answers nothing, the third is done.
+    let _slow = opened.remove(0);
+    opened.remove(0).end(Ok(Told {
+        tried: 10,
+        answered: 0,
+    }));
+    opened.remove(0).end(Ok(Told {
+        tried: 10,
+        answered: 1,
+    }));
+    let open = |all| {
+        let opened = lanes.open(all, &clock);
+        let names = opened.iter().map(|open| open.lane.clone());
+        names.collect::<Vec<_>>()
+    };
+    assert_eq!(open(all()), std::slice::from_ref(&alive));
+    at.store(NOW.plus(REST).micros(), Ordering::SeqCst);
+    assert_eq!(open(all()), [dead, alive]);
 }

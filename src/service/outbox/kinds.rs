@@ -1,0 +1,32 @@
+//! What differs between kinds of message: how one is sent, and what it means for a receiver to be given up.
+
+use crate::domain::outbox::{Lane, Sent};
+use crate::service::{Services, webhooks};
+use crate::spec::time::{Clock, Ts};
+use crate::store::db::Tx;
+use crate::store::error::StoreError;
+use crate::store::outbox::Delivery;
+
+/// Sends a message once. An error says that it was not sent, or that nobody knows: it is sent again.
+pub(super) async fn send(
+    services: &Services,
+    delivery: &Delivery,
+    clock: &Clock,
+) -> Result<Sent, StoreError> {
+    match &delivery.lane {
+        Lane::Webhook(id) => webhooks::sender::send(services, *id, delivery, clock).await,
+    }
+}
+
+/// Notes that a receiver is given up, with the reason as a sentence. `false` when it was given up before: what was
+/// sent to it again since then goes on. The caller has locked the lane.
+pub(super) async fn close(
+    tx: &mut Tx,
+    lane: &Lane,
+    reason: String,
+    now: Ts,
+) -> Result<bool, StoreError> {
+    match lane {
+        Lane::Webhook(id) => webhooks::sender::disable(tx, *id, reason, now).await,
+    }
+}

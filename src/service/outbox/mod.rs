@@ -1,0 +1,247 @@
+//! The outbox: what must be told elsewhere, kept until it was told or given up.
+//!
+//! A message is written in the transaction of what it tells (`Tx::insert_deliveries`), so it is told at least once.
+//! An instance leases a few deliveries of a receiver and sends them; what fails is sent again after longer and longer
+//! pauses, and given up in the end. Each receiver has a lane of its own, so one that is slow or away delays no other. What differs
+//! between kinds of message stands in `kinds`; all else is the same for every kind.
+
+mod kinds;
+mod lanes;
+
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::task::JoinSet;
+
+use super::Services;
+use crate::crypto::random;
+use crate::domain::outbox::{Answer, Lane, Next};
+use crate::spec::time::{Clock, Ts};
+use crate::store::db::Tx;
+use crate::store::error::StoreError;
+use crate::store::outbox::{Attempt, Delivery};
+use lanes::Lanes;
+
+/// At most so many messages are on their way to one receiver at once,
+const AT_ONCE: i64 = 10;
+
+/// and to so many receivers.
+const LANES: usize = 10;
+
+/// A receiver that answered none of its messages is left alone for so long, while others have their turn.
+const REST: Duration = Duration::from_mins(1);
+
+/// A receiver for which more messages wait is given up, however short it was away.
+pub const MOST_WAITING: i64 = 100_000;
+
+/// How long a delivery is leased: far longer than sending may take.
+const LEASE: Duration = Duration::from_mins(1);
+
+/// How often the outbox looks for what is due.
+pub const EVERY: Duration = Duration::from_millis(500);
+
+/// How long a finished delivery can be looked at and sent again.
+const KEPT: Duration = Duration::from_hours(30 * 24);
+
+/// How often what is older is deleted, and what waits is counted.
+pub const TIDY_EVERY: Duration = Duration::from_mins(10);
+
+/// The pause after each attempt that fails, in seconds: about three days in all.
+const PAUSES: [u64; 9] = [5, 300, 1800, 7200, 18_000, 36_000, 50_400, 72_000, 86_400];
+
+/// At most so many rows of the version before this one are moved in one transaction.
+const ADOPTED: i64 = 1000;
+
+/// Sends what is due to every receiver, a few lanes at a time.
+pub struct Outbox {
+    services: Arc<Services>,
+    clock: Clock,
+    running: tokio::sync::Mutex<JoinSet<usize>>,
+    lanes: Arc<Lanes>,
+}
+
+/// What came of a few messages to one receiver.
+#[derive(Clone, Copy, Debug, Default)]
+struct Told {
+    tried: usize,
+    /// How many were answered, if only with a refusal of this message.
+    answered: usize,
+}
+
+impl Told {
+    fn is_unanswered(&self) -> bool {
+        self.tried >= usize::try_from(AT_ONCE).unwrap_or(usize::MAX) && self.answered == 0
+    }
+}
+
+impl Outbox {
+    /// An outbox that has not begun to send. The clock is read at each step: a message may take long to send, and
+    /// leases, signatures and pauses count from when they begin.
+    #[must_use]
+    pub fn new(services: Arc<Services>, clock: Clock) -> Self {
+        Self {
+            services,
+            clock,
+            running: tokio::sync::Mutex::default(),
+            lanes: Arc::default(),
+        }
+    }
+
+    /// Begins to tell the receivers for which something is due and that are neither busy nor at rest; waits for none.
+    /// Returns an error of a lane that has ended since the last turn.
+    pub async fn turn(&self) -> Result<(), StoreError> {
+        let mut running = self.running.lock().await;
+        while let Some(ended) = running.try_join_next() {
+            if let Err(error) = ended {
+                tracing::error!(%error, "sending messages broke off");
+            }
+        }
+        let due = self.services.store.list_due_lanes(self.clock.now()).await?;
+        for open in self.lanes.open(due, &self.clock) {
+            let (services, clock) = (Arc::clone(&self.services), self.clock.clone());
+            running.spawn(async move {
+                let told = send_to(&services, &open.lane, &clock).await;
+                let tried = told.as_ref().map_or(0, |told| told.tried);
+                open.end(told);
+                tried
+            });
+        }
+        self.lanes.take_failure().map_or(Ok(()), Err)
+    }
+
+    /// Waits until a lane ends, so that the rest of its backlog is sent at once.
+    pub async fn woken(&self) {
+        self.lanes.ended.notified().await;
+    }
+
+    /// Waits for the messages that are on their way, or else they are sent twice; how many.
+    pub async fn drain(&self) -> usize {
+        let mut running = self.running.lock().await;
+        let mut tried = 0;
+        while let Some(ended) = running.join_next().await {
+            tried += ended.unwrap_or(0);
+        }
+        tried
+    }
+
+    /// Deletes what was finished long ago, and gives up receivers for which more than `most` waits.
+    pub async fn tidy(&self, most: i64) -> Result<(), StoreError> {
+        let (store, now) = (&self.services.store, self.clock.now());
+        while store.purge_deliveries(now.minus(KEPT), 500).await? == 500 {}
+        let waiting = store.count_waiting_deliveries(most.saturating_add(1));
+        let waiting = waiting.await?;
+        for (lane, _) in waiting.iter().filter(|(_, count)| *count > most) {
+            let mut tx = store.db().begin().await?;
+            tx.lock_lane(lane).await?;
+            let reason = format!("more than {most} messages waited");
+            give_up(&mut tx, lane, reason, now).await?;
+            tx.commit().await?;
+        }
+        Ok(())
+    }
+}
+
+/// Moves some deliveries here that an instance of the version before this one wrote; whether there may be more.
+pub async fn adopt(services: &Services) -> Result<bool, StoreError> {
+    let (store, now) = (&services.store, services.clock.now());
+    // With room for a lease that begins meanwhile, and for clocks that differ.
+    let leased = now.plus(LEASE * 2);
+    let adopted = store.adopt_webhook_deliveries(now, leased, ADOPTED).await?;
+    Ok(i64::try_from(adopted).is_ok_and(|adopted| adopted >= ADOPTED))
+}
+
+/// Sends a few of what is due to a receiver.
+async fn send_to(services: &Arc<Services>, lane: &Lane, clock: &Clock) -> Result<Told, StoreError> {
+    let now = clock.now();
+    let until = now.plus(LEASE);
+    let due = services.store.lease_deliveries(lane, now, until, AT_ONCE);
+    let due = due.await?;
+    let mut told = Told {
+        tried: due.len(),
+        answered: 0,
+    };
+    let mut sending = JoinSet::new();
+    for delivery in due {
+        let (services, clock) = (Arc::clone(services), clock.clone());
+        sending.spawn(async move { send(&services, delivery, until, &clock).await });
+    }
+    while let Some(sent) = sending.join_next().await {
+        // What could not be noted is sent again when its lease ends.
+        match sent {
+            Ok(Ok(answered)) => told.answered += usize::from(answered),
+            Ok(Err(error)) => tracing::warn!(%error, "what came of a message cannot be noted"),
+            Err(error) => tracing::error!(%error, "sending a message broke off"),
+        }
+    }
+    Ok(told)
+}
+
+/// Sends one message and notes what came of it; whether the receiver answered.
+async fn send(
+    services: &Services,
+    delivery: Delivery,
+    lease: Ts,
+    clock: &Clock,
+) -> Result<bool, StoreError> {
+    let sent = kinds::send(services, &delivery, clock).await?;
+    let now = clock.now();
+    let next = next(&sent.answer, delivery.attempts, now);
+    let (answered, gone, error) = match sent.answer {
+        Answer::Taken => (true, false, None),
+        Answer::Refused(error) => (true, false, Some(error)),
+        Answer::Unanswered(error) => (false, false, Some(error)),
+        Answer::Gone(error) => (true, true, Some(error)),
+    };
+    let attempt = Attempt {
+        next,
+        status: sent.status,
+        error,
+    };
+    let lane = &delivery.lane;
+    let mut tx = services.store.db().begin().await?;
+    if next == Next::GiveUp {
+        tx.lock_lane(lane).await?;
+    }
+    if !tx.finish_attempt(delivery.id, lease, &attempt, now).await? {
+        return Ok(answered);
+    }
+    // A receiver that was told something else meanwhile is not dead: it only does not like this message.
+    if next == Next::GiveUp && (gone || !tx.was_told_since(lane, delivery.created_at).await?) {
+        give_up(&mut tx, lane, attempt.error.unwrap_or_default(), now).await?;
+    }
+    tx.commit().await?;
+    Ok(answered)
+}
+
+/// What follows an attempt, the last of so many.
+fn next(answer: &Answer, attempts: i64, now: Ts) -> Next {
+    match answer {
+        Answer::Taken => Next::Done,
+        Answer::Gone(_) => Next::GiveUp,
+        Answer::Refused(_) | Answer::Unanswered(_) => {
+            let tried = usize::try_from(attempts).unwrap_or(usize::MAX);
+            let pause = PAUSES.get(tried.saturating_sub(1));
+            pause.map_or(Next::GiveUp, |pause| {
+                Next::Again(now.plus(jittered(*pause)))
+            })
+        }
+    }
+}
+
+/// Up to a fifth longer, so that what failed together is not tried again together.
+fn jittered(seconds: u64) -> Duration {
+    let [fraction] = random::bytes::<1>();
+    let millis = seconds * 1000;
+    Duration::from_millis(millis + millis * u64::from(fraction) / 255 / 5)
+}
+
+/// Gives a receiver up with all that waits for it.
+async fn give_up(tx: &mut Tx, lane: &Lane, reason: String, now: Ts) -> Result<(), StoreError> {
+    if kinds::close(tx, lane, reason, now).await? {
+        tx.give_up_deliveries(lane, now).await?;
+    }
+    Ok(())
+}
