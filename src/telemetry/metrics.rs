@@ -182,6 +182,52 @@ impl JobMetrics {
     }
 }
 
+/// What is counted of one kind of message in the outbox.
+pub struct OutboxMetrics {
+    waiting: Gauge,
+    delivered: Counter,
+    retried: Counter,
+    failed: Counter,
+}
+
+impl OutboxMetrics {
+    /// The handles of a kind; its name must come from a bounded set.
+    pub fn new(kind: &'static str) -> Self {
+        let metrics = Self {
+            waiting: gauge!("signet_outbox_waiting", "kind" => kind),
+            delivered: counter!("signet_outbox_delivered_total", "kind" => kind),
+            retried: counter!("signet_outbox_retried_total", "kind" => kind),
+            failed: counter!("signet_outbox_failed_total", "kind" => kind),
+        };
+        // So that the series are there before the first message.
+        for counter in [&metrics.delivered, &metrics.retried, &metrics.failed] {
+            counter.increment(0);
+        }
+        metrics
+    }
+
+    /// Sets the number of messages that wait, in the store that all instances share.
+    pub fn waiting(&self, count: i64) {
+        #[expect(clippy::cast_precision_loss, reason = "2^53 messages are enough")]
+        self.waiting.set(count as f64);
+    }
+
+    /// Counts a message that was delivered.
+    pub fn delivered(&self) {
+        self.delivered.increment(1);
+    }
+
+    /// Counts an attempt that failed and is repeated.
+    pub fn retried(&self) {
+        self.retried.increment(1);
+    }
+
+    /// Counts messages that were given up.
+    pub fn failed(&self, count: u64) {
+        self.failed.increment(count);
+    }
+}
+
 struct Route {
     name: Box<str>,
     seconds: Histogram,
@@ -298,6 +344,22 @@ fn describe() {
     describe_gauge!(
         "signet_job_last_success_timestamp_seconds",
         "When a background job last succeeded, in seconds since 1970"
+    );
+    describe_gauge!(
+        "signet_outbox_waiting",
+        "Messages that wait to be sent, by kind; every instance tells the same number"
+    );
+    describe_counter!(
+        "signet_outbox_delivered_total",
+        "Messages that were delivered, by kind"
+    );
+    describe_counter!(
+        "signet_outbox_retried_total",
+        "Attempts to send a message that failed and are repeated, by kind"
+    );
+    describe_counter!(
+        "signet_outbox_failed_total",
+        "Messages that were given up, by kind"
     );
     describe_gauge!(
         "process_resident_memory_bytes",

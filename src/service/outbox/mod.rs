@@ -18,11 +18,12 @@ use tokio::task::JoinSet;
 
 use super::Services;
 use crate::crypto::random;
-use crate::domain::outbox::{Answer, Lane, Next};
+use crate::domain::outbox::{Answer, Kind, Lane, Next};
 use crate::spec::time::{Clock, Ts};
 use crate::store::db::Tx;
 use crate::store::error::StoreError;
 use crate::store::outbox::{Attempt, Delivery};
+use crate::telemetry::metrics::OutboxMetrics;
 use lanes::Lanes;
 
 /// At most so many messages are on their way to one receiver at once,
@@ -46,8 +47,8 @@ pub const EVERY: Duration = Duration::from_millis(500);
 /// How long a finished delivery can be looked at and sent again.
 const KEPT: Duration = Duration::from_hours(30 * 24);
 
-/// How often what is older is deleted, and what waits is counted.
-pub const TIDY_EVERY: Duration = Duration::from_mins(10);
+/// How often what waits is counted, and what is older is deleted.
+pub const TIDY_EVERY: Duration = Duration::from_mins(1);
 
 /// The pause after each attempt that fails, in seconds: about three days in all.
 const PAUSES: [u64; 9] = [5, 300, 1800, 7200, 18_000, 36_000, 50_400, 72_000, 86_400];
@@ -127,18 +128,23 @@ impl Outbox {
         tried
     }
 
-    /// Deletes what was finished long ago, and gives up receivers for which more than `most` waits.
+    /// Deletes what was finished long ago, counts what waits, and gives up receivers for which more than `most` waits.
     pub async fn tidy(&self, most: i64) -> Result<(), StoreError> {
         let (store, now) = (&self.services.store, self.clock.now());
         while store.purge_deliveries(now.minus(KEPT), 500).await? == 500 {}
         let waiting = store.count_waiting_deliveries(most.saturating_add(1));
         let waiting = waiting.await?;
+        for kind in Kind::ALL {
+            let of_kind = waiting.iter().filter(|(lane, _)| lane.kind() == kind);
+            metrics(kind).waiting(of_kind.map(|(_, count)| *count).sum());
+        }
         for (lane, _) in waiting.iter().filter(|(_, count)| *count > most) {
             let mut tx = store.db().begin().await?;
             tx.lock_lane(lane).await?;
             let reason = format!("more than {most} messages waited");
-            give_up(&mut tx, lane, reason, now).await?;
+            let given_up = give_up(&mut tx, lane, reason, now).await?;
             tx.commit().await?;
+            metrics(lane.kind()).failed(given_up);
         }
         Ok(())
     }
@@ -200,7 +206,7 @@ async fn send(
         status: sent.status,
         error,
     };
-    let lane = &delivery.lane;
+    let (lane, metrics) = (&delivery.lane, metrics(delivery.lane.kind()));
     let mut tx = services.store.db().begin().await?;
     if next == Next::GiveUp {
         tx.lock_lane(lane).await?;
@@ -208,11 +214,17 @@ async fn send(
     if !tx.finish_attempt(delivery.id, lease, &attempt, now).await? {
         return Ok(answered);
     }
+    let mut failed = u64::from(next == Next::GiveUp);
     // A receiver that was told something else meanwhile is not dead: it only does not like this message.
     if next == Next::GiveUp && (gone || !tx.was_told_since(lane, delivery.created_at).await?) {
-        give_up(&mut tx, lane, attempt.error.unwrap_or_default(), now).await?;
+        failed += give_up(&mut tx, lane, attempt.error.unwrap_or_default(), now).await?;
     }
     tx.commit().await?;
+    match next {
+        Next::Done => metrics.delivered(),
+        Next::Again(_) => metrics.retried(),
+        Next::GiveUp => metrics.failed(failed),
+    }
     Ok(answered)
 }
 
@@ -238,10 +250,15 @@ fn jittered(seconds: u64) -> Duration {
     Duration::from_millis(millis + millis * u64::from(fraction) / 255 / 5)
 }
 
-/// Gives a receiver up with all that waits for it.
-async fn give_up(tx: &mut Tx, lane: &Lane, reason: String, now: Ts) -> Result<(), StoreError> {
-    if kinds::close(tx, lane, reason, now).await? {
-        tx.give_up_deliveries(lane, now).await?;
+/// Gives a receiver up with all that waits for it; how many messages.
+async fn give_up(tx: &mut Tx, lane: &Lane, reason: String, now: Ts) -> Result<u64, StoreError> {
+    if !kinds::close(tx, lane, reason, now).await? {
+        return Ok(0);
     }
-    Ok(())
+    tx.give_up_deliveries(lane, now).await
+}
+
+/// What is counted of a kind of message.
+fn metrics(kind: Kind) -> OutboxMetrics {
+    OutboxMetrics::new(kind.as_str())
 }

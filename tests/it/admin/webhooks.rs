@@ -10,8 +10,10 @@ use serde_json::{Value, json};
 use sha2::Sha256;
 
 use super::support::Api;
+use crate::support::client::Answer;
 use crate::support::engines::on_every_engine;
 use crate::support::receiver::{Message, Receiver};
+use crate::support::server::Server;
 
 /// What the receiver expects to find among the signatures.
 fn signature(message: &Message, secret: &str) -> String {
@@ -55,6 +57,23 @@ async fn delivery(api: &Api<'_>, path: &str, state: &str, attempts: i64, status:
         assert!(
             began.elapsed() < Duration::from_secs(20),
             "{state} after {attempts}: {all:#?}"
+        );
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+/// Waits until the metrics say so.
+async fn counted(server: &Server, line: &str) {
+    let began = Instant::now();
+    loop {
+        let metrics = Answer::to(server.http().get(server.management_url("/metrics"))).await;
+        if metrics.body.lines().any(|found| found == line) {
+            return;
+        }
+        assert!(
+            began.elapsed() < Duration::from_secs(20),
+            "{line} is not in {}",
+            metrics.body
         );
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
@@ -123,16 +142,20 @@ on_every_engine! {
         let receiver = Receiver::start().await;
         receiver.answer(StatusCode::SERVICE_UNAVAILABLE);
         let server = server.with_settings(&[("SIGNET_FETCH_ALLOW_HOSTS", &receiver.host)]);
+        counted(&server, r#"signet_outbox_waiting{kind="webhook"} 0"#).await;
         let api = Api::robot(&server).await;
         let fields = json!({ "url": receiver.url(), "event_types": ["role.created"] });
         let created = api.post("/v1/webhooks", fields).await.done(201);
         api.post("/v1/roles", json!({ "name": "reader" })).await.done(201);
         let first = receiver.messages(1).await.remove(0);
         delivery(&api, created.header("location"), "pending", 1, 503).await;
+        counted(&server, r#"signet_outbox_retried_total{kind="webhook"} 1"#).await;
         receiver.answer(StatusCode::OK);
         server.restart();
         let again = receiver.messages(2).await.remove(1);
         assert_eq!((again.header("webhook-id"), &again.body), (first.header("webhook-id"), &first.body));
         delivery(&api, created.header("location"), "delivered", 2, 200).await;
+        counted(&server, r#"signet_outbox_delivered_total{kind="webhook"} 1"#).await;
+        counted(&server, r#"signet_outbox_failed_total{kind="webhook"} 0"#).await;
     }
 }
