@@ -302,3 +302,6 @@ async fn expected_user(
 fn is_ours(services: &Services, claims: &serde_json::Map<String, serde_json::Value>) -> bool {
     claims.get("iss").and_then(serde_json::Value::as_str) == Some(services.config.issuer.as_str())
 }
+
+#[cfg(test)]
+mod tests;

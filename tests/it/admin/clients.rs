@@ -73,6 +73,28 @@ on_every_engine! {
         api.get("/v1/clients/na%20me").await.problem(404, "not_found");
     }
 
+    async fn default_acr_values_are_stored_as_they_are_and_told_oidc_registration_2(server: Server) {
+        let api = Api::robot(&server).await;
+        let two = json!(["urn:signet:acr:password", "urn:nobody:knows"]);
+        let created = api.post("/v1/clients", json!({
+            "client_id": "strict", "redirect_uris": ["https://strict.example.test/callback"], "default_acr_values": two,
+        })).await.done(201).json();
+        assert_eq!(created["default_acr_values"], two);
+        let shown = async || api.get("/v1/clients/strict").await.done(200).json().get("default_acr_values").cloned();
+        assert_eq!(shown().await, Some(two));
+        let changed = api.patch("/v1/clients/strict", json!({ "default_acr_values": ["urn:other"] })).await.done(200).json();
+        assert_eq!(changed["default_acr_values"], json!(["urn:other"]));
+        let wrong = api.patch("/v1/clients/strict", json!({ "default_acr_values": "urn:other" })).await.problem(422, "invalid_param");
+        assert_eq!(wrong["errors"][0]["param"], "default_acr_values");
+
+        // A document says the whole of the client.
+        let document = "[[clients]]\nclient_id = \"strict\"\nredirect_uris = [\"https://strict.example.test/callback\"]\n";
+        server.apply(&format!("{document}default_acr_values = [\"urn:a\", \"urn:b\"]\n"));
+        assert_eq!(shown().await, Some(json!(["urn:a", "urn:b"])));
+        server.apply(document);
+        assert_eq!(shown().await, None);
+    }
+
     async fn a_resource_server_is_registered_under_its_uri(server: Server) {
         let api = Api::robot(&server).await;
         let created = api.post("/v1/resources", json!({

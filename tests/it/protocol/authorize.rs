@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use crate::support::browser::Browser;
-use crate::support::client::{Authorization, LEGACY, NATIVE, OWN, SPA, WEB, parameter};
+use crate::support::client::{
+    Authentication, Authorization, Client, LEGACY, NATIVE, OWN, SPA, WEB, parameter,
+};
 use crate::support::engines::on_every_engine;
 use crate::support::jwt::Jwt;
 use crate::support::server::{ALICE, BOB, Server};
@@ -207,6 +209,34 @@ on_every_engine! {
         }
     }
 
+    async fn default_acr_values_are_a_voluntary_wish_oidc_registration_2(server: Server) {
+        let (known, unknown) = ("urn:signet:acr:password", "urn:nobody:knows");
+        for (defaults, said) in [
+            // The request says nothing: the default counts, and the client can do without what cannot be reached.
+            (vec![known], None),
+            (vec![unknown], None),
+            (vec![unknown, known], None),
+            // What the request says goes before it.
+            (vec![unknown], Some(("acr_values", known.to_owned()))),
+            (vec![known], Some(("acr_values", unknown.to_owned()))),
+            (vec![unknown], Some(("claims", essential_acr(known)))),
+        ] {
+            register_strict(&server, &defaults);
+            let request = Authorization::of(&STRICT, "openid");
+            let request = match &said {
+                Some((name, value)) => request.with(name, value),
+                None => request,
+            };
+            let tokens = server.signed_in_with(&Browser::new(&server), &STRICT, request).await;
+            let claims = Jwt::decode(&tokens.id_token()).claims;
+            assert_eq!(claims["acr"], known, "{defaults:?} {said:?}");
+        }
+        // An essential claim goes before a default that could be reached, too.
+        register_strict(&server, &[known]);
+        let request = Authorization::of(&STRICT, "openid").with("claims", &essential_acr(unknown));
+        error(&server, &request, "unmet_authentication_requirements").await;
+    }
+
     async fn form_post_sends_the_response_in_a_form_oauth_form_post_2(server: Server) {
         let browser = Browser::new(&server);
         server.signed_in_with(&browser, &WEB, Authorization::of(&WEB, "openid")).await;
@@ -295,6 +325,25 @@ on_every_engine! {
             error(&server, &request, code).await;
         }
     }
+}
+
+/// A client that each test registers as it needs it.
+const STRICT: Client = Client {
+    id: "strict",
+    redirect_uri: "https://strict.example.test/callback",
+    authentication: Authentication::None,
+};
+
+fn register_strict(server: &Server, default_acr_values: &[&str]) {
+    server.apply(&format!(
+        "[[clients]]\nclient_id = \"strict\"\nredirect_uris = [{:?}]\ngrant_types = [\"authorization_code\"]\n\
+         token_endpoint_auth_method = \"none\"\nscope = \"openid\"\ndefault_acr_values = {default_acr_values:?}\n",
+        STRICT.redirect_uri
+    ));
+}
+
+fn essential_acr(value: &str) -> String {
+    serde_json::json!({ "id_token": { "acr": { "essential": true, "value": value } } }).to_string()
 }
 
 /// The request is answered at the client's redirect_uri with this error, before anyone signs in.
