@@ -35,7 +35,10 @@ pub fn read<T: DeserializeOwned>(mut members: Map<String, Value>) -> Result<T, V
         };
         let path = error.path().to_string();
         let inner = error.inner().to_string();
-        let field = field(&path, &inner).to_owned();
+        let mut field = field(&path, &inner).to_owned();
+        if field.is_empty() {
+            field = culprit::<T>(&members, &inner).unwrap_or_default();
+        }
         // It is missing because it was taken out.
         if rejected.iter().any(|one: &Rejected| one.field == field) {
             return Err(rejected);
@@ -57,6 +60,28 @@ fn field<'a>(path: &'a str, problem: &'a str) -> &'a str {
         return name;
     }
     path.split(['.', '[']).next().unwrap_or_default()
+}
+
+/// The member that a mistake is in where serde loses the path, as it does inside a flattened record. With another value
+/// of that member the mistake is another; so it is where a member that is read before has a wrong value. Members are
+/// read in their order.
+fn culprit<T: DeserializeOwned>(members: &Map<String, Value>, problem: &str) -> Option<String> {
+    let is_before = |name: &&String| {
+        let mut changed = members.clone();
+        let other = match members.get(*name) {
+            Some(Value::Array(_)) => Value::Bool(true),
+            Some(_) | None => Value::Array(vec![Value::Array(Vec::new())]),
+        };
+        changed.insert((*name).clone(), other);
+        match serde_path_to_error::deserialize::<_, T>(Value::Object(changed)) {
+            Ok(_) => true,
+            Err(error) => {
+                let inner = error.inner().to_string();
+                inner != problem && field(&error.path().to_string(), &inner).is_empty()
+            }
+        }
+    };
+    members.keys().filter(is_before).next_back().cloned()
 }
 
 /// What serde says, as other mistakes are said: words out of a closed list, and types without the value, which may be a
@@ -108,6 +133,28 @@ mod tests {
             rejected[0].problem,
             "unknown \"HS256\"; expected RS256, ES256, PS256, EdDSA"
         );
+    }
+
+    #[derive(Debug, Deserialize)]
+    #[expect(dead_code, reason = "only whether they are read matters")]
+    struct Outer {
+        id: String,
+        #[serde(flatten)]
+        record: Record,
+    }
+
+    #[test]
+    fn members_of_a_flattened_record_are_named_too() {
+        let members =
+            json!({ "id": "1", "name": 1, "alg": "RS256", "count": "x", "other": [1, 2] });
+        let rejected = read::<Outer>(members.as_object().unwrap().clone()).unwrap_err();
+        let mut fields: Vec<&str> = rejected.iter().map(|it| it.field.as_str()).collect();
+        fields.sort_unstable();
+        assert_eq!(fields, ["count", "name"]);
+        // Two with the same mistake.
+        let members = json!({ "id": "1", "name": 1, "alg": 1, "count": "x" });
+        let rejected = read::<Outer>(members.as_object().unwrap().clone()).unwrap_err();
+        assert_eq!(rejected.len(), 3);
     }
 
     #[test]
