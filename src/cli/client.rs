@@ -219,12 +219,9 @@ async fn list(services: &Services) -> Result<Answer, Failure> {
     let shown: Vec<Value> = clients
         .iter()
         .map(|client| {
-            let mut value = json!({ "client_id": client.id, "state": state(client) });
-            if let (Value::Object(all), Ok(Value::Object(metadata))) =
-                (&mut value, serde_json::to_value(&client.metadata))
-            {
-                all.extend(metadata);
-            }
+            let mut value = json!(client.metadata);
+            value["client_id"] = json!(client.id);
+            value["state"] = json!(state(client));
             value
         })
         .collect();

@@ -33,12 +33,12 @@ pub struct User {
 
 impl User {
     /// All claims about this person, under their standard names, with nothing left out yet.
-    #[must_use]
-    pub fn all_claims(&self) -> Map<String, Value> {
-        let mut all = match serde_json::to_value(&self.claims) {
-            Ok(Value::Object(claims)) => claims,
-            Ok(_) | Err(_) => Map::new(),
-        };
+    ///
+    /// # Errors
+    /// Where a claim cannot be written as JSON.
+    pub fn all_claims(&self) -> Result<Map<String, Value>, serde_json::Error> {
+        let mut all: Map<String, Value> =
+            serde_json::from_value(serde_json::to_value(&self.claims)?)?;
         all.insert(
             "preferred_username".to_owned(),
             self.username.clone().into(),
@@ -48,7 +48,7 @@ impl User {
             all.insert("email".to_owned(), email.clone().into());
             all.insert("email_verified".to_owned(), self.email_verified.into());
         }
-        all
+        Ok(all)
     }
 
     /// What to call them on a page.

@@ -185,7 +185,7 @@ async fn released(
         .map(|standing| standing.grant.claims.userinfo.into_keys().collect())
         .unwrap_or_default();
     let mut claims = standard_claims::released(
-        user.all_claims(),
+        user.all_claims().map_err(StoreError::from)?,
         &token.scope,
         asked.iter().map(String::as_str),
     );

@@ -17,7 +17,7 @@ use crate::service::tokens::revoke;
 pub async fn get(visit: Visit) -> Result<Response, PageError> {
     match visit.session().await? {
         Some(session) => show(&visit, &session).await,
-        None => Ok(visit.sign_in_for(OwnPath::account())),
+        None => visit.sign_in_for(OwnPath::account()),
     }
 }
 
@@ -25,7 +25,7 @@ pub async fn get(visit: Visit) -> Result<Response, PageError> {
 pub async fn post(visit: Visit, body: Result<FormBody, BodyError>) -> Result<Response, PageError> {
     let form = visit.form(body)?;
     let Some(session) = visit.session().await? else {
-        return Ok(visit.sign_in_for(OwnPath::account()));
+        return visit.sign_in_for(OwnPath::account());
     };
     match (
         form.find("action"),
@@ -52,7 +52,7 @@ pub async fn post(visit: Visit, body: Result<FormBody, BodyError>) -> Result<Res
 async fn show(visit: &Visit, session: &Session) -> Result<Response, PageError> {
     let services = &visit.site.services;
     let Some(user) = services.store.find_user(session.user_id).await? else {
-        return Ok(visit.sign_in_for(OwnPath::account()));
+        return visit.sign_in_for(OwnPath::account());
     };
     let mut apps = Vec::new();
     for consent in services.store.list_consents(user.id).await? {

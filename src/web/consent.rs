@@ -30,7 +30,7 @@ pub async fn get(visit: Visit) -> Result<Response, PageError> {
     };
     let page = ConsentPage {
         layout: visit.layout("Allow access"),
-        flow: visit.site.services.flows.seal(&pending),
+        flow: visit.seal(&pending)?,
         csrf: visit.csrf(),
         client_name: client.shown_name().to_owned(),
         client_logo: client.metadata.logo_uri.clone(),
@@ -59,16 +59,13 @@ pub async fn post(visit: Visit, body: Result<FormBody, BodyError>) -> Result<Res
     let services = &visit.site.services;
     if pending.shown != Some(shown(&session, &resolved)) {
         // Somebody else signed in meanwhile, or the client's registration changed: it is asked anew.
-        return Ok(visit.go(
+        return visit.go_on(
             "/authorize",
-            &[(
-                "flow",
-                &services.flows.seal(&Pending {
-                    shown: None,
-                    ..pending
-                }),
-            )],
-        ));
+            &Pending {
+                shown: None,
+                ..pending
+            },
+        );
     }
     let answered = match form.find("action") {
         Some("allow") => {
@@ -102,7 +99,7 @@ pub async fn post(visit: Visit, body: Result<FormBody, BodyError>) -> Result<Res
         }
         Some(_) | None => return Err(PageError::bad_request("action must be allow or deny.")),
     };
-    Ok(visit.go("/authorize", &[("flow", &services.flows.seal(&answered))]))
+    visit.go_on("/authorize", &answered)
 }
 
 enum Asked {
@@ -128,10 +125,7 @@ async fn asked(visit: &Visit, params: &Params) -> Result<Asked, PageError> {
             return Ok(Asked::Ready(Box::new((pending, session, resolved))));
         }
     }
-    Ok(Asked::Elsewhere(visit.go(
-        "/authorize",
-        &[("flow", &services.flows.seal(&pending))],
-    )))
+    Ok(Asked::Elsewhere(visit.go_on("/authorize", &pending)?))
 }
 
 /// Who you are comes first, then what else is asked for.

@@ -54,7 +54,7 @@ pub async fn post(visit: Visit, body: Result<FormBody, BodyError>) -> Result<Res
     let form = visit.form(body)?;
     let pending = pending(&visit, &form)?;
     match form.find("action") {
-        Some("cancel") => Ok(cancel(&visit, pending)),
+        Some("cancel") => cancel(&visit, pending),
         Some("continue") => go_on(&visit, pending).await,
         Some("other") => Ok(other_account(&visit, &form)),
         // Pressing Enter in some browsers names no button.
@@ -93,7 +93,7 @@ async fn sign_in(visit: &Visit, form: &Params, pending: Pending) -> Result<Respo
                 None => WRONG,
             }
         }
-        Ok(Next::Ask { factor, proofs }) => return Ok(ask(visit, pending, factor, proofs)),
+        Ok(Next::Ask { factor, proofs }) => return ask(visit, pending, factor, proofs),
         Ok(Next::Refuse(unmet)) => unmet_shown(unmet),
         Err(LoginError::Store(error)) => return Err(error.into()),
         Err(LoginError::Wait(limited)) => return wait(visit, &pending, username, &limited).await,
@@ -132,7 +132,7 @@ async fn begin_session(
                 proofs: None,
                 ..pending.clone()
             };
-            to_authorize(visit, &proven)
+            visit.go_on("/authorize", &proven)?
         }
         Purpose::Page { path } => visit.go(path.as_str(), &[]),
     };
@@ -150,7 +150,12 @@ async fn begin_session(
 }
 
 /// To the page that asks for the next factor. What was proven so far travels along.
-fn ask(visit: &Visit, pending: Pending, factor: Factor, proofs: Proofs) -> Response {
+fn ask(
+    visit: &Visit,
+    pending: Pending,
+    factor: Factor,
+    proofs: Proofs,
+) -> Result<Response, PageError> {
     let page = match factor {
         Factor::Password => "/login",
         #[cfg(test)]
@@ -160,7 +165,7 @@ fn ask(visit: &Visit, pending: Pending, factor: Factor, proofs: Proofs) -> Respo
         proofs: Some(proofs),
         ..pending
     };
-    visit.go(page, &[("flow", &visit.site.services.flows.seal(&so_far))])
+    visit.go_on(page, &so_far)
 }
 
 fn known_browser(visit: &Visit) -> Option<&str> {
@@ -213,25 +218,25 @@ fn unmet_shown(unmet: Unmet) -> (StatusCode, &'static str) {
 }
 
 /// The person turns away: the application is told.
-fn cancel(visit: &Visit, pending: Pending) -> Response {
+fn cancel(visit: &Visit, pending: Pending) -> Result<Response, PageError> {
     match pending.purpose {
-        Purpose::Authorize { .. } => to_authorize(
-            visit,
+        Purpose::Authorize { .. } => visit.go_on(
+            "/authorize",
             &Pending {
                 denied: true,
                 ..pending
             },
         ),
-        Purpose::Page { .. } => visit.go("/login", &[]),
+        Purpose::Page { .. } => Ok(visit.go("/login", &[])),
     }
 }
 
 /// The person goes on as who they are.
 async fn go_on(visit: &Visit, pending: Pending) -> Result<Response, PageError> {
     let session = visit.session().await?;
-    Ok(match &pending.purpose {
-        Purpose::Authorize { .. } => to_authorize(
-            visit,
+    match &pending.purpose {
+        Purpose::Authorize { .. } => visit.go_on(
+            "/authorize",
             &Pending {
                 selected: session
                     .filter(|session| was_shown(&pending, session))
@@ -239,13 +244,8 @@ async fn go_on(visit: &Visit, pending: Pending) -> Result<Response, PageError> {
                 ..pending
             },
         ),
-        Purpose::Page { path } => visit.go(path.as_str(), &[]),
-    })
-}
-
-fn to_authorize(visit: &Visit, pending: &Pending) -> Response {
-    let flow = visit.site.services.flows.seal(pending);
-    visit.go("/authorize", &[("flow", &flow)])
+        Purpose::Page { path } => Ok(visit.go(path.as_str(), &[])),
+    }
 }
 
 fn other_account(visit: &Visit, form: &Params) -> Response {
@@ -271,13 +271,13 @@ async fn select_account(
     let client = visit.client_of(pending).await?;
     let page = SelectAccountPage {
         layout: visit.layout("Choose an account"),
-        flow: visit.site.services.flows.seal(&Pending {
+        flow: visit.seal(&Pending {
             shown: Some(Shown {
                 session: session.id,
                 scope: Scope::default(),
             }),
             ..pending.clone()
-        }),
+        })?,
         csrf: visit.csrf(),
         client_name: client.as_ref().map(|client| client.shown_name().to_owned()),
         client_logo: client
@@ -314,7 +314,7 @@ async fn show(
         .unwrap_or_default();
     let page = LoginPage {
         layout: visit.layout("Sign in"),
-        flow: visit.site.services.flows.seal(pending),
+        flow: visit.seal(pending)?,
         csrf: visit.csrf(),
         client_name: client.as_ref().map(|client| client.shown_name().to_owned()),
         client_logo: metadata.logo_uri,

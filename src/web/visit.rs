@@ -113,12 +113,13 @@ impl Visit {
     }
 
     /// To the sign-in page, and from there back to a page of our own.
-    pub fn sign_in_for(&self, path: OwnPath) -> Response {
-        let pending = self.begin_sign_in(path);
-        self.go(
-            "/login",
-            &[("flow", &self.site.services.flows.seal(&pending))],
-        )
+    pub fn sign_in_for(&self, path: OwnPath) -> Result<Response, PageError> {
+        self.go_on("/login", &self.begin_sign_in(path))
+    }
+
+    /// The pending sign-in, sealed for a form of this page or for the address of the next.
+    pub fn seal(&self, pending: &Pending) -> Result<String, PageError> {
+        Ok(self.site.services.flows.seal(pending)?)
     }
 
     /// The pending sign-in that travels through this page, if it was begun in this browser.
@@ -178,6 +179,11 @@ impl Visit {
         } else {
             format!("{path}?{query}")
         })
+    }
+
+    /// On to another page of ours, with the pending sign-in.
+    pub fn go_on(&self, path: &str, pending: &Pending) -> Result<Response, PageError> {
+        Ok(self.go(path, &[("flow", &self.seal(pending)?)]))
     }
 
     /// On to a proven address.

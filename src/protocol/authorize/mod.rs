@@ -56,13 +56,12 @@ pub async fn post(State(site): State<Site>, body: Result<FormBody, BodyError>) -
             ..PageError::bad_request(format!("{error}."))
         }),
     };
-    match params.and_then(bounded) {
-        Ok(params) => {
-            let pending = begun(&params, None, site.services.clock.now());
-            to_page("/authorize", &site.services.flows.seal(&pending))
-        }
-        Err(error) => error.into_response(),
-    }
+    let begun = params
+        .and_then(bounded)
+        .map(|params| begun(&params, None, site.services.clock.now()));
+    begun
+        .and_then(|pending| to_page(&site, "/authorize", &pending))
+        .unwrap_or_else(IntoResponse::into_response)
 }
 
 /// The steps.
@@ -122,9 +121,9 @@ async fn answer(
         }
         (Step::Refuse(unmet), _) => Ok(respond::unmet(site, target, unmet)),
         (Step::Login | Step::SelectAccount, _) | (Step::Respond | Step::Consent, None) => {
-            Ok(to_page("/login", &services.flows.seal(&pending)))
+            to_page(site, "/login", &pending)
         }
-        (Step::Consent, Some(_)) => Ok(to_page("/consent", &services.flows.seal(&pending))),
+        (Step::Consent, Some(_)) => to_page(site, "/consent", &pending),
         (Step::Respond, Some(session)) => {
             if let Some(granted) = authorization::grant(
                 services,
@@ -139,7 +138,7 @@ async fn answer(
             }
             // Something was ended since it was looked at: look again, and ask again for what was allowed.
             pending.consented = None;
-            Ok(to_page("/authorize", &services.flows.seal(&pending)))
+            to_page(site, "/authorize", &pending)
         }
     }
 }

@@ -6,6 +6,7 @@ use axum::response::{IntoResponse, Response};
 
 use crate::crypto::secret::PlainToken;
 use crate::domain::authorization::{ResponseTarget, Unmet};
+use crate::domain::pending::Pending;
 use crate::http::error::plain;
 use crate::http::form_post::FormPost;
 use crate::http::page_error::PageError;
@@ -79,8 +80,10 @@ pub(super) fn may_not_use(site: &Site, resolved: &Resolved) -> Result<Response, 
 }
 
 /// A page of our own, with the pending request.
-pub(super) fn to_page(path: &str, flow: &str) -> Response {
-    see_other(&format!("{path}?{}", encode([("flow", flow)])))
+pub(super) fn to_page(site: &Site, path: &str, pending: &Pending) -> Result<Response, PageError> {
+    let flow = site.services.flows.seal(pending)?;
+    let query = encode([("flow", flow.as_str())]);
+    Ok(see_other(&format!("{path}?{query}")))
 }
 
 fn send(site: &Site, target: &ResponseTarget, mut fields: Vec<(&'static str, String)>) -> Response {

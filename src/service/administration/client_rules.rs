@@ -55,7 +55,7 @@ impl Act {
         // People are not asked before a first party gets what they have: who it is, and what it gets, is no member
         // that a delegate may choose.
         if is.is_some() && (before.first_party || after.first_party) {
-            let changed = differing(&view(before), &view(after));
+            let changed = differing(&view(before)?, &view(after)?);
             let beyond = changed
                 .iter()
                 .find(|member| !HARMLESS.contains(&member.as_str()));
@@ -163,7 +163,7 @@ pub(super) async fn check_client(
     checking
         .attributes(&Of::Client, &metadata.attributes)
         .await?;
-    checking.text("metadata", &Value::Object(view(metadata)).to_string());
+    checking.text("metadata", &Value::Object(view(metadata)?).to_string());
     if metadata.jwks.as_ref().is_some_and(has_private_key) {
         let problem = "holds a private or symmetric key: send public keys alone, and make a new pair, as others \
             may know this one";

@@ -207,7 +207,7 @@ impl Act {
             self.revoked.push(revoked);
         }
         self.clients_changed = true;
-        let after = Some(view(&client.metadata));
+        let after = Some(view(&client.metadata)?);
         self.tell_client(EventType::ClientCreated, &client.id, None, after)
             .await?;
         Ok(ClientPut {
@@ -223,7 +223,7 @@ impl Act {
         was: &Client,
     ) -> Result<ClientPut, AdministrationError> {
         let client = &wanted.client;
-        let (before, after) = (view(&was.metadata), view(&client.metadata));
+        let (before, after) = (view(&was.metadata)?, view(&client.metadata)?);
         let mut changed = differing(&before, &after);
         if !changed.is_empty() {
             self.tx.update_client(client, self.now).await?;
@@ -279,7 +279,7 @@ impl Act {
     pub(super) async fn delete_client(&mut self, was: &Client) -> Result<(), AdministrationError> {
         let id = &was.id;
         self.tx.delete_client(id).await?;
-        let before = Some(view(&was.metadata));
+        let before = Some(view(&was.metadata)?);
         self.tell_client(EventType::ClientDeleted, id, before, None)
             .await?;
         let until = self.until();

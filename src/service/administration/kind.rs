@@ -186,10 +186,13 @@ impl Act {
         let [created, updated, _] = K::EVENTS;
         let (kind, outcome) = match was {
             None => (created, Outcome::Created),
-            Some(was) => (updated, Outcome::Changed(differing(&view(was), &view(is)))),
+            Some(was) => {
+                let changed = differing(&view(was)?, &view(is)?);
+                (updated, Outcome::Changed(changed))
+            }
         };
-        self.tell::<K>(kind, key, was.map(view), Some(view(is)))
-            .await?;
+        let before = was.map(view).transpose()?;
+        self.tell::<K>(kind, key, before, Some(view(is)?)).await?;
         Ok(outcome)
     }
 
@@ -200,7 +203,7 @@ impl Act {
         was: &K,
     ) -> Result<(), AdministrationError> {
         K::before(self).await?;
-        let mut before = view(was);
+        let mut before = view(was)?;
         before.extend(K::hanging(&mut self.tx, key).await?);
         K::delete(&mut self.tx, key).await?;
         self.count(Some(was), None);
@@ -236,10 +239,13 @@ impl Act {
 }
 
 /// A record as events and reports show it.
-pub(super) fn view(record: &impl Serialize) -> Map<String, Value> {
-    match serde_json::to_value(record) {
-        Ok(Value::Object(members)) => members,
-        Ok(_) | Err(_) => Map::new(),
+///
+/// # Errors
+/// [`StoreError::Unwritable`] where it is no JSON object: an event never shows less than there was.
+pub(super) fn view(record: &impl Serialize) -> Result<Map<String, Value>, StoreError> {
+    match serde_json::to_value(record)? {
+        Value::Object(members) => Ok(members),
+        other => Err(StoreError::Unwritable(format!("{other} is no object"))),
     }
 }
 

@@ -90,7 +90,7 @@ pub(super) async fn check_user(
     if !email.is_empty() && !is_address(email) {
         checking.refuse("email", "expected an e-mail address");
     }
-    checking.text("claims", &Value::Object(view(&row.claims)).to_string());
+    checking.text("claims", &Value::Object(view(&row.claims)?).to_string());
     if let Some(attributes) = &row.attributes {
         checking.attributes(&Of::User, attributes).await?;
     }
@@ -129,7 +129,11 @@ fn is_address(text: &str) -> bool {
             .is_some_and(|(local, domain)| !local.is_empty() && !domain.is_empty())
 }
 
-pub(super) fn fields(row: &UserRow, key: &str, was: Option<&User>) -> UserFields {
+pub(super) fn fields(
+    row: &UserRow,
+    key: &str,
+    was: Option<&User>,
+) -> Result<UserFields, StoreError> {
     let email = match &row.email {
         Some(email) => Some(email.clone()).filter(|email| !email.is_empty()),
         None => was.and_then(|was| was.email.clone()),
@@ -138,28 +142,31 @@ pub(super) fn fields(row: &UserRow, key: &str, was: Option<&User>) -> UserFields
         was.is_some_and(|was| was.email == email && email.is_some() && was.email_verified)
     });
     let kept = was.filter(|_| !row.all_claims).map(|was| &was.claims);
-    UserFields {
+    Ok(UserFields {
         username: row.username.trim().to_owned(),
         username_key: key.to_owned(),
         email,
         email_verified,
-        claims: claims(&row.claims, kept),
+        claims: claims(&row.claims, kept)?,
         attributes: match (&row.attributes, was) {
             (Some(attributes), _) => attributes.clone(),
             (None, Some(was)) => was.attributes.clone(),
             (None, None) => Map::new(),
         },
-    }
+    })
 }
 
 /// What is said, over what is there.
-fn claims(said: &StandardClaims, was: Option<&StandardClaims>) -> StandardClaims {
-    let mut all = was.map(view).unwrap_or_default();
-    all.extend(view(said));
-    serde_json::from_value(Value::Object(all)).unwrap_or_else(|_| said.clone())
+fn claims(
+    said: &StandardClaims,
+    was: Option<&StandardClaims>,
+) -> Result<StandardClaims, StoreError> {
+    let mut all = was.map(view).transpose()?.unwrap_or_default();
+    all.extend(view(said)?);
+    Ok(serde_json::from_value(Value::Object(all))?)
 }
 
-pub(super) fn changed_fields(was: &User, is: &UserFields) -> Vec<String> {
+pub(super) fn changed_fields(was: &User, is: &UserFields) -> Result<Vec<String>, StoreError> {
     let differences = [
         ("username", was.username != is.username),
         ("email", was.email != is.email),
@@ -168,8 +175,8 @@ pub(super) fn changed_fields(was: &User, is: &UserFields) -> Vec<String> {
     ];
     let changed = differences.iter().filter(|(_, differs)| *differs);
     let mut changed: Vec<String> = changed.map(|(name, _)| (*name).to_owned()).collect();
-    changed.extend(differing(&view(&was.claims), &view(&is.claims)));
-    changed
+    changed.extend(differing(&view(&was.claims)?, &view(&is.claims)?));
+    Ok(changed)
 }
 
 /// The person as the act leaves them, to be judged before.

@@ -48,7 +48,7 @@ impl Act {
             });
         }
         let id = UserId::from_random(random::bytes());
-        let user = user(id, &fields(row, &key, None), None, self.now);
+        let user = user(id, &fields(row, &key, None)?, None, self.now);
         self.rights
             .require_if_policies_read_user(None, Some(&user))?;
         self.rights.may_make(&self.services, user).await?;
@@ -65,7 +65,7 @@ impl Act {
         let (id, before) = (was.user.id, &was.user);
         self.rights.may_control(&self.services, id).await?;
         let key = self.check_user(row).await?;
-        let wanted = fields(row, &key, Some(before));
+        let wanted = fields(row, &key, Some(before))?;
         // Policies and applications go by these, so they are not for oneself to choose.
         let verified =
             wanted.email_verified && (!before.email_verified || wanted.email != before.email);
@@ -184,7 +184,7 @@ impl Act {
                 None => return Err(AdministrationError::Moved(row.username.clone())),
             },
         };
-        let fields = fields(row, key, None);
+        let fields = fields(row, key, None)?;
         self.check_new(row, &fields).await?;
         self.tx.insert_user(id, &fields, hash, self.now).await?;
         let event = self.event(EventType::UserCreated).target("user", &id);
@@ -223,9 +223,9 @@ impl Act {
             password_hash,
         } = was;
         let id = was.id;
-        let fields = fields(row, key, Some(was));
+        let fields = fields(row, key, Some(was))?;
         let (before, after) = (views::stored_user(was), views::user(&fields));
-        let mut changed = changed_fields(was, &fields);
+        let mut changed = changed_fields(was, &fields)?;
         if !changed.is_empty() {
             self.tx.update_user(id, &fields, self.now).await?;
             let event = self.event(EventType::UserUpdated).target("user", &id);

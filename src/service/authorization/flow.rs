@@ -8,6 +8,7 @@ use crate::crypto::master_key::MasterKey;
 use crate::crypto::seal::Sealer;
 use crate::domain::pending::Pending;
 use crate::spec::time::Ts;
+use crate::store::error::StoreError;
 
 /// Longest sealed text that is looked at, in bytes.
 pub const MAX_BYTES: usize = 32 * 1024;
@@ -52,10 +53,12 @@ impl Flows {
     }
 
     /// Seals a pending sign-in.
-    #[must_use]
-    pub fn seal(&self, pending: &Pending) -> String {
-        let json = serde_json::to_vec(pending).unwrap_or_default();
-        self.sealer.seal_text(b"", &json)
+    ///
+    /// # Errors
+    /// [`StoreError::Unwritable`] where it cannot be written as JSON.
+    pub fn seal(&self, pending: &Pending) -> Result<String, StoreError> {
+        let json = serde_json::to_vec(pending)?;
+        Ok(self.sealer.seal_text(b"", &json))
     }
 
     /// Opens a pending sign-in that was begun in the browser with that cookie, or in none yet.

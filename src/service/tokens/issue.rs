@@ -279,7 +279,7 @@ async fn asked_claims(
     };
     let asked = grant.claims.id_token.keys().map(String::as_str);
     Ok(standard_claims::released(
-        user.all_claims(),
+        user.all_claims()?,
         &Scope::default(),
         asked,
     ))

@@ -48,7 +48,7 @@ fn flows() -> Flows {
 fn proofs_and_purpose_come_back_as_they_were_sealed() {
     let (flows, now) = (flows(), Ts::from_secs(1_000));
     let pending = half_way(now);
-    let sealed = flows.seal(&pending);
+    let sealed = flows.seal(&pending).unwrap();
     assert!(!sealed.contains("account"));
     let opened = flows.open(&sealed, Some(COOKIE), now).unwrap();
     assert_eq!(opened.proofs, pending.proofs);
@@ -58,7 +58,7 @@ fn proofs_and_purpose_come_back_as_they_were_sealed() {
 #[test]
 fn proofs_cannot_be_taken_to_another_browser() {
     let (flows, now) = (flows(), Ts::from_secs(1_000));
-    let sealed = flows.seal(&half_way(now));
+    let sealed = flows.seal(&half_way(now)).unwrap();
     for browser in [None, Some("another cookie"), Some("")] {
         let error = flows.open(&sealed, browser, now).unwrap_err();
         assert_eq!(error, FlowError::OtherBrowser);
@@ -75,7 +75,7 @@ fn proofs_expire_with_the_sign_in_however_late_they_came() {
         proofs: Some(Proofs::add(None, &account(), proof)),
         ..half_way(now)
     };
-    let sealed = flows.seal(&late);
+    let sealed = flows.seal(&late).unwrap();
     let opened_at = |minutes| {
         flows.open(
             &sealed,
@@ -91,7 +91,7 @@ fn proofs_expire_with_the_sign_in_however_late_they_came() {
 fn proofs_cannot_be_made_or_changed_outside() {
     let (flows, now) = (flows(), Ts::from_secs(1_000));
     let json = serde_json::to_string(&half_way(now)).unwrap();
-    let foreign = super::tests::flows().seal(&half_way(now));
+    let foreign = super::tests::flows().seal(&half_way(now)).unwrap();
     for forged in [json, foreign, String::new()] {
         let error = flows.open(&forged, Some(COOKIE), now).unwrap_err();
         assert_eq!(error, FlowError::Forged);
