@@ -73,35 +73,35 @@ pub(super) fn add(api: &mut Api) {
     api.add(Method::GET, "/v1/users/{id}/levels", list, list_user);
     let of_user = "/v1/users/{id}/levels/{resource_type}/{resource_id}";
     let yours = "You must have that level, or every permission on that type, yourself.";
-    let set = about(
+    let put = about(
         "set_user_level",
         "Give a person a level on a resource",
         WRITE,
     )
     .details(yours);
-    api.add(Method::PUT, of_user, set, set_user);
-    let remove = about(
+    api.add(Method::PUT, of_user, put, set::<UserOn>);
+    let delete = about(
         "remove_user_level",
         "Take a person's level on a resource",
         WRITE,
     );
-    api.add(Method::DELETE, of_user, remove, remove_user);
+    api.add(Method::DELETE, of_user, delete, remove::<UserOn>);
     let list = about("list_group_levels", "List a group's own levels", READ);
     api.add(Method::GET, "/v1/groups/{name}/levels", list, list_group);
     let of_group = "/v1/groups/{name}/levels/{resource_type}/{resource_id}";
-    let set = about(
+    let put = about(
         "set_group_level",
         "Give a group a level on a resource",
         WRITE,
     )
     .details(yours);
-    api.add(Method::PUT, of_group, set, set_group);
-    let remove = about(
+    api.add(Method::PUT, of_group, put, set::<GroupOn>);
+    let delete = about(
         "remove_group_level",
         "Take a group's level on a resource",
         WRITE,
     );
-    api.add(Method::DELETE, of_group, remove, remove_group);
+    api.add(Method::DELETE, of_group, delete, remove::<GroupOn>);
 }
 
 async fn list_user(call: Call<OfUser, List, Nothing>) -> Result<Answer<Page<LevelView>>, Problem> {
@@ -136,73 +136,44 @@ fn page(range: &Range, rows: Vec<LevelRow>) -> Page<LevelView> {
     range.page(rows, key, |row| view(&row.resource, row.level))
 }
 
-async fn set_user(call: Call<UserOn, Nothing, Json<New>>) -> Result<Answer<LevelView>, Problem> {
-    let UserOn {
-        id,
-        resource_type,
-        resource_id,
-    } = &call.path;
-    set(&call, Holder::User(*id), resource_type, resource_id).await
-}
-
-async fn set_group(call: Call<GroupOn, Nothing, Json<New>>) -> Result<Answer<LevelView>, Problem> {
-    let GroupOn {
-        name,
-        resource_type,
-        resource_id,
-    } = &call.path;
-    let holder = Holder::Group(name.clone());
-    set(&call, holder, resource_type, resource_id).await
-}
-
-async fn remove_user(
-    call: Call<UserOn, Nothing, Nothing>,
-) -> Result<Answer<Nothing, 204>, Problem> {
-    let UserOn {
-        id,
-        resource_type,
-        resource_id,
-    } = &call.path;
-    remove(&call, Holder::User(*id), resource_type, resource_id).await
-}
-
-async fn remove_group(
-    call: Call<GroupOn, Nothing, Nothing>,
-) -> Result<Answer<Nothing, 204>, Problem> {
-    let GroupOn {
-        name,
-        resource_type,
-        resource_id,
-    } = &call.path;
-    let holder = Holder::Group(name.clone());
-    remove(&call, holder, resource_type, resource_id).await
-}
-
-async fn set<P>(
-    call: &Call<P, Nothing, Json<New>>,
-    holder: Holder,
-    resource_type: &str,
-    resource_id: &str,
+async fn set<P: LevelPath>(
+    call: Call<P, Nothing, Json<New>>,
 ) -> Result<Answer<LevelView>, Problem> {
-    let resource = resource(resource_type, resource_id)?;
+    let (holder, resource) = call.path.parts()?;
     let level = call.body.0.level;
     let mut act = begun!(call);
     act.set_level(&holder, &resource, level).await?;
     call.done(act, &view(&resource, level)).await
 }
 
-async fn remove<P>(
-    call: &Call<P, Nothing, Nothing>,
-    holder: Holder,
-    resource_type: &str,
-    resource_id: &str,
+async fn remove<P: LevelPath>(
+    call: Call<P, Nothing, Nothing>,
 ) -> Result<Answer<Nothing, 204>, Problem> {
-    let resource = resource(resource_type, resource_id)?;
+    let (holder, resource) = call.path.parts()?;
     let mut act = begun!(call);
     if !act.remove_level(&holder, &resource).await? {
         return Err(Problem::not_found("level on", resource));
     }
     call.gone(act).await
+}
+
+/// The path of one level: who has it, on what.
+trait LevelPath {
+    fn parts(&self) -> Result<(Holder, ResourceName), Problem>;
+}
+
+impl LevelPath for UserOn {
+    fn parts(&self) -> Result<(Holder, ResourceName), Problem> {
+        let resource = resource(&self.resource_type, &self.resource_id)?;
+        Ok((Holder::User(self.id), resource))
+    }
+}
+
+impl LevelPath for GroupOn {
+    fn parts(&self) -> Result<(Holder, ResourceName), Problem> {
+        let resource = resource(&self.resource_type, &self.resource_id)?;
+        Ok((Holder::Group(self.name.clone()), resource))
+    }
 }
 
 /// A resource of the operator's applications; Signet's own administration has no single resources.

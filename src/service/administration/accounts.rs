@@ -31,16 +31,20 @@ pub async fn find_id(services: &Services, username: &str) -> Result<UserId, Admi
         .ok_or_else(|| unknown(username))
 }
 
-async fn find(
+/// One act on the person of that name; returns their id.
+async fn act_on(
     services: &Arc<Services>,
     username: &str,
     origin: &Origin,
     now: Ts,
-) -> Result<(Act, UserWithPassword), AdministrationError> {
+    change: impl AsyncFnOnce(&mut Act, &UserWithPassword) -> Result<(), AdministrationError>,
+) -> Result<UserId, AdministrationError> {
     let id = find_id(services, username).await?;
     let mut act = Act::of_operator(services, origin, now).await?;
     let found = act.tx.find_user(id).await?;
-    Ok((act, found.ok_or_else(|| unknown(username))?))
+    change(&mut act, &found.ok_or_else(|| unknown(username))?).await?;
+    act.commit().await?;
+    Ok(id)
 }
 
 /// Creates a person, whose password is hashed first.
@@ -86,11 +90,10 @@ pub async fn set_password(
     origin: &Origin,
     now: Ts,
 ) -> Result<(), AdministrationError> {
-    let id = find_id(services, username).await?;
+    find_id(services, username).await?;
     let password = hash_password(services, password).await?;
-    let (mut act, was) = find(services, username, origin, now).await?;
-    act.set_password(&was, password).await?;
-    act.commit().await?;
+    let change = async |act: &mut Act, was: &_| act.set_password(was, password).await.map(drop);
+    let id = act_on(services, username, origin, now, change).await?;
     tracing::info!(user.id = %id, "set the password of user {id}");
     Ok(())
 }
@@ -115,14 +118,16 @@ pub async fn disable(
     origin: &Origin,
     now: Ts,
 ) -> Result<(), AdministrationError> {
-    let (mut act, was) = find(services, username, origin, now).await?;
-    let id = was.user.id;
-    // Also when they are disabled: what was issued meanwhile ends.
-    let disabled = revoke::user_in(&mut act.tx, id, Account::Disabled, &act.origin, act.now);
-    if let Some(version) = disabled.await? {
-        act.revoked.push(Revoked::User(id, version));
-    }
-    act.commit().await?;
+    let change = async |act: &mut Act, was: &UserWithPassword| {
+        let id = was.user.id;
+        // Also when they are disabled: what was issued meanwhile ends.
+        let disabled = revoke::user_in(&mut act.tx, id, Account::Disabled, &act.origin, act.now);
+        if let Some(version) = disabled.await? {
+            act.revoked.push(Revoked::User(id, version));
+        }
+        Ok(())
+    };
+    let id = act_on(services, username, origin, now, change).await?;
     metrics::revoked("user");
     tracing::info!(user.id = %id, "disabled user {id}");
     Ok(())
@@ -135,15 +140,15 @@ pub async fn enable(
     origin: &Origin,
     now: Ts,
 ) -> Result<(), AdministrationError> {
-    let (mut act, was) = find(services, username, origin, now).await?;
-    let id = was.user.id;
-    let row = UserRow {
-        username: was.user.username.clone(),
-        disabled: Some(false),
-        ..UserRow::default()
+    let change = async |act: &mut Act, was: &UserWithPassword| {
+        let row = UserRow {
+            username: was.user.username.clone(),
+            disabled: Some(false),
+            ..UserRow::default()
+        };
+        act.change_user(was, &row).await.map(drop)
     };
-    act.change_user(&was, &row).await?;
-    act.commit().await?;
+    let id = act_on(services, username, origin, now, change).await?;
     tracing::info!(user.id = %id, "enabled user {id}");
     Ok(())
 }
@@ -155,10 +160,8 @@ pub async fn delete(
     origin: &Origin,
     now: Ts,
 ) -> Result<(), AdministrationError> {
-    let (mut act, was) = find(services, username, origin, now).await?;
-    let id = was.user.id;
-    act.remove_user(&was.user).await?;
-    act.commit().await?;
+    let change = async |act: &mut Act, was: &UserWithPassword| act.remove_user(&was.user).await;
+    let id = act_on(services, username, origin, now, change).await?;
     tracing::info!(user.id = %id, "deleted user {id}");
     Ok(())
 }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::checking::Checking;
 use super::kind::Kind as _;
@@ -153,11 +153,7 @@ impl Act {
         self.find::<Group>(name).await?;
         self.find_user(user).await?;
         self.rights.may_give_group(name, "name")?;
-        if self.tx.add_group_member(user, name).await? {
-            let kind = EventType::MembershipCreated;
-            self.tell_membership(kind, user, Of::Group(name)).await?;
-        }
-        Ok(())
+        self.join(user, MemberOf::Group(name)).await.map(drop)
     }
 
     /// Ends a person's membership in a group; `false` when they were none.
@@ -168,12 +164,7 @@ impl Act {
     ) -> Result<bool, AdministrationError> {
         self.find::<Group>(name).await?;
         self.rights.may_take_group(name, "name")?;
-        let gone = self.tx.remove_group_member(user, name).await?;
-        if gone {
-            let kind = EventType::MembershipDeleted;
-            self.tell_membership(kind, user, Of::Group(name)).await?;
-        }
-        Ok(gone)
+        self.leave(user, MemberOf::Group(name)).await
     }
 
     /// Makes a person a member of an organization: policies go by it.
@@ -190,12 +181,9 @@ impl Act {
         let rights = &self.rights;
         rights.require_if_policies_name(Named::Organization(name), "name")?;
         rights.may_make_member(&self.services, user, name).await?;
-        if self.tx.add_organization_member(user, name).await? {
-            let kind = EventType::MembershipCreated;
-            let of = Of::Organization(name);
-            self.tell_membership(kind, user, of).await?;
-        }
-        Ok(())
+        self.join(user, MemberOf::Organization(name))
+            .await
+            .map(drop)
     }
 
     /// Ends a person's membership in an organization; `false` when they were none.
@@ -211,53 +199,50 @@ impl Act {
         }
         self.rights
             .require_if_policies_name(Named::Organization(name), "name")?;
-        let gone = self.tx.remove_organization_member(user, name).await?;
+        self.leave(user, MemberOf::Organization(name)).await
+    }
+
+    /// Makes the memberships of a person exactly those of a document; whether anything changed.
+    pub(super) async fn put_memberships<N: Ord>(
+        &mut self,
+        user: UserId,
+        had: &BTreeSet<N>,
+        wanted: &BTreeSet<N>,
+        of: fn(&N) -> MemberOf<'_>,
+    ) -> Result<bool, AdministrationError> {
+        for name in had.difference(wanted) {
+            self.leave(user, of(name)).await?;
+        }
+        for name in wanted.difference(had) {
+            self.join(user, of(name)).await?;
+        }
+        Ok(had != wanted)
+    }
+
+    /// Adds a membership that was judged; `false` when it was there.
+    async fn join(&mut self, user: UserId, of: MemberOf<'_>) -> Result<bool, AdministrationError> {
+        let new = match of {
+            MemberOf::Group(name) => self.tx.add_group_member(user, name).await?,
+            MemberOf::Organization(name) => self.tx.add_organization_member(user, name).await?,
+        };
+        if new {
+            let event = self.membership(EventType::MembershipCreated, user, of);
+            self.record(event.after(of.view())).await?;
+        }
+        Ok(new)
+    }
+
+    /// Removes a membership that was judged; `false` when there was none.
+    async fn leave(&mut self, user: UserId, of: MemberOf<'_>) -> Result<bool, AdministrationError> {
+        let gone = match of {
+            MemberOf::Group(name) => self.tx.remove_group_member(user, name).await?,
+            MemberOf::Organization(name) => self.tx.remove_organization_member(user, name).await?,
+        };
         if gone {
-            let kind = EventType::MembershipDeleted;
-            let of = Of::Organization(name);
-            self.tell_membership(kind, user, of).await?;
+            let event = self.membership(EventType::MembershipDeleted, user, of);
+            self.record(event.before(of.view())).await?;
         }
         Ok(gone)
-    }
-
-    /// The groups of a person in a document; whether anything changed.
-    pub(super) async fn put_groups(
-        &mut self,
-        user: UserId,
-        had: &BTreeSet<GroupName>,
-        wanted: &BTreeSet<GroupName>,
-    ) -> Result<bool, AdministrationError> {
-        for name in had.difference(wanted) {
-            self.tx.remove_group_member(user, name).await?;
-            let kind = EventType::MembershipDeleted;
-            self.tell_membership(kind, user, Of::Group(name)).await?;
-        }
-        for name in wanted.difference(had) {
-            self.tx.add_group_member(user, name).await?;
-            let kind = EventType::MembershipCreated;
-            self.tell_membership(kind, user, Of::Group(name)).await?;
-        }
-        Ok(had != wanted)
-    }
-
-    /// The organizations of a person in a document; whether anything changed.
-    pub(super) async fn put_organizations(
-        &mut self,
-        user: UserId,
-        had: &BTreeSet<OrganizationName>,
-        wanted: &BTreeSet<OrganizationName>,
-    ) -> Result<bool, AdministrationError> {
-        for name in had.difference(wanted) {
-            self.tx.remove_organization_member(user, name).await?;
-            let (kind, of) = (EventType::MembershipDeleted, Of::Organization(name));
-            self.tell_membership(kind, user, of).await?;
-        }
-        for name in wanted.difference(had) {
-            self.tx.add_organization_member(user, name).await?;
-            let (kind, of) = (EventType::MembershipCreated, Of::Organization(name));
-            self.tell_membership(kind, user, of).await?;
-        }
-        Ok(had != wanted)
     }
 
     /// Gives a level on a resource.
@@ -350,28 +335,12 @@ impl Act {
         self.record(event).await
     }
 
-    async fn tell_membership(
-        &mut self,
-        kind: EventType,
-        user: UserId,
-        of: Of<'_>,
-    ) -> Result<(), AdministrationError> {
+    fn membership(&self, kind: EventType, user: UserId, of: MemberOf<'_>) -> Event {
         let event = self.event(kind).user(user);
-        let (event, view) = match of {
-            Of::Group(name) => (
-                event.target("group", name),
-                json!({ "group": name.as_str() }),
-            ),
-            Of::Organization(name) => (
-                event.target("organization", name).organization(name),
-                json!({ "organization": name.as_str() }),
-            ),
-        };
-        let event = match kind {
-            EventType::MembershipDeleted => event.before(view),
-            _ => event.after(view),
-        };
-        self.record(event).await
+        match of {
+            MemberOf::Group(name) => event.target("group", name),
+            MemberOf::Organization(name) => event.target("organization", name).organization(name),
+        }
     }
 
     /// Writes down that a level was given (there is no `before`), is another, or was taken (there is no `after`).
@@ -409,10 +378,20 @@ impl Act {
     }
 }
 
-/// Of what somebody is a member.
-enum Of<'a> {
+/// What a user is a member of.
+#[derive(Clone, Copy)]
+pub(super) enum MemberOf<'a> {
     Group(&'a GroupName),
     Organization(&'a OrganizationName),
+}
+
+impl MemberOf<'_> {
+    fn view(self) -> Value {
+        match self {
+            Self::Group(name) => json!({ "group": name.as_str() }),
+            Self::Organization(name) => json!({ "organization": name.as_str() }),
+        }
+    }
 }
 
 impl Checking<'_> {

@@ -2,6 +2,7 @@
 
 use super::act::Revoked;
 use super::checking::Checking;
+use super::holdings::MemberOf;
 use super::passwords::Prepared;
 use super::user_rows::{NewPassword, UserRow, bad_name, changed_fields, check_user, fields, user};
 use super::{Act, AdministrationError, KindName, Outcome, WRITE_ATTRIBUTES};
@@ -294,12 +295,18 @@ impl Act {
         let organizations = organizations.into_iter();
         let organizations = organizations.map(OrganizationName::stored).collect();
         if let Some(wanted) = &row.groups
-            && self.put_groups(id, &groups, wanted).await?
+            && self
+                .put_memberships(id, &groups, wanted, |name| MemberOf::Group(name))
+                .await?
         {
             changed.push("groups".to_owned());
         }
         if let Some(wanted) = &row.organizations
-            && self.put_organizations(id, &organizations, wanted).await?
+            && self
+                .put_memberships(id, &organizations, wanted, |name| {
+                    MemberOf::Organization(name)
+                })
+                .await?
         {
             changed.push("organizations".to_owned());
         }
