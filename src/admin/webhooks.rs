@@ -256,7 +256,7 @@ async fn rotate_secret(
 ) -> Result<Answer<Secret, 201>, Problem> {
     let (services, id) = (&call.site.services, call.path.id);
     let keep = call.body.0.keep.map(u64::from).map(Duration::from_secs);
-    let keep = keep.unwrap_or(Duration::from_hours(24));
+    let keep = keep.unwrap_or(webhooks::KEEP);
     let mut act = begun!(call);
     let (now, origin) = (act.now(), &call.by.origin);
     let secret = webhooks::rotate_secret(services, act.tx(), id, keep, origin, now).await?;

@@ -40,14 +40,8 @@ impl Answer {
         self
     }
 
-    /// The form for people.
-    #[must_use]
-    pub fn text(&self) -> &str {
-        &self.text
-    }
-
     /// The form for machines.
-    #[must_use]
+    #[cfg(test)]
     pub const fn json(&self) -> &Value {
         &self.json
     }
@@ -123,6 +117,7 @@ impl Failure {
 
     /// What the sentence sums up.
     #[must_use]
+    #[cfg(test)]
     pub fn problems(&self) -> &[String] {
         &self.problems
     }

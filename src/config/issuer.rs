@@ -57,11 +57,6 @@ impl Issuer {
         &self.text
     }
 
-    /// The identifier as a URL.
-    pub fn url(&self) -> &Url {
-        &self.url
-    }
-
     /// Whether browsers reach Signet over TLS: decides `Secure`, `__Host-` and HSTS.
     pub fn is_https(&self) -> bool {
         self.url.scheme() == "https"

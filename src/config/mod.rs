@@ -19,8 +19,8 @@ use std::time::Duration;
 use ipnet::IpNet;
 
 pub use issuer::Issuer;
-pub use keys::{KEYS, KeyDoc};
-pub use load::{ConfigError, Setting};
+pub use keys::KEYS;
+pub use load::Setting;
 pub use parse::{HostPattern, nearest};
 pub use secret::Secret;
 pub use source::Source;
@@ -42,7 +42,7 @@ pub struct Config {
     pub redis_url: Option<Secret>,
     /// Where the master key is generated when none is given.
     pub keys_dir: PathBuf,
-    /// The key that seals the signing keys, in base64; see [`Config::master_key_bytes`].
+    /// The key that seals the signing keys, in base64: 32 bytes.
     pub master_key: Option<Secret>,
     /// What to log, in the words of `RUST_LOG`.
     pub log: String,
@@ -119,12 +119,5 @@ impl Config {
     /// Every key with its value (secrets redacted) and where it came from, in the order of [`KEYS`].
     pub fn describe(&self) -> &[Setting] {
         &self.settings
-    }
-
-    /// The master key's 32 bytes, when one was given; `load` has proven that it decodes.
-    pub fn master_key_bytes(&self) -> Option<zeroize::Zeroizing<[u8; 32]>> {
-        self.master_key
-            .as_ref()
-            .and_then(|key| parse::key_bytes(key.expose()))
     }
 }

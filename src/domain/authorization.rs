@@ -42,8 +42,6 @@ pub struct AuthorizationRequest {
     pub code_challenge: Option<CodeChallenge>,
     /// `prompt`.
     pub prompt: Prompt,
-    /// `login_hint`.
-    pub login_hint: Option<String>,
     /// Who must be signed in: the subject of `id_token_hint` or of the `claims` parameter.
     pub expected_user: Option<ExpectedUser>,
     /// What a sign-in must reach.

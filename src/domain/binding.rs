@@ -56,7 +56,7 @@ impl Binding {
 
     /// The binding as a grant's row has it: the member of `cnf`, a blank and the thumbprint.
     #[must_use]
-    pub fn to_column(&self) -> Option<String> {
+    pub fn to_column(self) -> Option<String> {
         let (member, thumbprint) = self.confirmation()?;
         Some(format!("{member} {thumbprint}"))
     }

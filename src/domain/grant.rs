@@ -204,26 +204,6 @@ impl Grant {
         }
     }
 
-    /// Redeems in memory, exactly as the store's statement does.
-    pub fn redeem(
-        &mut self,
-        presented: &Presented,
-        alive: bool,
-        now: Ts,
-        limits: GrantLimits,
-    ) -> Verdict {
-        let verdict = self.classify(presented, alive, now, limits);
-        match verdict {
-            Verdict::Advance => {
-                self.generation += i64::from(presented.rotate);
-                self.advanced_at = now;
-            }
-            Verdict::Refused(Refusal::Replayed) => self.revoked_at = Some(now),
-            Verdict::Retry | Verdict::Refused(_) => {}
-        }
-        verdict
-    }
-
     /// Whether its refresh token has lain unused for too long.
     #[must_use]
     pub fn is_idle(&self, now: Ts, limits: GrantLimits) -> bool {
@@ -278,6 +258,28 @@ mod tests {
             code_expires_at: Ts::from_secs(60),
             expires_at: Ts::from_secs(10_000),
             revoked_at: None,
+        }
+    }
+
+    impl Grant {
+        /// Redeems in memory, exactly as the store's statement does.
+        fn redeem(
+            &mut self,
+            presented: &Presented,
+            alive: bool,
+            now: Ts,
+            limits: GrantLimits,
+        ) -> Verdict {
+            let verdict = self.classify(presented, alive, now, limits);
+            match verdict {
+                Verdict::Advance => {
+                    self.generation += i64::from(presented.rotate);
+                    self.advanced_at = now;
+                }
+                Verdict::Refused(Refusal::Replayed) => self.revoked_at = Some(now),
+                Verdict::Retry | Verdict::Refused(_) => {}
+            }
+            verdict
         }
     }
 

@@ -22,8 +22,9 @@ macro_rules! uuid_id {
         #[serde(transparent)]
         pub struct $name(#[schemars(with = "UuidText")] pub Uuid);
 
+        #[allow(dead_code, reason = "every kind of id has the same functions")]
         impl $name {
-            /// The name made of 16 random bytes, which whoever calls has drawn.
+            /// The name made of 16 random bytes, drawn by the caller.
             #[must_use]
             pub fn from_random(bytes: [u8; 16]) -> Self {
                 Self(uuid::Builder::from_random_bytes(bytes).into_uuid())

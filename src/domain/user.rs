@@ -50,16 +50,6 @@ impl User {
         }
         Ok(all)
     }
-
-    /// What to call them on a page.
-    #[must_use]
-    pub fn shown_name(&self) -> &str {
-        self.claims
-            .name
-            .as_deref()
-            .filter(|name| !name.trim().is_empty())
-            .unwrap_or(&self.username)
-    }
 }
 
 /// The one spelling under which a user name is unique and found: lower case, without outer spaces.

@@ -113,12 +113,9 @@ impl OAuthError {
             | ErrorCode::UnsupportedResponseType
             | ErrorCode::InvalidScope
             | ErrorCode::AccessDenied
-            | ErrorCode::UnsupportedTokenType
             | ErrorCode::InvalidTarget
             | ErrorCode::LoginRequired
             | ErrorCode::ConsentRequired
-            | ErrorCode::InteractionRequired
-            | ErrorCode::AccountSelectionRequired
             | ErrorCode::RequestNotSupported
             | ErrorCode::RequestUriNotSupported
             | ErrorCode::RegistrationNotSupported

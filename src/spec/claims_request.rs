@@ -91,12 +91,6 @@ impl ClaimsRequest {
             .collect()
     }
 
-    /// Whether nothing is asked for.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.userinfo.is_empty() && self.id_token.is_empty()
-    }
-
     /// The subject that must be signed in, if the client names one (OpenID Connect Core §5.5.1).
     #[must_use]
     pub fn wanted_subject(&self) -> Option<&str> {

@@ -7,12 +7,9 @@ use serde_json::{Map, Value};
 
 use super::scope::Scope;
 
-/// Standard claims beside `sub`, `email` and `email_verified`, which have columns of their own.
+/// Standard claims beside `sub`, `email` and `email_verified`, which have columns of their own. Each field is the claim
+/// of its name.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[expect(
-    missing_docs,
-    reason = "each field is the claim of its name in OpenID Connect Core section 5.1"
-)]
 pub struct StandardClaims {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
@@ -49,7 +46,7 @@ pub struct StandardClaims {
 /// The `address` claim (OpenID Connect Core §5.1.1).
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[expect(
-    missing_docs,
+    clippy::struct_field_names,
     reason = "each field is the member of its name in OpenID Connect Core section 5.1.1"
 )]
 pub struct Address {

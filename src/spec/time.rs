@@ -1,7 +1,5 @@
 //! Time as one integer that sorts, and the clock that hands it in.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -89,7 +87,8 @@ pub struct Clock(Source);
 #[derive(Clone, Debug)]
 enum Source {
     System,
-    Fixed(Arc<AtomicI64>),
+    #[cfg(test)]
+    Fixed(std::sync::Arc<std::sync::atomic::AtomicI64>),
 }
 
 impl Clock {
@@ -100,8 +99,9 @@ impl Clock {
     }
 
     /// A clock that stands still until it is told otherwise through the shared cell (microseconds).
+    #[cfg(test)]
     #[must_use]
-    pub const fn fixed(at: Arc<AtomicI64>) -> Self {
+    pub const fn fixed(at: std::sync::Arc<std::sync::atomic::AtomicI64>) -> Self {
         Self(Source::Fixed(at))
     }
 
@@ -113,7 +113,8 @@ impl Clock {
                 let nanos = OffsetDateTime::now_utc().unix_timestamp_nanos();
                 Ts(i64::try_from(nanos / 1_000).unwrap_or(i64::MAX))
             }
-            Source::Fixed(at) => Ts(at.load(Ordering::SeqCst)),
+            #[cfg(test)]
+            Source::Fixed(at) => Ts(at.load(std::sync::atomic::Ordering::SeqCst)),
         }
     }
 }

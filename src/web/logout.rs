@@ -39,7 +39,7 @@ pub async fn get(visit: Visit) -> Result<Response, PageError> {
 /// `POST /logout`: the question answered, or an application that posts (§2), which goes on as `GET` because
 /// browsers bring no `SameSite=Lax` cookies along with another site's form.
 pub async fn post(visit: Visit, body: Result<FormBody, BodyError>) -> Result<Response, PageError> {
-    let params = visit.read(body)?;
+    let params = Visit::read(body)?;
     if params.find("csrf").is_none() {
         let kept: Vec<(&str, &str)> = HANDED_ON
             .iter()

@@ -57,7 +57,7 @@ pub async fn post(visit: Visit, body: Result<FormBody, BodyError>) -> Result<Res
     )
     .await
     {
-        Ok(SetUp::Created(_)) => {
+        Ok(SetUp::Created) => {
             let page = SetupPage {
                 layout: visit.layout("The administrator is ready"),
                 token: String::new(),

@@ -75,8 +75,8 @@ impl Visit {
             .map_err(|error| PageError::bad_request(format!("{error}.")))
     }
 
-    /// The parameters of a posted form, whoever posted it.
-    pub fn read(&self, body: Result<FormBody, BodyError>) -> Result<Params, PageError> {
+    /// The parameters of a posted form, from this site or another.
+    pub fn read(body: Result<FormBody, BodyError>) -> Result<Params, PageError> {
         let FormBody(bytes) = body.map_err(|error| PageError {
             status: error.status(),
             ..PageError::bad_request(format!("{error}."))
@@ -86,7 +86,7 @@ impl Visit {
 
     /// The parameters of a form that one of our own pages in this browser posted.
     pub fn form(&self, body: Result<FormBody, BodyError>) -> Result<Params, PageError> {
-        let form = self.read(body)?;
+        let form = Self::read(body)?;
         self.browser.check_form(&self.site, &self.headers, &form)?;
         Ok(form)
     }

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use signet::domain::policy::{Permission, Role, Written};
+use signet::doors::{Permission, Role, Written};
 
 /// How many there are.
 pub(crate) const PEOPLE: usize = 10_000;

@@ -5,12 +5,10 @@ use std::hint::black_box;
 use std::time::{Duration, Instant};
 
 use serde_json::Map;
-use signet::config::Config;
-use signet::domain::ids::UserId;
-use signet::domain::policy::{Assignment, Levels, Object, Question, Snapshot, Subject, Written};
-use signet::service::Services;
-use signet::service::decisions::{Asked, Who};
-use signet::store::Store;
+use signet::doors::{
+    Asked, Assignment, Clock, Config, Levels, Object, Question, Services, Snapshot, Store, Subject,
+    UserId, Who, Written,
+};
 
 use super::company::{BREADTH, Size};
 use super::load::Sample;
@@ -64,7 +62,7 @@ impl Company {
     pub(crate) fn measure(&self, names: [&'static str; 2], length: Duration) -> Vec<Measured> {
         let none = Map::new();
         let (breadth, actions) = (self.size.breadth(), self.size.actions());
-        let now = signet::spec::time::Clock::system().now();
+        let now = Clock::system().now();
         let objects: BTreeMap<bool, Vec<Object>> = [true, false]
             .into_iter()
             .map(|by_role| (by_role, (0..breadth).map(|n| object(n, by_role)).collect()))

@@ -9,11 +9,8 @@ use std::time::{Duration, Instant};
 
 use argon2::{Algorithm, Argon2, Block, Params, Version};
 use axum::routing::get;
-use signet::crypto::jose::SigningKey;
-pub(crate) use signet::crypto::password::PasswordParams;
-use signet::crypto::password::Passwords;
-use signet::http::server::{ServerLimits, serve};
-use signet::spec::alg::SigningAlg;
+pub(crate) use signet::doors::PasswordParams;
+use signet::doors::{Passwords, ServerLimits, SigningAlg, SigningKey, serve};
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
 use sqlx::{ConnectOptions as _, Connection as _};

@@ -1,8 +1,11 @@
 //! The house rules of `src/README.md`, read off the sources.
 
+mod doors;
+mod sources;
+
 use std::collections::BTreeSet;
-use std::fs;
-use std::path::{Path, PathBuf};
+
+use sources::{Source, is_test, is_word, sources};
 
 /// A module may use itself and what stands left of it; modules of one row never use each other.
 const ROOMS: [&[&str]; 10] = [
@@ -300,10 +303,6 @@ fn starts_tasks(code: &str) -> bool {
     code.contains("tokio::spawn") || words.any(|word| loops.contains(&word))
 }
 
-fn is_test(path: &str) -> bool {
-    path.contains("/tests/") || path.ends_with("tests.rs")
-}
-
 #[test]
 fn production_does_not_name_the_playground() {
     let named: Vec<_> = sources()
@@ -318,60 +317,6 @@ fn production_does_not_name_the_playground() {
 /// A directory or file of tests.
 fn is_tests(segment: &str) -> bool {
     segment.trim_end_matches(".rs").ends_with("tests")
-}
-
-struct Source {
-    path: String,
-    /// The first directory or file below `src/`; empty for `lib.rs` and `main.rs`.
-    room: String,
-    /// The text without comments.
-    code: String,
-    lines: usize,
-}
-
-fn sources() -> Vec<Source> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
-    let mut files = Vec::new();
-    collect(&root, &mut files);
-    files.sort();
-    files.into_iter().map(|file| read(&root, &file)).collect()
-}
-
-fn collect(directory: &Path, files: &mut Vec<PathBuf>) {
-    for entry in fs::read_dir(directory).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() {
-            collect(&path, files);
-        } else if path.extension().is_some_and(|extension| extension == "rs") {
-            files.push(path);
-        }
-    }
-}
-
-fn read(root: &Path, file: &Path) -> Source {
-    let text = fs::read_to_string(file).unwrap();
-    let path = file
-        .strip_prefix(root)
-        .unwrap()
-        .to_str()
-        .unwrap()
-        .to_owned();
-    let first = path.split('/').next().unwrap().trim_end_matches(".rs");
-    let below = if matches!(first, "lib" | "main") {
-        ""
-    } else {
-        first
-    };
-    let code: Vec<_> = text
-        .lines()
-        .map(|line| line.split("//").next().unwrap())
-        .collect();
-    Source {
-        room: below.to_owned(),
-        code: code.join("\n"),
-        lines: text.lines().count(),
-        path,
-    }
 }
 
 fn row_of(room: &str) -> Option<usize> {
@@ -430,10 +375,6 @@ fn names_crate(code: &str, name: &str) -> bool {
 
 fn first_word(text: &str) -> String {
     text.chars().take_while(|c| is_word(*c)).collect()
-}
-
-fn is_word(letter: char) -> bool {
-    letter.is_alphanumeric() || letter == '_'
 }
 
 #[test]

@@ -12,7 +12,6 @@ use crate::spec::alg::SigningAlg;
 #[derive(Clone, Debug)]
 pub struct PublicKey {
     kid: Option<String>,
-    thumbprint: String,
     /// One for each algorithm the key may be used with: the one its `alg` names, or those of its
     /// type. The algorithm is pinned here and never taken from a token.
     verifiers: Vec<(SigningAlg, Box<dyn JwsVerifier>)>,
@@ -36,7 +35,6 @@ impl PublicKey {
             .collect::<Result<_, JoseError>>()?;
         Ok(Self {
             kid: members.get("kid").map(kid).transpose()?,
-            thumbprint: public.thumbprint(),
             verifiers,
         })
     }
@@ -46,12 +44,8 @@ impl PublicKey {
         self.kid.as_deref()
     }
 
-    /// The RFC 7638 thumbprint, by which a key is recognised whatever it is called.
-    pub fn thumbprint(&self) -> &str {
-        &self.thumbprint
-    }
-
     /// The algorithms this key may verify.
+    #[cfg(test)]
     pub fn algs(&self) -> impl Iterator<Item = SigningAlg> {
         self.verifiers.iter().map(|(alg, _)| *alg)
     }

@@ -93,13 +93,9 @@ impl KeySet {
     }
 
     /// The keys.
+    #[cfg(test)]
     pub fn keys(&self) -> &[PublicKey] {
         &self.keys
-    }
-
-    /// Whether there is no key.
-    pub fn is_empty(&self) -> bool {
-        self.keys.is_empty()
     }
 
     /// Verifies a compact JWS with one of the `allowed` algorithms and returns what it says.

@@ -17,7 +17,7 @@ use super::{b64, digest};
 use crate::spec::alg::SigningAlg;
 
 pub use self::jwk::{PublicKey, thumbprint};
-pub use self::key_set::{KeySet, MAX_JWT_BYTES, MAX_KEYS, Verified};
+pub use self::key_set::{KeySet, MAX_JWT_BYTES, Verified};
 pub use self::signing_key::SigningKey;
 
 /// Why a token or a key was refused. The text names no secret and may be shown to the caller.

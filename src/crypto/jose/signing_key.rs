@@ -76,6 +76,7 @@ impl SigningKey {
     }
 
     /// The one algorithm it signs with.
+    #[cfg(test)]
     pub fn alg(&self) -> SigningAlg {
         self.alg
     }

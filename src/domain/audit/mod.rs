@@ -22,7 +22,6 @@ use crate::spec::time::Ts;
 
 pub use chain::{Hash, Link};
 pub use event_type::EventType;
-pub use guard::{MAX_BYTES, MAX_NAME_BYTES};
 
 /// Who acts.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,5 +1,6 @@
 use proptest::prelude::*;
 
+use super::guard::{MAX_BYTES, MAX_NAME_BYTES};
 use super::*;
 
 const NOW: Ts = Ts(1_790_000_000_123_456);

@@ -12,7 +12,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-pub use names::{BadName, GroupName, OrganizationName, PolicyId, RoleName};
+pub use names::{GroupName, OrganizationName, PolicyId, RoleName};
 
 use super::policy::Permission;
 

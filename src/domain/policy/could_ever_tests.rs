@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
+use super::could_ever::Place;
 use super::*;
 use crate::domain::ids::UserId;
 use crate::spec::time::Ts;
@@ -197,6 +198,7 @@ fn organizations_are_told_apart() {
 mod sound {
     use proptest::prelude::*;
 
+    use super::could_ever::Place;
     use super::*;
 
     fn condition() -> impl Strategy<Value = String> {

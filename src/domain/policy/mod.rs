@@ -25,7 +25,7 @@ mod tests;
 
 pub use attributes::{AttributeType, Declaration, Declarations, MAX_DECLARATIONS, Misfit, Of};
 pub use bounds::{Bounded, Count, check_counts};
-pub use cedar::{Broken, Named, Problem, Vocabulary, check_text, is_type_name, validate};
+pub use cedar::{Named, Problem, Vocabulary, is_type_name, validate};
 pub use compile::{Changes, Deleted, Written};
 pub use could_ever::Place;
 pub use decision::{

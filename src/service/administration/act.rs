@@ -15,9 +15,9 @@ use crate::domain::client::MAX_ACCESS_TOKEN_LIFETIME;
 use crate::domain::ids::{ClientId, GrantId, SessionId, UserId};
 use crate::domain::policy::{ADMIN_ROLE, Bounded, Vocabulary, check_counts};
 use crate::service::Services;
-use crate::service::registry::clients::TOPIC;
 use crate::service::tokens::{keys, revoke};
 use crate::spec::time::Ts;
+use crate::store::changes::CLIENTS;
 use crate::store::db::Tx;
 use crate::store::error::StoreError;
 use crate::store::idempotency::StoredAnswer;
@@ -357,7 +357,7 @@ impl Act {
     pub(super) async fn commit(mut self) -> Result<(), AdministrationError> {
         self.verify().await?;
         if self.clients_changed {
-            bump_changes(&mut self.tx, TOPIC).await?;
+            bump_changes(&mut self.tx, CLIENTS).await?;
         }
         let until = self.until();
         self.tx.commit().await?;
@@ -402,5 +402,5 @@ async fn publish(services: &Services, revoked: &[Revoked], until: Ts) -> Result<
             .collect();
         services.revocations.publish(&records).await?;
     }
-    services.revocations.publish_change(TOPIC).await
+    services.revocations.publish_change(CLIENTS).await
 }

@@ -56,9 +56,10 @@ pub use clients::{ClientPut, ClientRow};
 pub use idempotency::{Idempotency, KEPT_FOR, RequestKey};
 pub use kind::Kind;
 pub use passwords::hash_password;
-pub use report::{Generated, Item, KindName, Mistake, Outcome, Report};
+pub use report::{Item, KindName, Mistake, Outcome, Report};
 pub use rights::Rights;
 pub use user_rows::{MIN_PASSWORD_CHARS, NewPassword, UserRow};
+pub use vocabulary::validate_policy;
 
 /// The action that changing what policies may ask needs: it can open as much as a role.
 const WRITE_ATTRIBUTES: &str = "attributes.write";

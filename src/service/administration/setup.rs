@@ -9,7 +9,6 @@ use super::{AdministrationError, hash_password};
 use crate::crypto::random;
 use crate::crypto::secret::PlainToken;
 use crate::domain::audit::{Actor, Event, EventType, Origin};
-use crate::domain::ids::UserId;
 use crate::domain::policy::{ADMIN_ROLE, Assignment};
 use crate::service::Services;
 use crate::spec::time::Ts;
@@ -59,7 +58,7 @@ pub async fn is_valid(
 #[derive(Debug)]
 pub enum SetUp {
     /// The administrator exists now.
-    Created(UserId),
+    Created,
     /// The link was used before or has expired.
     BadLink,
 }
@@ -89,5 +88,5 @@ pub async fn create_administrator(
     act.tell_user(EventType::SetupCompleted, id).await?;
     act.commit().await?;
     tracing::info!(user.id = %id, "created administrator {id} through the set-up link");
-    Ok(SetUp::Created(id))
+    Ok(SetUp::Created)
 }

@@ -96,7 +96,6 @@ pub(super) async fn check(
             max_age: max_age(client, params)?,
             acr: acr(client, params, &claims),
         },
-        login_hint: params.find("login_hint").map(str::to_owned),
         expected_user: expected_user(services, params, &claims, prompt, now).await?,
         prompt,
         claims: claims.within(&client.scope),

@@ -16,10 +16,6 @@ use crate::store::ephemeral::{Asked, Taken, Undo};
 pub enum Guess {
     /// A password.
     Password,
-    /// A second factor: a one-time code, a recovery code.
-    SecondFactor,
-    /// The user code of a device (RFC 8628 §5.1); the account is the one that is signed in.
-    UserCode,
     /// The one-time link of a set-up; there is no account yet.
     SetupLink,
 }
@@ -28,31 +24,13 @@ impl Guess {
     const fn as_str(self) -> &'static str {
         match self {
             Self::Password => "password",
-            Self::SecondFactor => "second factor",
-            Self::UserCode => "user code",
             Self::SetupLink => "set-up link",
-        }
-    }
-
-    /// How many guesses at one account from all strangers together before they have to wait. Six digits
-    /// are weaker than the passwords of those who have a second factor.
-    const fn at_once(self) -> u32 {
-        match self {
-            Self::Password => 50,
-            Self::SecondFactor | Self::UserCode | Self::SetupLink => 20,
-        }
-    }
-
-    /// In what time they get one more, at most. Codes are short, and whoever gets as far as guessing them knows the
-    /// password: they wait the longest wait.
-    const fn refill(self) -> Duration {
-        match self {
-            Self::Password => REFILL,
-            Self::SecondFactor | Self::UserCode | Self::SetupLink => Duration::MAX,
         }
     }
 }
 
+/// How many passwords strangers together may try at one account before they have to wait.
+const AT_ONCE: u32 = 50;
 /// How soon strangers together get one more password to try at an account: so soon that an owner at a new browser is
 /// not kept out while an attack lasts, and still only some 5760 guesses a day.
 const REFILL: Duration = Duration::from_secs(15);
@@ -127,8 +105,8 @@ impl Limits {
             asked.push(Asked {
                 key: self.key("account", &[kind, account]),
                 rule: Rule::Rate {
-                    burst: guess.at_once(),
-                    every: guess.refill().min(self.settings.longest),
+                    burst: AT_ONCE,
+                    every: REFILL.min(self.settings.longest),
                 },
             });
             names.extend(["attempts", "account"]);

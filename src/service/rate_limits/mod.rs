@@ -31,8 +31,7 @@ mod refusals;
 use std::net::IpAddr;
 use std::time::Duration;
 
-pub use clients::SecretAttempt;
-pub use guess::{Attempt, Guess};
+pub use guess::Guess;
 
 use crate::config::Config;
 use crate::crypto::master_key::MasterKey;

@@ -9,8 +9,8 @@ use crate::crypto::secret::{KeyedDigest, PlainToken};
 use crate::domain::audit::{Event, EventType, Origin};
 use crate::domain::ids::ClientId;
 use crate::service::Services;
-use crate::service::registry::clients::TOPIC;
 use crate::spec::time::Ts;
+use crate::store::changes::CLIENTS;
 use crate::store::db::Tx;
 use crate::store::error::StoreError;
 use crate::store::revocations::bump_changes;
@@ -73,10 +73,10 @@ pub async fn rotate(
     }
     let digest = services.client_secrets.digest(&secret);
     replace(&mut tx, id, digest, keep, now).await?;
-    bump_changes(&mut tx, TOPIC).await?;
+    bump_changes(&mut tx, CLIENTS).await?;
     tx.record_event(&rotated(id, keep, origin, now)).await?;
     tx.commit().await?;
-    services.revocations.publish_change(TOPIC).await?;
+    services.revocations.publish_change(CLIENTS).await?;
     tracing::info!(client.id = %id, "rotated the secret of client {id}");
     Ok(secret)
 }
@@ -94,7 +94,7 @@ pub(in crate::service) fn rotated(
         .detail("older_valid_until", now.plus(keep).rfc3339())
 }
 
-/// Makes a secret the client's lasting one, inside somebody's transaction; follow it with a bump of [`TOPIC`].
+/// Makes a secret the client's lasting one, inside somebody's transaction; follow it with a bump of [`CLIENTS`].
 pub(in crate::service) async fn replace(
     tx: &mut Tx,
     id: &ClientId,

@@ -16,9 +16,6 @@ use crate::store::Store;
 use crate::store::error::StoreError;
 use crate::store::revocations::Revocations;
 
-/// The topic that every change of a client bumps.
-pub const TOPIC: &str = "clients";
-
 /// Clients by id.
 #[derive(Clone)]
 pub struct Clients {

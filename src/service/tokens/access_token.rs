@@ -33,8 +33,6 @@ pub struct AccessTokens {
 /// An access token whose signature is ours.
 #[derive(Debug)]
 pub struct AccessToken {
-    /// `sub`.
-    pub sub: String,
     /// `client_id`.
     pub client_id: ClientId,
     /// `aud`.
@@ -224,11 +222,11 @@ async fn verify_signature(
 impl AccessToken {
     /// The token that says this of itself, as [`issue`](super::issue) writes it.
     fn of(claims: ClaimSet) -> Result<Self, TokenError> {
-        let sub: String = claims.require(Claim::Sub)?;
+        let sub: &str = claims.require(Claim::Sub)?;
         let grant_id: Option<GrantId> = claims.find(Claim::GrantId)?;
         let user_id = match grant_id {
             Some(_) => Some(
-                UserId::parse(&sub).ok_or(TokenError::Inactive("the token lacks its subject"))?,
+                UserId::parse(sub).ok_or(TokenError::Inactive("the token lacks its subject"))?,
             ),
             None => None,
         };
@@ -237,7 +235,6 @@ impl AccessToken {
         ))?;
         let audience: Audience = claims.require(Claim::Aud)?;
         Ok(Self {
-            sub,
             client_id: claims.require(Claim::ClientId)?,
             audience: audience.into_vec(),
             scope: claims.require(Claim::Scope)?,

@@ -5,8 +5,8 @@ use crate::domain::audit::{Event, EventType, Origin};
 use crate::domain::client::MAX_ACCESS_TOKEN_LIFETIME;
 use crate::domain::ids::{ClientId, GrantId, SessionId, UserId};
 use crate::service::Services;
-use crate::service::registry::clients::TOPIC;
 use crate::spec::time::Ts;
+use crate::store::changes::CLIENTS;
 use crate::store::db::Tx;
 use crate::store::error::StoreError;
 use crate::store::revocations::{Key, bump_changes, record};
@@ -253,7 +253,7 @@ pub async fn client(
     let Some(version) = client_in(&mut tx, id, standing, origin, now).await? else {
         return Ok(false);
     };
-    bump_changes(&mut tx, TOPIC).await?;
+    bump_changes(&mut tx, CLIENTS).await?;
     tx.commit().await?;
     metrics::revoked("client");
     let until = now.plus(MAX_ACCESS_TOKEN_LIFETIME);
@@ -262,11 +262,11 @@ pub async fn client(
         .revocations
         .publish(&[(key, version, until)])
         .await?;
-    services.revocations.publish_change(TOPIC).await?;
+    services.revocations.publish_change(CLIENTS).await?;
     Ok(true)
 }
 
-/// Disables or enables a client inside somebody's transaction; whoever commits it bumps [`TOPIC`] and publishes the
+/// Disables or enables a client inside somebody's transaction; whoever commits it bumps [`CLIENTS`] and publishes the
 /// version, which is none when there is no such client.
 pub(in crate::service) async fn client_in(
     tx: &mut Tx,

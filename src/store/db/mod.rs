@@ -36,7 +36,7 @@ use std::time::Duration;
 use sqlx::{PgPool, SqlitePool};
 
 pub(in crate::store) use columns::row;
-pub use query::{Q, Row, Val};
+pub use query::{Q, Row};
 pub(in crate::store) use run::{Among, Run, among, reads};
 pub use settle::settled;
 pub(crate) use sqlite::Probe;

@@ -77,6 +77,7 @@ macro_rules! among {
 /// `name(arguments) -> what is found = the function that reads;`.
 macro_rules! reads {
     ($($(#[$doc:meta])* $name:ident($($argument:ident: $type:ty),*) -> $found:ty = $read:path;)+) => {
+        #[allow(dead_code, reason = "both handles have every read")]
         impl $crate::store::Store {
             $($(#[$doc])*
             pub async fn $name(
@@ -87,6 +88,7 @@ macro_rules! reads {
             })+
         }
 
+        #[allow(dead_code, reason = "both handles have every read")]
         impl $crate::store::db::Tx {
             $($(#[$doc])*
             pub async fn $name(

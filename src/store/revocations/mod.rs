@@ -22,7 +22,7 @@ mod tests;
 use std::sync::Arc;
 use std::time::Duration;
 
-pub use super::changes::{CLIENTS, bump_changes};
+pub use super::changes::bump_changes;
 pub use key::Key;
 
 use super::db::{Db, Engine, Tx};

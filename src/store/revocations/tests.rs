@@ -7,6 +7,7 @@ use tokio_util::sync::CancellationToken;
 use super::super::db::tests::{both, migrated, sqlite_fresh};
 use super::*;
 use crate::spec::time::Clock;
+use crate::store::changes::CLIENTS;
 
 pub(super) fn later() -> Ts {
     Clock::system().now().plus(Duration::from_mins(5))

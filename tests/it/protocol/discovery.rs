@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use signet::spec::claims::{Claim, Place};
+use signet::doors::{Claim, Place};
 
 use crate::support::client::{Answer, Authentication, Client};
 use crate::support::engines::on_every_engine;

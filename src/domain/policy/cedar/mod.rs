@@ -28,8 +28,7 @@ pub(super) use entities::Known;
 pub(super) use policies::{Policies, Texts};
 pub(super) use reading::{ELSEWHERE, Unknowing};
 pub use schema::{Vocabulary, is_type_name, validate};
-pub use texts::{Problem, check_text};
-pub(super) use values::is_extension_value;
+pub use texts::Problem;
 use values::uid;
 
 /// The type of people in policies.

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use serde_json::json;
 
+use super::texts::check_text;
 use super::*;
 
 pub(super) fn compiled(texts: &[(&str, &str)]) -> Arc<Policies> {

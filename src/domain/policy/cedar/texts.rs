@@ -94,7 +94,8 @@ impl fmt::Display for Problem {
 }
 
 /// Checks that a text can be used as policies.
-pub fn check_text(cedar: &str) -> Result<(), Problem> {
+#[cfg(test)]
+pub(super) fn check_text(cedar: &str) -> Result<(), Problem> {
     deep(|| parse_new(cedar).map(|_| ())).unwrap_or_else(|message| Err(Problem::plain(message)))
 }
 
