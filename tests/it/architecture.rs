@@ -1,5 +1,6 @@
 //! The house rules of `src/README.md`, read off the sources.
 
+mod circles;
 mod doors;
 mod sources;
 

@@ -8,8 +8,6 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::cedar::is_extension_value;
-
 /// At most so many declarations.
 pub const MAX_DECLARATIONS: usize = 1000;
 
@@ -151,20 +149,6 @@ impl AttributeType {
             Self::Decimal => "decimal",
             Self::DateTime => "datetime",
             Self::IpAddr => "ipaddr",
-        }
-    }
-
-    /// Whether a value is of this type.
-    #[must_use]
-    pub fn fits(self, value: &Value) -> bool {
-        match (self, value) {
-            (Self::String, Value::String(_)) | (Self::Bool, Value::Bool(_)) => true,
-            (Self::Long, Value::Number(number)) => number.as_i64().is_some(),
-            (Self::StringSet, Value::Array(items)) => items.iter().all(Value::is_string),
-            (Self::Decimal | Self::DateTime | Self::IpAddr, value) => {
-                is_extension_value(self, value)
-            }
-            (Self::String | Self::Bool | Self::Long | Self::StringSet, _) => false,
         }
     }
 

@@ -5,8 +5,9 @@ use std::fmt::Display;
 
 use serde_json::{Map, Value};
 
+use super::AdministrationError;
 use super::report::{KindName, Mistake};
-use super::{AdministrationError, attributes};
+use super::vocabulary::vocabulary;
 use crate::config::parse::nearest;
 use crate::domain::ids::UserId;
 use crate::domain::policy::{Declarations, Of, Vocabulary};
@@ -162,7 +163,7 @@ impl<'a> Checking<'a> {
     pub(super) async fn vocabulary(&mut self) -> Result<&Vocabulary, StoreError> {
         let vocabulary = match self.vocabulary.take() {
             Some(vocabulary) => vocabulary,
-            None => attributes::vocabulary(self.tx).await?,
+            None => vocabulary(self.tx).await?,
         };
         Ok(self.vocabulary.insert(vocabulary))
     }

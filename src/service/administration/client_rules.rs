@@ -3,9 +3,9 @@
 use serde_json::{Map, Value};
 
 use super::checking::Checking;
-use super::clients::{CheckedClient, ClientRow};
 use super::kind::{differing, view};
 use super::{Act, AdministrationError, KindName, Named, WRITE_ATTRIBUTES};
+use crate::config::Secret;
 use crate::crypto::secret::PlainToken;
 use crate::domain::client::{Client, has_private_key};
 use crate::domain::ids::ClientId;
@@ -16,6 +16,23 @@ use crate::spec::auth_method::AuthMethod;
 use crate::spec::client_metadata::ClientMetadata;
 use crate::spec::grant_type::GrantType;
 use crate::store::error::StoreError;
+
+/// A client as it is to be.
+#[derive(Clone, Debug)]
+pub struct ClientRow {
+    /// `client_id`.
+    pub id: String,
+    /// `client_secret`; where it is absent the client keeps what it has, or gets a random one.
+    pub secret: Option<Secret>,
+    /// Everything else.
+    pub metadata: ClientMetadata,
+}
+
+/// A client that can be registered.
+pub(super) struct CheckedClient {
+    pub(super) client: Client,
+    pub(super) secret: Option<PlainToken>,
+}
 
 impl Act {
     /// Refuses what the administrator may not change of a client.

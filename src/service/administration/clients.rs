@@ -6,10 +6,9 @@ use serde_json::{Map, Value};
 
 use super::act::Revoked;
 use super::checking::Checking;
-use super::client_rules::check_client;
+use super::client_rules::{CheckedClient, ClientRow, check_client};
 use super::kind::{differing, view};
 use super::{Act, AdministrationError, KindName, Outcome};
-use crate::config::Secret;
 use crate::crypto::client_secret::StoredSecret;
 use crate::crypto::secret::PlainToken;
 use crate::domain::audit::EventType;
@@ -21,23 +20,6 @@ use crate::spec::client_metadata::ClientMetadata;
 use crate::spec::time::Ts;
 use crate::store::error::StoreError;
 use crate::store::revocations::{Key, last_recorded, record};
-
-/// A client as it is to be.
-#[derive(Clone, Debug)]
-pub struct ClientRow {
-    /// `client_id`.
-    pub id: String,
-    /// `client_secret`; where it is absent the client keeps what it has, or gets a random one.
-    pub secret: Option<Secret>,
-    /// Everything else.
-    pub metadata: ClientMetadata,
-}
-
-/// A client that can be registered.
-pub(super) struct CheckedClient {
-    pub(super) client: Client,
-    pub(super) secret: Option<PlainToken>,
-}
 
 /// What became of a client, and the secret that was made for it, told this once.
 pub struct ClientPut {

@@ -14,7 +14,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::attributes::AttributeKey;
-use super::clients::ClientRow;
+use super::client_rules::ClientRow;
 use super::kind::Kind;
 use super::passwords;
 use super::report::{KindName, Report};
@@ -131,7 +131,7 @@ async fn attempt(
     } = fold;
     report
         .warnings
-        .extend(imported_hash::warnings(services, document));
+        .extend(imported_hash::warnings(services, &document.users));
     if options.dry_run {
         act.verify().await?;
         report.generated.clear();

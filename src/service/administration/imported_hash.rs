@@ -1,7 +1,6 @@
 //! Password hashes from elsewhere that cost much more to check than the configured ones.
 
-use super::document::Document;
-use super::{AdministrationError, NewPassword, Rights};
+use super::{AdministrationError, NewPassword, Rights, UserRow};
 use crate::crypto::password::COSTLY;
 use crate::service::Services;
 
@@ -20,9 +19,9 @@ impl Rights {
     }
 }
 
-/// One sentence for each user of a document with such a hash: the operator may have it, and should know.
-pub(super) fn warnings(services: &Services, document: &Document) -> Vec<String> {
-    let costly = document.users.iter().filter(|user| match &user.password {
+/// One warning for each user with such a hash.
+pub(super) fn warnings(services: &Services, users: &[UserRow]) -> Vec<String> {
+    let costly = users.iter().filter(|user| match &user.password {
         Some(NewPassword::Hash(phc)) => services.passwords.is_costly(phc.expose()),
         Some(NewPassword::Plain(_) | NewPassword::Fresh(_)) | None => false,
     });

@@ -30,6 +30,7 @@ mod roles;
 pub mod setup;
 mod user_rows;
 mod users;
+mod vocabulary;
 
 #[cfg(test)]
 mod tests;
@@ -51,8 +52,9 @@ use crate::store::error::StoreError;
 
 pub use crate::domain::policy::Named;
 pub use act::{Act, Answered, Begun, begin};
-pub use attributes::{AttributeKey, validate_policy};
-pub use clients::{ClientPut, ClientRow};
+pub use attributes::AttributeKey;
+pub use client_rules::ClientRow;
+pub use clients::ClientPut;
 pub use idempotency::{Idempotency, KEPT_FOR, RequestKey};
 pub use kind::Kind;
 pub use passwords::hash_password;

@@ -1,6 +1,7 @@
 //! People: the `users` table.
 
 mod memberships;
+mod row;
 
 use serde_json::{Map, Value};
 use sqlx::types::Json;
@@ -8,7 +9,7 @@ use uuid::Uuid;
 
 use super::Store;
 use super::changes::{FACTS, bump_changes};
-use super::db::{Run, Tx, reads, row};
+use super::db::{Run, Tx, reads};
 use super::error::StoreError;
 use super::factors::password_hash;
 use super::names::prefix_pattern;
@@ -19,6 +20,7 @@ use crate::spec::time::Ts;
 
 pub(super) use memberships::members;
 pub use memberships::{Member, Memberships};
+pub(super) use row::{UserRow, user_columns};
 
 /// What a person is made of, apart from their password.
 #[derive(Clone, Debug, Default)]
@@ -250,44 +252,6 @@ impl Tx {
     pub async fn delete_user(&mut self, id: UserId) -> Result<(), StoreError> {
         self.q(DELETE).bind(id.0).exec().await?;
         bump_changes(self, FACTS).await
-    }
-}
-
-row! { $
-    pub(super) struct UserRow, user_columns {
-        id: Uuid,
-        username: String,
-        email: Option<String>,
-        email_verified: bool,
-        claims: Json<StandardClaims>,
-        attributes: Json<Map<String, Value>>,
-        token_version: i64,
-        disabled_at: Option<i64>,
-        created_at: i64,
-        updated_at: i64,
-    }
-}
-
-pub(super) use user_columns;
-
-impl UserRow {
-    pub(super) const fn id(&self) -> Uuid {
-        self.id
-    }
-
-    pub(super) fn into_user(self) -> User {
-        User {
-            id: UserId(self.id),
-            username: self.username,
-            email: self.email,
-            email_verified: self.email_verified,
-            claims: self.claims.0,
-            attributes: self.attributes.0,
-            token_version: self.token_version,
-            disabled_at: self.disabled_at.map(Ts),
-            created_at: Ts(self.created_at),
-            updated_at: Ts(self.updated_at),
-        }
     }
 }
 

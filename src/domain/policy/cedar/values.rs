@@ -52,12 +52,23 @@ pub(super) fn typed(
     Ok(all)
 }
 
-/// Whether a value is one of the types that Cedar has beside those of JSON.
-pub(in super::super) fn is_extension_value(kind: AttributeType, value: &Value) -> bool {
-    extension(kind, value).is_some()
+impl AttributeType {
+    /// Whether a value is of this type.
+    #[must_use]
+    pub fn fits(self, value: &Value) -> bool {
+        match (self, value) {
+            (Self::String, Value::String(_)) | (Self::Bool, Value::Bool(_)) => true,
+            (Self::Long, Value::Number(number)) => number.as_i64().is_some(),
+            (Self::StringSet, Value::Array(items)) => items.iter().all(Value::is_string),
+            (Self::Decimal | Self::DateTime | Self::IpAddr, value) => {
+                extension(self, value).is_some()
+            }
+            (Self::String | Self::Bool | Self::Long | Self::StringSet, _) => false,
+        }
+    }
 }
 
-/// The value as one of these types, if it is one.
+/// The value as one of the types that Cedar has beside those of JSON, if it is one.
 fn extension(kind: AttributeType, value: &Value) -> Option<RestrictedExpression> {
     let expression = match (kind, value) {
         (AttributeType::Decimal, Value::Number(number)) => {

@@ -3,13 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Display;
 
-use super::super::attributes::vocabulary;
 use super::super::checking::{Checking, Named};
-use super::super::client_rules::check_client;
-use super::super::clients::CheckedClient;
+use super::super::client_rules::{CheckedClient, check_client};
 use super::super::kind::Kind;
 use super::super::report::KindName;
 use super::super::user_rows::check_user;
+use super::super::vocabulary::vocabulary;
 use super::super::{AdministrationError, groups, roles};
 use super::{Document, GroupRow, Options};
 use crate::domain::directory::{Group, Role, RoleName};

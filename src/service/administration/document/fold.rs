@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::super::clients::{CheckedClient, ClientRow};
+use super::super::client_rules::{CheckedClient, ClientRow};
 use super::super::kind::Kind;
 use super::super::passwords::Passwords;
 use super::super::report::{Generated, KindName, Outcome, Report};
