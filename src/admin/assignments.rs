@@ -19,52 +19,52 @@ use crate::store::assignments::{Filter, Held, Holder, Place};
 const READ: &str = "assignments.read";
 const WRITE: &str = "assignments.write";
 
-/// A role that somebody was given.
+/// An assignment: a role given to a user or a group.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 #[schemars(rename = "Assignment")]
 pub(super) struct AssignmentView {
-    /// Its name in paths.
+    /// Its id in paths.
     id: String,
     #[serde(flatten)]
     fields: Fields,
 }
 
-/// A role to give, to a person or to the members of a group.
+/// A role to give to a user, or to the members of a group.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "NewAssignment")]
 pub(super) struct Fields {
-    /// The person, by their `sub`; or else `group`.
+    /// The user's `sub`; exactly one of `user_id` and `group` is given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     user_id: Option<UserId>,
-    /// The group; or else `user_id`.
+    /// The group; exactly one of `user_id` and `group` is given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     group: Option<String>,
     /// The role.
     role: String,
-    /// Only for what belongs to this organization.
+    /// Limits the role to what belongs to this organization (default: no limit).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1))]
     organization: Option<String>,
-    /// Until then, RFC 3339; without it, for good.
+    /// Time at which the assignment ends, RFC 3339 (default: it does not end).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     until: Option<String>,
 }
 
-/// Which assignments.
+/// Selects assignments.
 #[derive(Debug, Deserialize, JsonSchema)]
 pub(super) struct Query {
-    /// Of this person, by their `sub`.
+    /// Only assignments to this user, by `sub`.
     user_id: Option<UserId>,
-    /// Of this group.
+    /// Only assignments to this group.
     group: Option<String>,
-    /// Of this role.
+    /// Only assignments of this role.
     role: Option<String>,
-    /// For this organization.
+    /// Only assignments for this organization.
     #[schemars(length(min = 1))]
     organization: Option<String>,
-    /// `next_cursor` of the page before.
+    /// `next_cursor` of the previous page.
     cursor: Option<String>,
-    /// How many, 1 to 100; 20 if it is left away.
+    /// Page size, 1 to 100 (default 20).
     #[schemars(range(min = 1, max = 100))]
     limit: Option<u32>,
 }
@@ -82,12 +82,11 @@ pub(super) fn add(api: &mut Api) {
     let list_assignments = about("list_assignments", "List assignments", READ);
     api.add(Method::GET, "/v1/assignments", list_assignments, list);
     let create_assignment = about("create_assignment", "Give a role", WRITE).details(
-        "You must have the role yourself, everywhere or for that organization. Giving it again changes until when it \
-         is given.",
+        "You must have the role yourself, everywhere or for that organization. Giving it again changes `until`.",
     );
     api.add(Method::POST, "/v1/assignments", create_assignment, create);
     let delete_assignment = about("delete_assignment", "Take a role", WRITE)
-        .details("The last administrator keeps theirs.");
+        .details("Refused for the last administrator.");
     api.add(
         Method::DELETE,
         "/v1/assignments/{id}",

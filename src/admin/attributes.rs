@@ -20,7 +20,7 @@ const WRITE: &str = "policies.write";
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 #[schemars(rename = "Attribute")]
 pub(super) struct AttributeView {
-    /// Of what: `user`, `group`, `organization`, `client`, or a type of resources.
+    /// What has the attribute: `user`, `group`, `organization`, `client`, or a resource type.
     of: String,
     /// Its name.
     name: String,
@@ -31,7 +31,7 @@ pub(super) struct AttributeView {
 /// One attribute.
 #[derive(Debug, Deserialize, JsonSchema)]
 pub(super) struct ByName {
-    /// Of what: `user`, `group`, `organization`, `client`, or a type of resources.
+    /// What has the attribute: `user`, `group`, `organization`, `client`, or a resource type.
     of: String,
     /// Its name.
     name: String,
@@ -53,17 +53,21 @@ pub(super) fn add(api: &mut Api) {
     let one = "/v1/attributes/{of}/{name}";
     let get_attribute = about(
         "get_attribute",
-        "Read what is declared of an attribute",
+        "Read the declaration of an attribute",
         READ,
     );
     api.add(Method::GET, one, get_attribute, get);
     let declare = about("declare_attribute", "Declare an attribute", WRITE).details(
-        "Refused if something that is stored contradicts it, or a policy could not live with it. Needs `signet:*`.",
+        "Refused if a stored value has another type, or a stored policy would become invalid. Needs `signet:*`.",
     ).guarded();
     api.add(Method::PUT, one, declare, put);
-    let undeclare = about("undeclare_attribute", "Take a declaration back", WRITE)
-        .details("Needs `signet:*`.")
-        .guarded();
+    let undeclare = about(
+        "undeclare_attribute",
+        "Delete the declaration of an attribute",
+        WRITE,
+    )
+    .details("Needs `signet:*`.")
+    .guarded();
     api.add(Method::DELETE, one, undeclare, delete);
 }
 

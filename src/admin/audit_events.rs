@@ -17,46 +17,46 @@ use crate::store::audit::{EventFilter, StoredEvent};
 
 const READ: &str = "audit.read";
 
-/// Something that happened.
+/// An event of the audit trail.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 #[schemars(rename = "AuditEvent")]
 pub(super) struct Shown {
-    /// Its members: `id`, `time` (RFC 3339), `type`, `actor`, and as far as they apply `ip`, `request_id`, `target`,
+    /// The event: `id`, `time` (RFC 3339), `type`, `actor`, and where they apply `ip`, `request_id`, `target`,
     /// `user_id`, `client_id`, `organization`, `before`, `after` and `detail`.
     #[serde(flatten)]
     event: Map<String, Value>,
-    /// Its place in the chain, once it is linked: within a second.
+    /// Its position in the hash chain; absent until it is linked, within a second.
     position: Option<i64>,
-    /// The hash of the chain up to there, in base64url.
+    /// The hash of the chain up to this event, in base64url.
     hash: Option<String>,
 }
 
 /// The kinds of those who act.
 const ACTOR_KINDS: [&str; 5] = ["person", "client", "operator", "anonymous", "system"];
 
-/// Which events; all that is said must hold.
+/// Selects events; all conditions must hold.
 #[derive(Debug, Deserialize, JsonSchema)]
 pub(super) struct Query {
-    /// What happened, such as `user.created`.
+    /// Event type, such as `user.created`.
     #[schemars(extend("enum" = event_types()))]
     r#type: Option<String>,
-    /// Who acted: a person's `sub`, a `client_id`, or the name of an account at the command line.
+    /// The actor: a user's `sub`, a `client_id`, or the operating system account at the command line.
     actor: Option<String>,
-    /// Who acted: `person`, `client`, `operator`, `anonymous` or `system`.
+    /// Kind of actor: `person`, `client`, `operator`, `anonymous` or `system`.
     #[schemars(extend("enum" = ACTOR_KINDS))]
     actor_kind: Option<String>,
-    /// The person it concerns: `sub`.
+    /// `sub` of the user concerned.
     subject: Option<UserId>,
-    /// The application it concerns.
+    /// `client_id` of the client concerned.
     #[schemars(extend("pattern" = "^[!-~]{1,255}$"))]
     client_id: Option<String>,
-    /// What kind of thing it was done to, such as `role`.
+    /// Kind of target, such as `role`.
     target_type: Option<String>,
-    /// Which one.
+    /// Id or name of the target.
     target_id: Option<String>,
-    /// The organization it concerns.
+    /// The organization concerned.
     organization: Option<String>,
-    /// The request in which it happened.
+    /// Id of the request.
     request_id: Option<String>,
     /// At this time or later, RFC 3339.
     #[schemars(extend("format" = "date-time"))]
@@ -64,9 +64,9 @@ pub(super) struct Query {
     /// Before this time, RFC 3339.
     #[schemars(extend("format" = "date-time"))]
     until: Option<String>,
-    /// `next_cursor` of the page before.
+    /// `next_cursor` of the previous page.
     cursor: Option<String>,
-    /// How many, 1 to 100; 20 if it is left away.
+    /// Page size, 1 to 100 (default 20).
     #[schemars(range(min = 1, max = 100))]
     limit: Option<u32>,
 }
@@ -80,8 +80,8 @@ pub(super) struct ById {
 
 pub(super) fn add(api: &mut Api) {
     let about = |id, summary| About::new("audit", id, summary, READ);
-    let list_events = about("list_audit_events", "List what happened")
-        .details("Newest first; new events never move what you have not seen yet.")
+    let list_events = about("list_audit_events", "List events")
+        .details("Newest first. Events that are added while you page do not shift later pages.")
         .by_organization();
     api.add(Method::GET, "/v1/audit_events", list_events, list);
     let get_event = about("get_audit_event", "Read one event");

@@ -85,7 +85,7 @@ impl<P, Q, B> Deref for Call<P, Q, B> {
     }
 }
 
-/// A request of somebody who may use this API, before the operation's types read it.
+/// A request of a caller who may use this API, before the operation's types read it.
 #[derive(Clone)]
 pub(super) struct Arrived {
     /// Who calls, and when.
@@ -213,7 +213,7 @@ where
 }
 
 impl Context {
-    /// Refuses whoever may not do this to what belongs to that organization, or to none.
+    /// Refuses a caller who may not do this to what belongs to that organization, or to none.
     pub(super) async fn must(
         &self,
         action: &str,
@@ -253,7 +253,7 @@ impl Context {
         }
     }
 
-    /// Refuses whoever lost the right, or the token, while they waited for their turn.
+    /// Refuses a caller who lost the right, or the token, while waiting for the turn.
     async fn must_still(&self) -> Result<(), Problem> {
         if !self.bearer.still_stands(&self.site).await? {
             let detail = "the token was revoked";
@@ -317,7 +317,7 @@ impl Context {
         self.finish(act, answer).await
     }
 
-    /// Finishes with what holds a secret that is told once: its entity tag would be nobody else's.
+    /// Finishes with what holds a secret that is told once: no later answer has its entity tag.
     pub(super) async fn told_once<T: Serialize>(
         &self,
         act: Box<Act>,

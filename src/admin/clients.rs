@@ -24,70 +24,70 @@ use crate::spec::time::Ts;
 const READ: &str = "clients.read";
 const WRITE: &str = "clients.write";
 
-/// What can be changed of an application.
+/// The members of a client that can be changed.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "ClientFields")]
 pub(super) struct Fields {
-    /// Whether nobody may use it. Disabling ends everything of its.
+    /// Whether the client is disabled. Disabling revokes its grants and tokens.
     #[serde(default)]
     disabled: bool,
     #[serde(flatten)]
     metadata: ClientMetadata,
 }
 
-/// An application.
+/// A client.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 #[schemars(rename = "Client")]
 pub(super) struct ClientView {
-    /// Its identifier.
+    /// `client_id`.
     client_id: String,
     #[serde(flatten)]
     fields: Fields,
-    /// Its secrets, without the secrets.
+    /// Its secrets, without their values.
     secrets: Vec<SecretView>,
 }
 
-/// A secret, without the secret.
+/// A secret, without its value.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 #[schemars(rename = "ClientSecret")]
 pub(super) struct SecretView {
-    /// When it was made, RFC 3339.
+    /// Time of creation, RFC 3339.
     created_at: String,
-    /// Until when it is valid, RFC 3339; for good without it.
+    /// Time of expiry, RFC 3339; absent when it does not expire.
     #[serde(skip_serializing_if = "Option::is_none")]
     expires_at: Option<String>,
 }
 
-/// An application to register.
+/// A client to register.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[schemars(rename = "NewClient")]
 pub(super) struct New {
-    /// Its identifier; a random one without it.
+    /// `client_id` (default: random).
     #[serde(default)]
     client_id: Option<String>,
-    /// Its secret; a random one without it, if it needs one.
+    /// Its secret (default: random, where its authentication method needs one).
     #[serde(default)]
     client_secret: Option<String>,
     #[serde(flatten)]
     metadata: ClientMetadata,
 }
 
-/// An application that was registered.
+/// A registered client.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 #[schemars(rename = "RegisteredClient")]
 pub(super) struct Registered {
     #[serde(flatten)]
     client: ClientView,
-    /// The secret that was made, told this once.
+    /// The generated secret. No later response contains it.
     #[serde(skip_serializing_if = "Option::is_none")]
     client_secret: Option<String>,
 }
 
-/// How to change over to a new secret.
+/// How to replace a secret.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[schemars(rename = "Rotation")]
 pub(super) struct Rotation {
-    /// How long the secrets of before stay valid, in seconds; a day without it.
+    /// Seconds for which earlier secrets stay valid (default 86400).
     #[serde(default)]
     keep: Option<u32>,
 }
@@ -96,43 +96,44 @@ pub(super) struct Rotation {
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 #[schemars(rename = "NewClientSecret")]
 pub(super) struct NewSecret {
-    /// The secret, told this once.
+    /// The secret. No later response contains it.
     client_secret: String,
-    /// All secrets that are valid now, without the secrets.
+    /// All valid secrets, without their values.
     secrets: Vec<SecretView>,
 }
 
-/// One application.
+/// One client.
 #[derive(Debug, Deserialize, JsonSchema)]
 pub(super) struct ById {
-    /// Its identifier.
+    /// `client_id`.
     client_id: String,
 }
 
 pub(super) fn add(api: &mut Api) {
     let about = |id, summary, action| About::new("clients", id, summary, action);
-    let list_clients = about("list_clients", "List applications", READ);
+    let list_clients = about("list_clients", "List clients", READ);
     api.add(Method::GET, "/v1/clients", list_clients, list);
-    let create_client = about("create_client", "Register an application", WRITE).details(
-        "The members are those of RFC 7591 and OpenID Connect, beside Signet's own. A scope of `signet:` and \
-         `may_introspect` need `signet:*`.",
+    let create_client = about("create_client", "Register a client", WRITE).details(
+        "The members are those of RFC 7591 and OpenID Connect Dynamic Client Registration, and Signet's own. A scope \
+         of `signet:` and `may_introspect` need `signet:*`.",
     );
     api.add(Method::POST, "/v1/clients", create_client, create);
     let one = "/v1/clients/{client_id}";
-    let get_client = about("get_client", "Read an application", READ);
+    let get_client = about("get_client", "Read a client", READ);
     api.add(Method::GET, one, get_client, get);
-    let update_client = about("update_client", "Change an application", WRITE)
-        .details("One that has a scope of `signet:` or may introspect needs `signet:*`.");
+    let update_client = about("update_client", "Change a client", WRITE).details(
+        "Needs `signet:*` for a client that has a scope of `signet:` or `may_introspect`.",
+    );
     api.add(Method::PATCH, one, update_client.guarded(), update);
     let delete_client =
-        about("delete_client", "Delete an application", WRITE).details("Ends everything of its.");
+        about("delete_client", "Delete a client", WRITE).details("Revokes its grants and tokens.");
     api.add(Method::DELETE, one, delete_client.guarded(), delete);
     let rotate = about(
         "rotate_client_secret",
-        "Give an application a new secret",
+        "Add a client secret",
         WRITE,
     )
-    .details("The secret of before stays valid for a while, so that nobody is locked out.");
+    .details("Earlier secrets stay valid for the time in `keep`, so that running instances can change over.");
     api.add(
         Method::POST,
         "/v1/clients/{client_id}/secrets",

@@ -35,7 +35,7 @@ pub(super) fn add(api: &mut Api) {
         "Read the configuration",
         "configuration.read",
     )
-    .details("Of the instance that answers. Secrets are not shown.");
+    .details("Settings of the instance that answers. Secrets are not shown.");
     api.add(Method::GET, "/v1/configuration", about, get);
 }
 

@@ -18,7 +18,7 @@ use crate::spec::time::Ts;
 const READ: &str = "sessions.read";
 const WRITE: &str = "sessions.write";
 
-/// A browser session that is alive.
+/// A valid browser session.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 #[schemars(rename = "Session")]
 pub(super) struct SessionView {
@@ -26,48 +26,48 @@ pub(super) struct SessionView {
     id: SessionId,
     /// `sub`.
     user_id: UserId,
-    /// When the person last proved who they are, RFC 3339.
+    /// Time of the last sign-in, RFC 3339.
     auth_time: String,
-    /// How (RFC 8176).
+    /// Authentication methods (RFC 8176).
     amr: Vec<String>,
-    /// When it was last used, to within a minute, RFC 3339.
+    /// Time of last use, to the minute, RFC 3339.
     last_seen_at: String,
-    /// When it ends, RFC 3339.
+    /// Time of expiry, RFC 3339.
     expires_at: String,
 }
 
-/// A grant that is alive.
+/// A valid grant.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 #[schemars(rename = "Grant")]
 pub(super) struct GrantView {
-    /// Its name.
+    /// Its id.
     id: GrantId,
-    /// The application.
+    /// The client.
     client_id: String,
-    /// The person: `sub`.
+    /// The user's `sub`.
     user_id: UserId,
-    /// The session in which it was given: `sid`.
+    /// `sid` of the session in which it was made.
     session_id: SessionId,
-    /// Whether it outlives that session (`offline_access`).
+    /// Whether it stays valid after that session (`offline_access`).
     offline: bool,
-    /// What was granted.
+    /// Granted scope.
     scope: String,
-    /// When it was given, RFC 3339.
+    /// Time of creation, RFC 3339.
     created_at: String,
-    /// When it was last used, RFC 3339.
+    /// Time of last use, RFC 3339.
     last_used_at: String,
-    /// When it ends, RFC 3339.
+    /// Time of expiry, RFC 3339.
     expires_at: String,
 }
 
-/// Which grants.
+/// Selects grants.
 #[derive(Debug, Deserialize, JsonSchema)]
 pub(super) struct Query {
-    /// Only those of this application.
+    /// Only grants of this client.
     client_id: Option<String>,
-    /// `next_cursor` of the page before.
+    /// `next_cursor` of the previous page.
     cursor: Option<String>,
-    /// How many, 1 to 100; 20 if it is left away.
+    /// Page size, 1 to 100 (default 20).
     #[schemars(range(min = 1, max = 100))]
     limit: Option<u32>,
 }
@@ -82,33 +82,25 @@ pub(super) struct BySession {
 /// One grant.
 #[derive(Debug, Deserialize, JsonSchema)]
 pub(super) struct ByGrant {
-    /// Its name.
+    /// Its id.
     id: GrantId,
 }
 
 pub(super) fn add(api: &mut Api) {
     let about = |id, summary, action| About::new("sessions", id, summary, action);
-    let list = about("list_sessions", "List a person's living sessions", READ);
+    let list = about("list_sessions", "List a user's valid sessions", READ);
     api.add(Method::GET, "/v1/users/{id}/sessions", list, list_sessions);
-    let get = about("get_session", "Read a living session", READ);
+    let get = about("get_session", "Read a valid session", READ);
     api.add(Method::GET, "/v1/sessions/{id}", get, get_session);
-    let everywhere = "When this is answered it holds on every instance.";
-    let end = about(
-        "end_session",
-        "End a session with every token that lives in it",
-        WRITE,
-    );
+    let everywhere = "Takes effect on every instance before the response is sent.";
+    let end = about("end_session", "End a session and revoke its tokens", WRITE);
     let end = end.details(everywhere);
     api.add(Method::DELETE, "/v1/sessions/{id}", end, end_session);
-    let list = about("list_grants", "List a person's living grants", READ);
+    let list = about("list_grants", "List a user's valid grants", READ);
     api.add(Method::GET, "/v1/users/{id}/grants", list, list_grants);
-    let get = about("get_grant", "Read a living grant", READ);
+    let get = about("get_grant", "Read a valid grant", READ);
     api.add(Method::GET, "/v1/grants/{id}", get, get_grant);
-    let revoke = about(
-        "revoke_grant",
-        "Revoke a grant with every token made from it",
-        WRITE,
-    );
+    let revoke = about("revoke_grant", "Revoke a grant and its tokens", WRITE);
     let revoke = revoke.details(everywhere);
     api.add(Method::DELETE, "/v1/grants/{id}", revoke, revoke_grant);
 }

@@ -24,7 +24,7 @@ const WRITE: &str = "groups.write";
 pub(super) struct ByMember {
     /// The group.
     name: GroupName,
-    /// The person: `sub`.
+    /// The user's `sub`.
     user_id: UserId,
 }
 
@@ -34,7 +34,7 @@ pub(super) struct ByMember {
 pub(super) struct MemberView {
     /// `sub`.
     user_id: UserId,
-    /// Their name.
+    /// User name.
     username: String,
 }
 
@@ -53,22 +53,15 @@ pub(super) fn add(api: &mut Api) {
             about("delete_group", "Delete a group", WRITE),
         ],
     );
-    let members = about("list_group_members", "List a group's own members", READ);
+    let members = about("list_group_members", "List a group's direct members", READ);
     let path = "/v1/groups/{name}/members";
     api.add(Method::GET, path, members, list_members);
     let member = "/v1/groups/{name}/members/{user_id}";
-    let join = about(
-        "add_group_member",
-        "Make a person a member of a group",
-        WRITE,
-    )
-    .details("Gives them all that the group gives, so you must be a member yourself.");
-    api.add(Method::PUT, member, join, add_member);
-    let leave = about(
-        "remove_group_member",
-        "End a person's membership in a group",
-        WRITE,
+    let join = about("add_group_member", "Add a user to a group", WRITE).details(
+        "The user gets everything that the group gives, so you must be a member yourself.",
     );
+    api.add(Method::PUT, member, join, add_member);
+    let leave = about("remove_group_member", "Remove a user from a group", WRITE);
     api.add(Method::DELETE, member, leave, remove_member);
 }
 

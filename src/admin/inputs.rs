@@ -274,7 +274,7 @@ pub(super) fn object(
 
 const NUL: &str = "expected text without the character U+0000";
 
-/// PostgreSQL keeps no NUL in texts, so nobody may send one.
+/// PostgreSQL stores no NUL in texts, so none is accepted.
 fn has_nul(value: &Value) -> bool {
     match value {
         Value::String(text) => text.contains('\0'),

@@ -26,7 +26,7 @@ pub(super) struct LevelView {
     resource_type: String,
     /// The resource's id.
     resource_id: String,
-    /// `read`, `write`, `delete` or `admin`; each has everything of those before it.
+    /// `read`, `write`, `delete` or `admin`; each includes those before it.
     level: Level,
 }
 
@@ -34,18 +34,18 @@ pub(super) struct LevelView {
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[schemars(rename = "NewLevel")]
 pub(super) struct New {
-    /// `read`, `write`, `delete` or `admin`; each has everything of those before it.
+    /// `read`, `write`, `delete` or `admin`; each includes those before it.
     level: Level,
 }
 
-/// The levels of a person.
+/// The levels of a user.
 #[derive(Debug, Deserialize, JsonSchema)]
 pub(super) struct OfUser {
     /// `sub`.
     id: UserId,
 }
 
-/// A person's level on one resource.
+/// A user's level on one resource.
 #[derive(Debug, Deserialize, JsonSchema)]
 pub(super) struct UserOn {
     /// `sub`.
@@ -69,20 +69,15 @@ pub(super) struct GroupOn {
 
 pub(super) fn add(api: &mut Api) {
     let about = |id, summary, action| About::new("levels", id, summary, action);
-    let list = about("list_user_levels", "List a person's own levels", READ);
+    let list = about("list_user_levels", "List a user's own levels", READ);
     api.add(Method::GET, "/v1/users/{id}/levels", list, list_user);
     let of_user = "/v1/users/{id}/levels/{resource_type}/{resource_id}";
-    let yours = "You must have that level, or every permission on that type, yourself.";
-    let put = about(
-        "set_user_level",
-        "Give a person a level on a resource",
-        WRITE,
-    )
-    .details(yours);
+    let yours = "You must have that level, or every permission on that resource type, yourself.";
+    let put = about("set_user_level", "Give a user a level on a resource", WRITE).details(yours);
     api.add(Method::PUT, of_user, put, set::<UserOn>);
     let delete = about(
         "remove_user_level",
-        "Take a person's level on a resource",
+        "Remove a user's level on a resource",
         WRITE,
     );
     api.add(Method::DELETE, of_user, delete, remove::<UserOn>);
@@ -98,7 +93,7 @@ pub(super) fn add(api: &mut Api) {
     api.add(Method::PUT, of_group, put, set::<GroupOn>);
     let delete = about(
         "remove_group_level",
-        "Take a group's level on a resource",
+        "Remove a group's level on a resource",
         WRITE,
     );
     api.add(Method::DELETE, of_group, delete, remove::<GroupOn>);

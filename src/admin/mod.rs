@@ -2,7 +2,7 @@
 //!
 //! Every operation is one entry of [`operations`]: the types of its handler say what it takes and gives, and the same
 //! entry makes the route and its part of the OpenAPI document. An operation that writes is one transaction
-//! ([`crate::service::administration::Writing`]) with its answer written beside it.
+//! ([`crate::service::administration::Act`]) with its answer written beside it.
 
 mod api;
 mod assignments;

@@ -18,7 +18,7 @@ const READ: &str = "objects.read";
 /// As with attributes of people: what policies may ask can open as much as a role.
 const WRITE: &str = "attributes.write";
 
-/// A resource of which something is known.
+/// A resource of the operator's applications, with its attributes.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 #[schemars(rename = "Object")]
 pub(super) struct ObjectView {
@@ -30,14 +30,14 @@ pub(super) struct ObjectView {
     object: Object,
 }
 
-/// Which resources.
+/// Selects resources.
 #[derive(Debug, Deserialize, JsonSchema)]
 pub(super) struct Query {
-    /// Of this type.
+    /// Only resources of this type.
     resource_type: String,
-    /// `next_cursor` of the page before.
+    /// `next_cursor` of the previous page.
     cursor: Option<String>,
-    /// How many, 1 to 100; 20 if it is left away.
+    /// Page size, 1 to 100 (default 20).
     #[schemars(range(min = 1, max = 100))]
     limit: Option<u32>,
 }
@@ -53,25 +53,16 @@ pub(super) struct ByName {
 
 pub(super) fn add(api: &mut Api) {
     let about = |id, summary, action| About::new("objects", id, summary, action);
-    let list_objects = about(
-        "list_objects",
-        "List what is known of resources of a type",
-        READ,
-    );
+    let list_objects = about("list_objects", "List the resources of a type", READ);
     api.add(Method::GET, "/v1/objects", list_objects, list);
     let one = "/v1/objects/{resource_type}/{resource_id}";
-    let get_object = about("get_object", "Read what is known of a resource", READ);
+    let get_object = about("get_object", "Read a resource's attributes", READ);
     api.add(Method::GET, one, get_object, get);
-    let put_object = about(
-        "put_object",
-        "Write down what is known of a resource",
-        WRITE,
-    )
-    .details("Replaces what was known before.")
-    .guarded();
+    let put_object = about("put_object", "Store a resource's attributes", WRITE)
+        .details("Replaces what was stored.")
+        .guarded();
     api.add(Method::PUT, one, put_object, put);
-    let delete_object =
-        about("delete_object", "Forget what is known of a resource", WRITE).guarded();
+    let delete_object = about("delete_object", "Delete a resource's attributes", WRITE).guarded();
     api.add(Method::DELETE, one, delete_object, delete);
 }
 

@@ -39,7 +39,7 @@ pub(super) fn document(issuer: &str, operations: &[Operation]) -> Value {
             "version": env!("CARGO_PKG_VERSION"),
             "description": "Errors are problem details (RFC 9457). Lists are read a page at a time with `cursor` and \
                 `limit`. `PATCH` is a JSON Merge Patch (RFC 7396), guarded by `If-Match` if it is sent. Send an \
-                `Idempotency-Key` with whatever you may have to repeat.",
+                `Idempotency-Key` with every request that you may have to repeat.",
         },
         "servers": [{ "url": issuer }],
         "tags": tags,
@@ -49,7 +49,7 @@ pub(super) fn document(issuer: &str, operations: &[Operation]) -> Value {
             "schemas": schemas,
             "responses": {
                 "Problem": {
-                    "description": "What is wrong, and what to do about it.",
+                    "description": "What is wrong, and how to mend it.",
                     "content": { "application/problem+json": { "schema": problem } },
                 },
             },
@@ -57,19 +57,19 @@ pub(super) fn document(issuer: &str, operations: &[Operation]) -> Value {
                 "IdempotencyKey": {
                     "name": "Idempotency-Key",
                     "in": "header",
-                    "description": "The same key with the same request is answered as it was before, for 24 hours.",
+                    "description": "For 24 hours, a repeated request with the same key gets the same answer and has no further effect.",
                     "schema": { "type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$" },
                 },
                 "IfMatch": {
                     "name": "If-Match",
                     "in": "header",
-                    "description": "The ETag of what you read; answered with 412 if it was changed since.",
+                    "description": "The ETag that you read; the answer is 412 if it has changed since.",
                     "schema": { "type": "string", "pattern": "^(\\*|(W/)?\"[!#-~]*\"(, *(W/)?\"[!#-~]*\")*)$" },
                 },
                 "IfNoneMatch": {
                     "name": "If-None-Match",
                     "in": "header",
-                    "description": "The ETag of what you have; answered with 304 if it is still right.",
+                    "description": "The ETag that you have; the answer is 304 if it is still current.",
                     "schema": { "type": "string" },
                 },
             },
@@ -101,7 +101,7 @@ fn describe(operation: &Operation, shape: Shape) -> Value {
     }
     let permission = if about.by_organization {
         format!(
-            "Needs the permission `signet:{}`; for what belongs to an organization, having it there suffices.",
+            "Needs the permission `signet:{}`, for what belongs to an organization at least for that organization.",
             about.action
         )
     } else {
@@ -171,15 +171,14 @@ fn responses(operation: &Operation, answer: &Schema) -> Value {
         json!({
             "description": "The answer.",
             "headers": {
-                "ETag": { "description": "Its version, for If-Match.", "schema": { "type": "string" } },
+                "ETag": { "description": "The version, for `If-Match`.", "schema": { "type": "string" } },
             },
             "content": { "application/json": { "schema": answer } },
         })
     };
     responses.insert(operation.status.to_string(), success);
     if operation.method == Method::GET {
-        let unchanged =
-            json!({ "description": "What the caller has, by `If-None-Match`, is still right." });
+        let unchanged = json!({ "description": "The version in `If-None-Match` is current." });
         responses.insert("304".to_owned(), unchanged);
     }
     for (status, meaning) in REFUSALS {
@@ -198,19 +197,19 @@ const REFUSALS: [(&str, &str); 11] = [
         "400",
         "The request cannot be read: a parameter, a header or the body is malformed or unknown.",
     ),
-    ("401", "The access token is missing, or not good any more."),
+    ("401", "The access token is missing or invalid."),
     (
         "403",
-        "The caller may not do this, or the token does not have the scope.",
+        "The caller lacks a permission, or the token lacks the scope.",
     ),
     ("404", "There is no such thing."),
     (
         "409",
-        "It collides with what is there, or a request with this `Idempotency-Key` is still running.",
+        "The request conflicts with the stored state, or a request with this `Idempotency-Key` is still running.",
     ),
     (
         "412",
-        "It was changed since the caller read it (`If-Match`).",
+        "It has changed since the caller read it (`If-Match`).",
     ),
     ("413", "The body is too large."),
     ("415", "The body is of another media type."),
@@ -221,11 +220,11 @@ const REFUSALS: [(&str, &str); 11] = [
     ),
     (
         "429",
-        "Too many requests: `Retry-After` says when to go on.",
+        "Too many requests: `Retry-After` says how long to wait.",
     ),
     (
         "503",
-        "The server cannot do this right now. Send the same request again in a moment.",
+        "The server cannot do this now. Send the same request again later.",
     ),
 ];
 

@@ -26,7 +26,7 @@ const WRITE_MEMBERS: &str = "organizations.members";
 pub(super) struct ByMember {
     /// The organization.
     name: OrganizationName,
-    /// The person: `sub`.
+    /// The user's `sub`.
     user_id: UserId,
 }
 
@@ -41,7 +41,7 @@ pub(super) fn add(api: &mut Api) {
             about("get_organization", "Read an organization", READ).by_organization(),
             about("update_organization", "Change an organization", WRITE).by_organization(),
             about("delete_organization", "Delete an organization", WRITE)
-                .details("Deletes the roles that were given for it."),
+                .details("Deletes the assignments for it."),
         ],
     );
     let list = about(
@@ -54,14 +54,14 @@ pub(super) fn add(api: &mut Api) {
     let member = "/v1/organizations/{name}/members/{user_id}";
     let join = about(
         "add_organization_member",
-        "Make a person a member of an organization",
+        "Add a user to an organization",
         WRITE_MEMBERS,
     )
-    .details("Needs the permission everywhere: a role for one organization cannot pull other people into it.");
+    .details("Needs the permission everywhere: a role for one organization does not suffice.");
     api.add(Method::PUT, member, join, add_member);
     let leave = about(
         "remove_organization_member",
-        "End a person's membership in an organization",
+        "Remove a user from an organization",
         WRITE_MEMBERS,
     );
     let leave = leave.by_organization();

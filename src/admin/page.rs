@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::problem::Problem;
 use crate::crypto::b64;
 
-/// So many items a page has if nobody says how many.
+/// Items of a page without `limit`.
 const DEFAULT: u32 = 20;
 /// And at most.
 const MOST: u32 = 100;
@@ -17,30 +17,30 @@ const MOST: u32 = 100;
 pub(super) struct Page<T> {
     /// The items.
     data: Vec<T>,
-    /// Whether there are more after these.
+    /// Whether more items follow.
     has_more: bool,
-    /// What to send as `cursor` for the next page; null on the last one.
+    /// The `cursor` of the next page; null on the last page.
     next_cursor: Option<String>,
 }
 
-/// Which part of a list.
+/// Selects a page of a list.
 #[derive(Debug, Deserialize, JsonSchema)]
 pub(super) struct List {
-    /// `next_cursor` of the page before.
+    /// `next_cursor` of the previous page.
     cursor: Option<String>,
-    /// How many, 1 to 100; 20 if it is left away.
+    /// Page size, 1 to 100 (default 20).
     #[schemars(range(min = 1, max = 100))]
     limit: Option<u32>,
 }
 
-/// Which part of a list of things with names.
+/// Selects a page of a list of things with names.
 #[derive(Debug, Deserialize, JsonSchema)]
 pub(super) struct Search {
-    /// How the name begins, in any case.
+    /// Prefix of the name, not case-sensitive.
     q: Option<String>,
-    /// `next_cursor` of the page before.
+    /// `next_cursor` of the previous page.
     cursor: Option<String>,
-    /// How many, 1 to 100; 20 if it is left away.
+    /// Page size, 1 to 100 (default 20).
     #[schemars(range(min = 1, max = 100))]
     limit: Option<u32>,
 }

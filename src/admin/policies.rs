@@ -18,7 +18,7 @@ use crate::store::error::StoreError;
 const READ: &str = "policies.read";
 const WRITE: &str = "policies.write";
 
-/// A policy to look at.
+/// A policy to validate.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[schemars(rename = "PolicyText")]
 pub(super) struct Text {
@@ -26,17 +26,17 @@ pub(super) struct Text {
     cedar: String,
 }
 
-/// Whether a policy would be taken.
+/// Whether a policy is valid.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 #[schemars(rename = "PolicyVerdict")]
 pub(super) struct Verdict {
-    /// Whether it would be.
+    /// Whether it can be stored.
     valid: bool,
-    /// What is wrong with it, or what to look at.
+    /// Errors, or warnings about a valid policy.
     findings: Vec<Finding>,
 }
 
-/// Something in a policy.
+/// An error or a warning about a policy.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 #[schemars(rename = "PolicyFinding")]
 pub(super) struct Finding {
@@ -44,9 +44,9 @@ pub(super) struct Finding {
     line: Option<usize>,
     /// The column, from 1, in characters.
     column: Option<usize>,
-    /// What it is.
+    /// What is wrong.
     message: String,
-    /// What to do about it.
+    /// How to mend it.
     hint: Option<String>,
 }
 
@@ -64,12 +64,8 @@ pub(super) fn add(api: &mut Api) {
             about("delete_policy", "Delete a policy", WRITE).details("Needs `signet:*`."),
         ],
     );
-    let validate_policy = about(
-        "validate_policy",
-        "Say whether a policy would be taken",
-        READ,
-    )
-    .details("Nothing is written.");
+    let validate_policy =
+        about("validate_policy", "Validate a policy", READ).details("Nothing is written.");
     let path = "/v1/policy_validations";
     api.add(Method::POST, path, validate_policy, validate);
 }

@@ -169,7 +169,7 @@ impl Problem {
             challenge: true,
             ..Self::new(StatusCode::FORBIDDEN, "insufficient_scope", detail)
         }
-        .hint("ask for that scope when you ask for the token; the client must be registered for it")
+        .hint("request a token with that scope; the client must be registered for it")
     }
 
     /// 403: the caller may not do this.
@@ -271,15 +271,18 @@ impl From<Limited> for Problem {
             limited: Some(Box::new(limited)),
             ..Self::new(StatusCode::TOO_MANY_REQUESTS, "rate_limited", detail)
         }
-        .hint("RateLimit says how many are left, Retry-After when to go on")
+        .hint("RateLimit says how many requests are left, Retry-After how long to wait")
     }
 }
 
 impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Self {
         if let StoreError::Conflict { .. } = error {
-            return Self::conflict("conflict", "somebody else made the same in the same moment")
-                .hint("send the request again");
+            return Self::conflict(
+                "conflict",
+                "another request created the same at the same time",
+            )
+            .hint("send the request again");
         }
         let collided = matches!(error, StoreError::Retryable(_));
         if error.is_unavailable() {
@@ -322,7 +325,7 @@ impl From<AdministrationError> for Problem {
                     Some(param) => problem.param(param),
                     None => problem,
                 }
-                .hint("nobody can give, or take over, what they do not have themselves")
+                .hint("you can only give, or take over, what you have yourself")
             }
             AdministrationError::KeyReused => Self::new(
                 StatusCode::UNPROCESSABLE_ENTITY,
@@ -342,7 +345,7 @@ impl From<AdministrationError> for Problem {
                 detail,
             )
             .param("If-Match")
-            .hint("read it again, and decide anew"),
+            .hint("read it again, then repeat the change"),
             AdministrationError::Forbidden(action) => Self::forbidden(&action),
             AdministrationError::NotFound { kind, name } => Self::not_found(kind.as_str(), name),
             AdministrationError::Exists { kind, .. } => Self::conflict("exists", detail)
@@ -373,7 +376,7 @@ impl From<AdministrationError> for Problem {
                 }
             }
             AdministrationError::LastAdministrator => Self::conflict("last_administrator", detail)
-                .hint("give somebody else the role first"),
+                .hint("give the role to another user first"),
             AdministrationError::TooMany(_) => Self::conflict("too_many", detail),
             AdministrationError::Moved(_) => Self::conflict("conflict", detail),
             AdministrationError::Unwritable => {

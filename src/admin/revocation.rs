@@ -12,11 +12,11 @@ use super::inputs::{Json, Nothing};
 use super::problem::Problem;
 use crate::domain::ids::UserId;
 
-/// Whose sessions, grants and tokens are to end.
+/// The user whose sessions, grants and tokens are revoked.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[schemars(rename = "GlobalTokenRevocation")]
 pub(super) struct Revocation {
-    /// The person.
+    /// The user.
     sub_id: SubjectId,
 }
 
@@ -24,19 +24,19 @@ pub(super) struct Revocation {
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "format", rename_all = "snake_case")]
 pub(super) enum SubjectId {
-    /// A person of this issuer.
+    /// A user of this issuer.
     IssSub {
         /// This issuer.
         iss: String,
         /// `sub`.
         sub: String,
     },
-    /// A person by their `sub`.
+    /// A user by `sub`.
     Opaque {
         /// `sub`.
         id: String,
     },
-    /// Everybody whose verified e-mail address that is.
+    /// Every user with this verified e-mail address.
     Email {
         /// The address.
         email: String,
@@ -47,10 +47,10 @@ pub(super) fn add(api: &mut Api) {
     let about = About::new(
         "users",
         "global_token_revocation",
-        "End every session, grant and token of whoever that is",
+        "Revoke the sessions, grants and tokens of a subject",
         "users.write",
     )
-    .details("The request of the OAuth Global Token Revocation draft. When this is answered it holds everywhere.")
+    .details("The request of the OAuth Global Token Revocation draft. Takes effect on every instance before the response is sent.")
     .named_in_body();
     api.add(Method::POST, "/v1/global_token_revocation", about, revoke);
 }

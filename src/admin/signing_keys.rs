@@ -25,7 +25,7 @@ pub(super) struct KeyView {
     alg: SigningAlg,
     /// `next`, `active` or `retiring`.
     state: String,
-    /// When it begins to sign, RFC 3339.
+    /// Time of the first signature, RFC 3339.
     activates_at: String,
 }
 
@@ -35,8 +35,8 @@ pub(super) struct KeyView {
 pub(super) struct New {
     /// Its algorithm.
     alg: SigningAlg,
-    /// For how many seconds it is published before it signs; without it as long as `key_publish_lead` says. Verifiers
-    /// that have not seen it refuse what it signs: use 0 only if the active key has leaked.
+    /// Seconds between its publication and its first signature (default: `key_publish_lead`). Verifiers that have not
+    /// read it refuse its signatures: use 0 only if the active key has leaked.
     #[serde(default)]
     lead: Option<u32>,
 }
@@ -46,7 +46,7 @@ pub(super) fn add(api: &mut Api) {
     let list_keys = about("list_signing_keys", "List signing keys", "keys.read");
     api.add(Method::GET, "/v1/signing_keys", list_keys, list);
     let rotate = about("rotate_signing_key", "Make the next signing key", "keys.write")
-        .details("The active one signs on until the new one does, and is published until its last token has expired.");
+        .details("The active key signs until the new one does, and stays published until its last token has expired.");
     api.add(Method::POST, "/v1/signing_keys", rotate, create);
 }
 

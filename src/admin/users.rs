@@ -19,22 +19,22 @@ use crate::store::users::{UserFilter, UserWithPassword};
 
 const READ: &str = "users.read";
 const WRITE: &str = "users.write";
-/// What can be changed of a person.
+/// The members of a user that can be changed.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "UserFields")]
 pub(super) struct Fields {
-    /// The name they sign in with, 1 to 255 bytes; upper and lower case are the same name.
+    /// User name for sign-in, 1 to 255 bytes, not case-sensitive.
     username: String,
-    /// Their e-mail address.
+    /// E-mail address.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     email: Option<String>,
-    /// Whether the address is known to be theirs; saying so needs `signet:attributes.write`. A new address is not.
+    /// Whether the e-mail address is verified; setting it needs `signet:attributes.write`. A new address is unverified.
     #[serde(default)]
     email_verified: bool,
-    /// What policies may ask about them; changing it needs `signet:attributes.write`.
+    /// Attributes that policies may read; changing them needs `signet:attributes.write`.
     #[serde(default)]
     attributes: Map<String, Value>,
-    /// Whether they may not sign in. Disabling ends every session, grant and token of theirs.
+    /// Whether the user is disabled and cannot sign in. Disabling revokes the user's sessions, grants and tokens.
     #[serde(default)]
     disabled: bool,
     /// Standard claims (OpenID Connect Core §5.1).
@@ -42,7 +42,7 @@ pub(super) struct Fields {
     claims: StandardClaims,
 }
 
-/// A person.
+/// A user.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 #[schemars(rename = "User")]
 pub(super) struct UserView {
@@ -50,7 +50,7 @@ pub(super) struct UserView {
     id: UserId,
     #[serde(flatten)]
     fields: Fields,
-    /// Whether they have a password.
+    /// Whether the user has a password.
     has_password: bool,
     /// RFC 3339.
     created_at: String,
@@ -58,7 +58,7 @@ pub(super) struct UserView {
     updated_at: String,
 }
 
-/// A person to create.
+/// A user to create.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[schemars(rename = "NewUser")]
 pub(super) struct New {
@@ -67,7 +67,7 @@ pub(super) struct New {
     /// At least 8 characters, at most 1024 bytes.
     #[serde(default)]
     password: Option<String>,
-    /// A PHC string of Argon2id from elsewhere, instead of a password.
+    /// An Argon2id hash as a PHC string, in place of a password.
     #[serde(default)]
     password_hash: Option<String>,
 }
@@ -80,28 +80,28 @@ pub(super) struct NewPasswordBody {
     password: String,
 }
 
-/// Which people.
+/// Selects users.
 #[derive(Debug, Deserialize, JsonSchema)]
 pub(super) struct Query {
-    /// Those whose user name or e-mail address begins like this.
+    /// Prefix of the user name or e-mail address.
     q: Option<String>,
-    /// Members of this organization.
+    /// Only members of this organization.
     #[schemars(length(min = 1))]
     organization: Option<String>,
-    /// Members of this group itself.
+    /// Only direct members of this group.
     group: Option<String>,
-    /// Those who were given this role themselves.
+    /// Only users to whom this role is assigned directly.
     role: Option<String>,
-    /// Only those who are disabled, or only those who are not.
+    /// Only disabled users (`true`), or only active ones (`false`).
     disabled: Option<bool>,
-    /// `next_cursor` of the page before.
+    /// `next_cursor` of the previous page.
     cursor: Option<String>,
-    /// How many, 1 to 100; 20 if it is left away.
+    /// Page size, 1 to 100 (default 20).
     #[schemars(range(min = 1, max = 100))]
     limit: Option<u32>,
 }
 
-/// One person.
+/// One user.
 #[derive(Debug, Deserialize, JsonSchema)]
 pub(super) struct ById {
     /// `sub`.
@@ -110,31 +110,31 @@ pub(super) struct ById {
 
 pub(super) fn add(api: &mut Api) {
     let about = |id, summary, action| About::new("users", id, summary, action);
-    let list_users = about("list_users", "List people", READ)
-        .details("In the order of their names.")
+    let list_users = about("list_users", "List users", READ)
+        .details("Sorted by user name.")
         .by_organization();
     api.add(Method::GET, "/v1/users", list_users, list);
-    let create_user = about("create_user", "Create a person", WRITE);
+    let create_user = about("create_user", "Create a user", WRITE);
     api.add(Method::POST, "/v1/users", create_user, create);
-    let get_user = about("get_user", "Read a person", READ).by_organization();
+    let get_user = about("get_user", "Read a user", READ).by_organization();
     api.add(Method::GET, "/v1/users/{id}", get_user, get);
-    let update_user = about("update_user", "Change a person", WRITE);
+    let update_user = about("update_user", "Change a user", WRITE);
     api.add(
         Method::PATCH,
         "/v1/users/{id}",
         update_user.guarded(),
         update,
     );
-    let delete_user = about("delete_user", "Delete a person", WRITE)
-        .details("Ends every session, grant and token of theirs.");
+    let delete_user = about("delete_user", "Delete a user", WRITE)
+        .details("Revokes the user's sessions, grants and tokens.");
     api.add(
         Method::DELETE,
         "/v1/users/{id}",
         delete_user.guarded(),
         delete,
     );
-    let password = about("set_password", "Set a person's password", WRITE)
-        .details("Ends every session, grant and token of theirs: whoever knew the old one is out.");
+    let password = about("set_password", "Set a user's password", WRITE)
+        .details("Revokes the user's sessions, grants and tokens.");
     api.add(
         Method::PUT,
         "/v1/users/{id}/password",
@@ -143,10 +143,10 @@ pub(super) fn add(api: &mut Api) {
     );
     let revoke = about(
         "revoke_tokens",
-        "End every session, grant and token of a person",
+        "Revoke a user's sessions, grants and tokens",
         WRITE,
     )
-    .details("When this is answered it holds on every instance.");
+    .details("Takes effect on every instance before the response is sent.");
     api.add(
         Method::POST,
         "/v1/users/{id}/revoke_tokens",

@@ -22,19 +22,19 @@ use crate::store::webhooks::Webhook;
 const READ: &str = "webhooks.read";
 const WRITE: &str = "webhooks.write";
 
-/// What can be changed of a webhook.
+/// The members of a webhook that can be changed.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "WebhookFields")]
 pub(super) struct Fields {
-    /// Where it is told: https.
+    /// The https URL that events are sent to.
     url: String,
-    /// What it is for.
+    /// Description.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     description: Option<String>,
-    /// What it is told: names of types, `user.*` for a family; none: everything but what happens with every token.
+    /// Event types to send, `user.*` for a family (default: all but those of codes and tokens).
     #[serde(default)]
     event_types: Vec<String>,
-    /// Whether it is told at all.
+    /// Whether events are sent.
     #[serde(default = "yes")]
     enabled: bool,
 }
@@ -47,7 +47,7 @@ pub(super) struct Shown {
     id: WebhookId,
     #[serde(flatten)]
     fields: Fields,
-    /// Why it was disabled, if Signet did that itself.
+    /// Why Signet disabled it; absent if Signet did not.
     #[serde(skip_serializing_if = "Option::is_none")]
     disabled_reason: Option<String>,
     /// RFC 3339.
@@ -62,7 +62,7 @@ pub(super) struct Shown {
 pub(super) struct Created {
     #[serde(flatten)]
     webhook: Shown,
-    /// What its messages are signed with, told this once.
+    /// The secret that signs its messages. No later response contains it.
     secret: String,
 }
 
@@ -70,20 +70,20 @@ pub(super) struct Created {
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 #[schemars(rename = "WebhookSecret")]
 pub(super) struct Secret {
-    /// What its messages are signed with, told this once.
+    /// The secret that signs its messages. No later response contains it.
     secret: String,
 }
 
-/// How to change over to a new secret.
+/// How to replace a secret.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[schemars(rename = "WebhookRotation")]
 pub(super) struct Rotation {
-    /// For how many seconds messages are signed with the old secret too; a day without it.
+    /// Seconds for which messages are also signed with the old secret (default 86400).
     #[serde(default)]
     keep: Option<u32>,
 }
 
-/// A message and what became of it.
+/// A message and its delivery.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 #[schemars(rename = "Delivery")]
 pub(super) struct ShownDelivery {
@@ -91,21 +91,21 @@ pub(super) struct ShownDelivery {
     id: DeliveryId,
     /// The webhook.
     webhook_id: WebhookId,
-    /// The type of its event.
+    /// Event type.
     r#type: String,
-    /// What is sent.
+    /// The message.
     payload: Value,
     /// `pending`, `delivered` or `failed`.
     state: &'static str,
-    /// How often it was tried.
+    /// Number of attempts.
     attempts: i64,
-    /// When it is tried next, RFC 3339.
+    /// Time of the next attempt, RFC 3339.
     #[serde(skip_serializing_if = "Option::is_none")]
     next_attempt_at: Option<String>,
-    /// The last answer's HTTP status.
+    /// HTTP status of the last attempt.
     #[serde(skip_serializing_if = "Option::is_none")]
     last_status: Option<i64>,
-    /// Why there was no answer, or none that counts.
+    /// Why the last attempt failed.
     #[serde(skip_serializing_if = "Option::is_none")]
     last_error: Option<String>,
     /// RFC 3339.
@@ -131,15 +131,15 @@ pub(super) struct ByDelivery {
     delivery_id: DeliveryId,
 }
 
-/// Which deliveries.
+/// Selects deliveries.
 #[derive(Debug, Deserialize, JsonSchema)]
 pub(super) struct Query {
-    /// Only those that are `pending`, `delivered` or `failed`.
+    /// Only `pending`, `delivered` or `failed` deliveries.
     #[schemars(extend("enum" = ["pending", "delivered", "failed"]))]
     state: Option<String>,
-    /// `next_cursor` of the page before.
+    /// `next_cursor` of the previous page.
     cursor: Option<String>,
-    /// How many, 1 to 100; 20 if it is left away.
+    /// Page size, 1 to 100 (default 20).
     #[schemars(range(min = 1, max = 100))]
     limit: Option<u32>,
 }
@@ -150,8 +150,7 @@ const fn yes() -> bool {
 
 pub(super) fn add(api: &mut Api) {
     let about = |id, summary, action| About::new("webhooks", id, summary, action);
-    let seen =
-        "Whoever is told sees what the audit trail says, so this needs `signet:audit.read` too.";
+    let seen = "Messages contain events of the audit trail, so this needs `signet:audit.read` too.";
     let list_webhooks = about("list_webhooks", "List webhooks", READ);
     api.add(Method::GET, "/v1/webhooks", list_webhooks, list);
     let create_webhook = about("create_webhook", "Create a webhook", WRITE).details(seen);
@@ -162,15 +161,15 @@ pub(super) fn add(api: &mut Api) {
     let update_webhook = about("update_webhook", "Change a webhook", WRITE).details(seen);
     api.add(Method::PATCH, one, update_webhook.guarded(), update);
     let delete_webhook = about("delete_webhook", "Delete a webhook", WRITE)
-        .details("What was not delivered yet is not delivered any more.")
+        .details("Its undelivered messages are dropped.")
         .guarded();
     api.add(Method::DELETE, one, delete_webhook, delete);
     let rotate = about(
         "rotate_webhook_secret",
-        "Give a webhook a new secret",
+        "Replace a webhook's secret",
         WRITE,
     )
-    .details("Messages are signed with both for a while, so that the receiver can change over.");
+    .details("For the time in `keep`, messages are signed with both secrets, so that the receiver can change over.");
     api.add(
         Method::POST,
         "/v1/webhooks/{id}/secrets",
@@ -185,8 +184,9 @@ pub(super) fn add(api: &mut Api) {
         deliveries,
         list_deliveries,
     );
-    let redeliver = about("redeliver", "Send a message again", WRITE)
-        .details("Under the same `webhook-id`, so that a receiver that had it knows it again.");
+    let redeliver = about("redeliver", "Send a message again", WRITE).details(
+        "With the same `webhook-id`, so that a receiver can recognize a message that it had.",
+    );
     let path = "/v1/webhooks/{id}/deliveries/{delivery_id}/redeliver";
     api.add(Method::POST, path, redeliver, send_again);
 }
@@ -298,7 +298,7 @@ async fn send_again(
     call.done(act, &delivery(id, again)).await
 }
 
-/// Nobody is told more through a webhook than they may read.
+/// Requires the right to read the events that a webhook sends.
 async fn sees_the_trail(call: &Context) -> Result<(), Problem> {
     call.must("audit.read", None).await
 }
@@ -327,7 +327,7 @@ fn wanted(fields: &Fields) -> webhooks::Fields {
     }
 }
 
-/// What somebody sees who may perhaps only read: the path and query of an address may be what gives access to it.
+/// The address as readers see it: its path and query may be what gives access to it.
 fn seen(mut webhook: Webhook, whole: bool) -> Shown {
     if !whole {
         webhook.url = webhooks::origin_of(&webhook.url);

@@ -16,7 +16,7 @@ use crate::telemetry::metrics;
 /// How to serve.
 #[derive(Debug, Args)]
 pub struct ServeArgs {
-    /// For trying out: creates a demo user and a demo client, and serves a playground to sign in with.
+    /// For trying out: create a demo user and demo clients, and serve a playground and the manual.
     #[arg(long)]
     pub dev: bool,
 }

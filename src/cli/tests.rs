@@ -267,7 +267,7 @@ async fn people_are_managed() {
     ))
     .await
     .unwrap();
-    // Somebody must be left who can administrate.
+    // An administrator must be left.
     assert!(site.run("user disable root").await.is_err());
     let another = format!("user create zoe --role admin --password-file {password}");
     site.run(&another).await.unwrap();

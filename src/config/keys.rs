@@ -108,7 +108,7 @@ pub const KEYS: &[KeyDoc] = &[
         "log",
         "info",
         "filter",
-        "What to log, in the words of RUST_LOG: info, or info,signet=debug.",
+        "What to log, as a RUST_LOG filter: info, or info,signet=debug.",
     ),
     key(
         "log_format",
@@ -204,19 +204,19 @@ pub const KEYS: &[KeyDoc] = &[
         "trusted_proxies",
         "",
         "list of networks",
-        "The proxies in front of Signet, whose X-Forwarded-For is believed.",
+        "Networks of the proxies in front of Signet; their X-Forwarded-For is trusted.",
     ),
     key(
         "rate_limits",
         "true",
         "true or false",
-        "Whether guessing and flooding are slowed. Turn it off only where something in front of Signet does it.",
+        "Whether guessing and flooding are limited. Turn it off only if a proxy in front of Signet limits them.",
     ),
     key(
         "login_delay_max",
         "5m",
         "duration",
-        "How long a wrong password can make the next attempt at that account wait, at most.",
+        "Longest wait before the next attempt at an account after wrong passwords.",
     ),
     key(
         "login_failures_per_address",
@@ -228,7 +228,7 @@ pub const KEYS: &[KeyDoc] = &[
         "request_failures_per_address",
         "600",
         "failures a minute",
-        "How many requests with wrong client credentials, codes or tokens one address may send to one instance. What is right is not counted.",
+        "How many requests with wrong client credentials, codes or tokens one address may send to one instance. Requests with valid ones are not counted.",
     ),
     key(
         "client_requests_per_minute",
@@ -270,7 +270,7 @@ pub const KEYS: &[KeyDoc] = &[
         "fetch_allow_hosts",
         "",
         "list of hosts",
-        "Hosts (host or host:port) that Signet may fetch from although they are private or plain http.",
+        "Hosts (host or host:port) that Signet may fetch from although their addresses are private or they use plain http.",
     ),
     key(
         "fetch_ca_file",

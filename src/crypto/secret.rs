@@ -75,8 +75,8 @@ impl fmt::Debug for TokenDigest {
 }
 
 /// A tag under a key of the master key ([`Mac::digest`](super::seal::Mac::digest)): the only form in which something
-/// is stored that can be guessed, such as a secret that a person chose or a request with a password in it. Whoever
-/// reads the database alone cannot try guesses against it.
+/// is stored that can be guessed, such as a secret that a person chose or a request with a password in it. Reading
+/// the database is not enough to try guesses against it.
 #[derive(Clone, Copy, Eq)]
 pub struct KeyedDigest([u8; 32]);
 

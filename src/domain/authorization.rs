@@ -63,7 +63,7 @@ impl AuthorizationRequest {
 pub enum ExpectedUser {
     /// This one.
     Known(UserId),
-    /// Somebody whom Signet does not know, so nobody can be.
+    /// No user of Signet, so the request cannot be met.
     Unknown,
 }
 
@@ -85,7 +85,7 @@ pub enum Step {
 /// Why a request ends with an error (OpenID Connect Core §3.1.2.6).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unmet {
-    /// Nobody suitable is signed in.
+    /// No suitable user is signed in.
     Login,
     /// The `acr` that the client cannot do without was not reached.
     Acr,
@@ -152,7 +152,7 @@ pub fn next_step(
     Step::Respond
 }
 
-/// Whether the person must be asked. The operator's own applications ask nobody, unless they ask to ask.
+/// Whether the person must be asked. The operator's own applications do not ask, unless they request it.
 fn needs_consent(
     request: &AuthorizationRequest,
     pending: &Pending,

@@ -2,7 +2,7 @@
 //!
 //! An authorization code is generation 0 of a grant, the n-th refresh token is generation n. Redeeming
 //! advances the counter, guarded by everything that was presented, so exactly one of any number of racing
-//! requests wins; whoever lost is told apart here. The store runs the guard as one statement;
+//! requests wins; the losers are told apart here. The store runs the guard as one statement;
 //! [`Grant::redeem`] is the same rule in memory, which the tests hold against it.
 
 use std::net::IpAddr;

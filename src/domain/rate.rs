@@ -28,7 +28,7 @@ pub enum Rule {
         every: Duration,
     },
     /// `free` attempts at once; after that each has to wait, counted from the one before: `first`, twice that, and
-    /// so on up to `longest`. Never for good: whoever waits `longest` is admitted. After [`FORGOTTEN_AFTER`] times
+    /// so on up to `longest`. Never for good: after `longest` the next attempt is admitted. After [`FORGOTTEN_AFTER`] times
     /// `longest` without an attempt all is forgotten, which is so long that pausing gains nothing.
     Backoff {
         /// How many need not wait.

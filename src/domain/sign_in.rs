@@ -41,7 +41,7 @@ impl Factor {
     }
 }
 
-/// `acr`: how strongly somebody proved who they are.
+/// `acr`: how strong a sign-in was.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Acr {
     /// A password.
@@ -172,7 +172,7 @@ impl Proofs {
     }
 }
 
-/// An account that somebody signs in to.
+/// An account that is signed in to.
 #[derive(Clone, Debug)]
 pub struct Account {
     /// The user.

@@ -8,7 +8,7 @@ use crate::spec::time::Ts;
 /// Where a key stands. It follows from the clock and from the keys after it, so it needs no writing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum KeyState {
-    /// Published, so that everybody knows it before it is used.
+    /// Published, so that verifiers know it before it is used.
     Next,
     /// Signs.
     Active,

@@ -60,7 +60,7 @@ pub fn username_key(username: &str) -> Option<String> {
     (!key.is_empty() && key.len() <= 255 && !key.chars().any(char::is_control)).then_some(key)
 }
 
-/// The same for somebody who is to be called so: not a UUID either, which would be taken for somebody's `sub`.
+/// The same for a new name: no UUID either, which would be taken for a `sub`.
 #[must_use]
 pub fn new_username_key(username: &str) -> Option<String> {
     username_key(username).filter(|key| UserId::parse(key).is_none())

@@ -42,7 +42,7 @@ async fn answer(site: &Site, asking: &Caller, params: &Params) -> Result<String,
     let mut standing = services.revocations.check(keys).await?;
     let caller = authenticate_at(site, asking, params, now, standing.clients_version).await?;
     if caller.client().is_public() {
-        // Anybody could ask in a public client's name (RFC 7662 §4).
+        // Any caller could ask in a public client's name (RFC 7662 §4).
         let sentence = "a public client cannot introspect tokens; the caller must authenticate";
         let client = caller.client().id.clone();
         let origin = asking.origin.by(Actor::Client(client));
@@ -96,7 +96,7 @@ fn may_see(caller: &AuthenticatedClient, token: &AccessToken) -> bool {
         || token.audience.iter().any(|audience| audience == own)
 }
 
-/// A refresh token is seen by its own client, and by whoever may introspect everything.
+/// A refresh token is shown to its own client, and to clients that may introspect every token.
 async fn refresh_token(
     site: &Site,
     caller: &AuthenticatedClient,

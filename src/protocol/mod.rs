@@ -30,7 +30,7 @@ fn form(body: Result<FormBody, BodyError>) -> Result<Params, FormError> {
     }
 }
 
-/// The answer to a posted form: JSON that nobody stores, or the error.
+/// The answer to a posted form: JSON with `no-store`, or the error.
 async fn answered<Body: Into<axum::body::Body>>(
     answer: impl Future<Output = Result<Body, FormError>>,
 ) -> Response {

@@ -40,12 +40,12 @@ async fn answer(site: &Site, caller: &Caller, params: &Params) -> Result<(), OAu
         .find("token")
         .ok_or_else(|| OAuthError::invalid_request("token is missing"))?;
     match services.credentials.open_any(token) {
-        // Any generation ends the family: whoever holds an old one may end what came of it. A code of the
+        // Any generation ends the family: the holder of an old one may end what came of it. A code of the
         // client's own ends its grant as well.
         Some((CredentialKind::RefreshToken | CredentialKind::AuthorizationCode, credential)) => {
             let id = GrantId::from_bytes(credential.grant_id);
             let found = services.store.find_grant(id, now).await?;
-            // Somebody else's token: nothing happens, and nothing is told (RFC 7009 §2.1).
+            // Another client's token: nothing happens, and nothing is told (RFC 7009 §2.1).
             if found.is_some_and(|standing| standing.grant.client_id == *own) {
                 tracing::info!(client.id = %own, grant.id = %id, "client {own} revoked grant {id}");
                 revoke::grant(services, id, origin, now).await?;

@@ -1,6 +1,6 @@
 //! The one way out: every HTTP request that Signet makes goes through here.
 //!
-//! What somebody else publishes is fetched only over https, without redirects, bounded in size and time, and never
+//! What others publish is fetched only over https, without redirects, bounded in size and time, and never
 //! from an address that is not public: a client's `jwks_uri` must not reach into the operator's network (SSRF).
 //! Hosts that the operator lists in `fetch_allow_hosts` may be private and plain http.
 
@@ -190,7 +190,7 @@ fn is_allowed(patterns: &[HostPattern], host: &str, port: u16) -> bool {
     patterns.iter().any(|pattern| pattern.matches(host, port))
 }
 
-/// Whether an address can be reached by everybody: not private, local, shared, documentation or multicast.
+/// Whether an address is public: not private, local, shared, documentation or multicast.
 fn is_public(ip: IpAddr) -> bool {
     match ip {
         IpAddr::V4(ip) => {

@@ -81,7 +81,7 @@ fn culprit<T: DeserializeOwned>(members: &Map<String, Value>, problem: &str) -> 
             }
         }
     };
-    members.keys().filter(is_before).next_back().cloned()
+    members.keys().rfind(is_before).cloned()
 }
 
 /// What serde says, as other mistakes are said: words out of a closed list, and types without the value, which may be a

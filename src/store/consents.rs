@@ -74,7 +74,7 @@ impl Tx {
         Ok(())
     }
 
-    /// Forgets what everybody allowed a client; how many.
+    /// Deletes every consent to a client; how many.
     pub async fn delete_consents_to(&mut self, client: &ClientId) -> Result<u64, StoreError> {
         let delete = self.q(DELETE_TO).bind(client.as_str().to_owned());
         delete.exec().await

@@ -246,7 +246,7 @@ impl GrantRow {
     }
 }
 
-// The consent is held until the grant is there: whoever takes it back at this moment waits, and then finds the grant.
+// The consent is locked until the grant is there: a withdrawal at this moment waits, and then finds the grant.
 // SQLite has one writer at a time and needs no lock.
 const INSERT_POSTGRES: &str = "WITH held AS MATERIALIZED (SELECT 1 FROM consents WHERE user_id = $3 AND client_id = $2 FOR KEY SHARE) \
     INSERT INTO grants (id, client_id, user_id, user_version, session_id, offline, scope, resources, nonce, claims, \

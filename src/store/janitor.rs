@@ -1,4 +1,4 @@
-//! The steady, small clean-up: rows that nobody can use any more, a bounded number at a time.
+//! The steady, small clean-up: rows of no further use, a bounded number at a time.
 
 use super::Store;
 use super::error::StoreError;

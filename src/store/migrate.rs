@@ -92,7 +92,7 @@ async fn create_table(db: &Db) -> Result<(), StoreError> {
 
 async fn apply(db: &Db, migrations: &[Migration]) -> Result<Vec<&'static str>, StoreError> {
     let mut tx = db.begin().await?;
-    // SQLite holds the write lock since BEGIN IMMEDIATE. On PostgreSQL whoever writes row 0 first makes the
+    // SQLite holds the write lock since BEGIN IMMEDIATE. On PostgreSQL the instance that writes row 0 first makes the
     // others wait until it has committed, and READ COMMITTED then shows them what it did.
     tx.take_your_time().await?;
     let now = Clock::system().now().micros();

@@ -58,7 +58,7 @@ pub async fn post(visit: Visit, body: Result<FormBody, BodyError>) -> Result<Res
     };
     let services = &visit.site.services;
     if pending.shown != Some(shown(&session, &resolved)) {
-        // Somebody else signed in meanwhile, or the client's registration changed: it is asked anew.
+        // Another user signed in meanwhile, or the client's registration changed: the question is asked again.
         return visit.go_on(
             "/authorize",
             &Pending {
@@ -107,7 +107,7 @@ enum Asked {
     Elsewhere(Response),
 }
 
-/// The request and the person it is put to. If it cannot be put to anybody, `/authorize` knows where to go.
+/// The request and the person who is asked. Without one, `/authorize` decides where to go.
 async fn asked(visit: &Visit, params: &Params) -> Result<Asked, PageError> {
     let services = &visit.site.services;
     let pending = visit

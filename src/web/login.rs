@@ -201,14 +201,11 @@ async fn wait(
     Ok(response)
 }
 
-const WRONG: (StatusCode, &str) = (
-    StatusCode::BAD_REQUEST,
-    "That username and password do not fit together. Check both and try again.",
-);
+const WRONG: (StatusCode, &str) = (StatusCode::BAD_REQUEST, "Wrong username or password.");
 
 fn unmet_shown(unmet: Unmet) -> (StatusCode, &'static str) {
     match unmet {
-        // A disabled account looks like a wrong password: whoever guesses learns nothing (the log says which).
+        // A disabled account looks like a wrong password, so a guesser learns nothing (the log says which).
         Unmet::Disabled => WRONG,
         Unmet::Acr => (
             StatusCode::FORBIDDEN,

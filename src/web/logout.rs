@@ -30,7 +30,7 @@ pub async fn get(visit: Visit) -> Result<Response, PageError> {
     match visit.session().await? {
         Some(session) if request.speaks_of(&session) => end(&visit, &session, &request).await,
         Some(session) => Ok(ask(&visit, &session, &request, &params)),
-        // Nobody is signed in here. Only an application that shows an ID token of ours is gone back to unasked.
+        // No session. Only an application that shows an ID token of ours is gone back to without a question.
         None if request.has_hint() => Ok(gone(&visit, &request)),
         None => Ok(signed_out(&visit, &request)),
     }

@@ -88,7 +88,7 @@ pub async fn post(visit: Visit, body: Result<FormBody, BodyError>) -> Result<Res
     }
 }
 
-/// The answer to a link that is not valid, or to whoever has tried too many.
+/// The answer to a link that is not valid, or to an address that has tried too many.
 async fn refused(visit: &Visit, token: &PlainToken) -> Result<Option<Response>, PageError> {
     let services = &visit.site.services;
     let guess = services

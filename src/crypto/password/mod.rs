@@ -75,7 +75,7 @@ pub struct Passwords {
     params: Params,
     pool: Pool,
     /// One thread for imported hashes that are [costly](Self::is_costly): one of them may take seconds, and a few of
-    /// them at once would otherwise stop everybody's sign-in.
+    /// them at once would otherwise stop every sign-in.
     costly: Pool,
 }
 
@@ -241,7 +241,7 @@ const OUTPUT: usize = 32;
 const PRIORITY: i32 = 10;
 const COSTLY_PRIORITY: i32 = 19;
 
-/// How many costly hashes may wait; whoever comes later is told to try again.
+/// How many costly hashes may wait; later ones are refused with "try again".
 const COSTLY_QUEUE: usize = 8;
 
 #[cfg(test)]

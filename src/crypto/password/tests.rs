@@ -221,7 +221,7 @@ async fn a_full_queue_answers_busy_at_once() {
     );
     let unknown = passwords.verify("four".to_owned(), None).await;
     assert_eq!(unknown, Err(PasswordError::Busy));
-    // Whoever waited for room would have waited for the one that runs.
+    // One that waited for room would have waited for the one that runs.
     assert!(poll_once(&mut running).await.is_none());
 
     // Callers that went away make room at once and cost no hash.
@@ -237,7 +237,7 @@ async fn a_full_queue_answers_busy_at_once() {
     );
 }
 
-/// Whoever imported a very costly hash, or knows the name of somebody who has one, cannot stop everybody's sign-in.
+/// A very costly hash delays sign-ins of its own user alone.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn costly_imported_hashes_delay_nobody_else() {
     let passwords = std::sync::Arc::new(passwords(cheap()));

@@ -116,7 +116,7 @@ impl EventType {
         )
     }
 
-    /// What somebody was refused, so that they decide how often it happens.
+    /// A refusal, which callers can cause as often as they like.
     #[must_use]
     pub const fn is_refusal(self) -> bool {
         matches!(

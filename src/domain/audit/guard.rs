@@ -48,7 +48,7 @@ fn fits(view: &Value) -> bool {
     view.to_string().len() <= MAX_BYTES
 }
 
-/// That something is not shown, and which: whoever knows it can compare.
+/// That something is not shown, with its digest, so that a reader who knows it can compare.
 fn left_out(value: &Value) -> Value {
     let text = value.to_string();
     let digest = sha256_b64(text.as_bytes());
@@ -76,7 +76,7 @@ fn has_secrets(value: &Value) -> bool {
     }
 }
 
-/// The last guard: whoever makes a view leaves secrets out already.
+/// The last guard: views leave secrets out already.
 fn drop_secrets(value: &mut Value) {
     match value {
         Value::Object(members) => {

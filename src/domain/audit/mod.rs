@@ -30,9 +30,9 @@ pub enum Actor {
     Person(UserId),
     /// A client that has authenticated.
     Client(ClientId),
-    /// Somebody at the command line, by their account on that machine if it has a name.
+    /// An operator at the command line, by the account on that machine if it has a name.
     Operator(Option<String>),
-    /// Somebody who has not said or proven who they are.
+    /// A caller who has not proven who they are.
     Anonymous,
     /// Signet itself.
     System,
@@ -89,7 +89,7 @@ impl Origin {
         Self::of(Actor::Operator(account))
     }
 
-    /// What comes with a request, from somebody who is not known yet.
+    /// Where a request comes from, before the caller is known.
     #[must_use]
     pub const fn request(ip: IpAddr, request_id: String) -> Self {
         Self {
@@ -100,7 +100,7 @@ impl Origin {
         }
     }
 
-    /// The same place, with somebody who is known by now.
+    /// The same place, with the caller who is known by now.
     #[must_use]
     pub fn by(&self, actor: Actor) -> Self {
         Self {
@@ -400,7 +400,7 @@ impl Columns {
 pub struct EventId(pub Uuid);
 
 impl EventId {
-    /// The name of an event at that time, with ten random bytes that whoever calls has drawn.
+    /// The id of an event at that time, with ten random bytes from the caller.
     #[must_use]
     pub fn new(at: Ts, random: [u8; 10]) -> Self {
         Self(uuid::Builder::from_unix_timestamp_millis(millis(at), &random).into_uuid())

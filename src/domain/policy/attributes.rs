@@ -52,7 +52,7 @@ impl Of {
         }
     }
 
-    /// The attributes that Signet itself gives such a thing; nobody declares them.
+    /// The attributes that Signet itself gives such a thing; they cannot be declared.
     #[must_use]
     pub const fn built_in(&self) -> &'static [(&'static str, AttributeType)] {
         match self {

@@ -1,4 +1,4 @@
-//! What people could ever do, and what policies may make of a change: for whoever guards changes.
+//! What users could ever do, and what policies may make of a change: for the guards of changes.
 
 use std::collections::BTreeSet;
 

@@ -54,7 +54,7 @@ impl Subject {
     }
 }
 
-/// A role that somebody was given.
+/// An assignment: a role of a user or group.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Assignment {
     /// Which.
@@ -76,7 +76,7 @@ impl Assignment {
         }
     }
 
-    /// Whether it is the same role for the same organization, perhaps until another time: nobody has both.
+    /// Whether it is the same role for the same organization, perhaps until another time: only one of them can be held.
     #[must_use]
     pub fn is_for_the_same_as(&self, other: &Self) -> bool {
         (&self.role, &self.organization) == (&other.role, &other.organization)
@@ -135,7 +135,7 @@ pub struct Standing {
     pub attributes: Map<String, Value>,
 }
 
-/// An application that somebody uses, as decisions see it.
+/// A client, as decisions see it.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Application {
     /// `client_id`.

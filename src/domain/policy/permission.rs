@@ -124,7 +124,7 @@ impl fmt::Display for ResourceName {
     }
 }
 
-/// How much somebody may do to one resource; a higher level has everything of the lower ones.
+/// What a user may do to one resource; a higher level includes the lower ones.
 #[derive(
     Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
 )]

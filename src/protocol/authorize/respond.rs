@@ -41,7 +41,7 @@ pub(super) fn error(
 /// What a person refused, or what `prompt=none` would have needed (OpenID Connect Core §3.1.2.6).
 pub(super) fn unmet(site: &Site, target: &ResponseTarget, unmet: Unmet) -> Response {
     let (code, description) = match unmet {
-        Unmet::Login => (ErrorCode::LoginRequired, "nobody suitable is signed in"),
+        Unmet::Login => (ErrorCode::LoginRequired, "no suitable user is signed in"),
         Unmet::Acr => (
             ErrorCode::UnmetAuthenticationRequirements,
             "claims asks for an essential acr that this account cannot reach; acr_values_supported lists those there are",
@@ -55,7 +55,7 @@ pub(super) fn unmet(site: &Site, target: &ResponseTarget, unmet: Unmet) -> Respo
     error(site, target, code, description)
 }
 
-/// Somebody who may not use the client is told so on a page; where no page may be shown, the client is.
+/// A user who may not use the client is told so on a page; where no page may be shown, the client is told.
 pub(super) fn may_not_use(site: &Site, resolved: &Resolved) -> Result<Response, PageError> {
     let Resolved { client, request } = resolved;
     tracing::info!(client.id = %client.id, "a person who lacks its required_permission wants to use client {}", client.id);
@@ -73,7 +73,7 @@ pub(super) fn may_not_use(site: &Site, resolved: &Resolved) -> Result<Response, 
         heading: "You may not use this application",
         message: format!("Your account has no access to {}.", client.shown_name()).into(),
         hint: Some(
-            "Ask whoever runs it for access, or sign out and sign in with another account.".into(),
+            "Ask its operator for access, or sign out and sign in with another account.".into(),
         ),
         code: Some("access_denied"),
     })

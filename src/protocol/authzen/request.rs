@@ -133,7 +133,7 @@ impl Posed {
                 .entry("action")
                 .or_insert_with(|| properties.into());
         }
-        // Nobody but the server says what time it is.
+        // The server alone says what time it is.
         circumstances.insert("now".to_owned(), now.secs().into());
         Ok(Asked {
             subject: who,

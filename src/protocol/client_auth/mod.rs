@@ -110,7 +110,7 @@ pub async fn authenticate_at(
             return Err(error);
         }
     };
-    // Anybody can name a public client: its requests are told apart by where they come from.
+    // Any caller can name a public client: its requests are counted by the address they come from.
     let key = if client.is_public() {
         format!("{} {}", client.id, caller.ip)
     } else {

@@ -90,7 +90,7 @@ pub(super) async fn prove(
     Ok(())
 }
 
-/// `aud` names this server and nobody else: an assertion meant for two could be replayed by one at the other.
+/// `aud` names this server alone: an assertion meant for two could be replayed by one at the other.
 fn check_audience(site: &Site, claims: &Map<String, Value>) -> Result<(), OAuthError> {
     let issuer = &site.services.config.issuer;
     let ours = [issuer.as_str().to_owned(), issuer.endpoint("/token")];

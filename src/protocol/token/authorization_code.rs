@@ -17,7 +17,7 @@ pub(super) async fn answer(
     let code = request.require("code")?;
     let redirect_uri = request.require("redirect_uri")?;
     let verifier = code_verifier(request)?;
-    // Nothing may fail after the code is used up but what nobody can foresee.
+    // After the code is used up, nothing may fail that can be checked before.
     can_issue(&site.services, client, request.now)?;
     let all = site.services.resources.all().await?;
     let foreseen = request

@@ -42,7 +42,7 @@ pub async fn post(
 ) -> Response {
     answered(async {
         let response = match answer(&site, &caller, form(body)?).await {
-            // Codes and tokens cannot be guessed; but whoever tries on and on is told to stop.
+            // Codes and tokens cannot be guessed; a caller that keeps trying is told to stop.
             Err(error) if error.code() == ErrorCode::InvalidGrant => {
                 site.services
                     .limits

@@ -16,7 +16,7 @@ pub(super) async fn answer(
 ) -> Result<TokenResponse, OAuthError> {
     let client = request.client.client();
     let token = request.require("refresh_token")?;
-    // Nothing may fail after the token is used up but what nobody can foresee.
+    // After the token is used up, nothing may fail that can be checked before.
     can_issue(&site.services, client, request.now)?;
     let all = site.services.resources.all().await?;
     let foreseen = request

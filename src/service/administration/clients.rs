@@ -84,7 +84,7 @@ impl Act {
         Ok(put.outcome)
     }
 
-    /// Lets a client be used by nobody and ends everything of its, or lets it be used again.
+    /// Disables a client and revokes its grants and tokens, or enables it.
     pub async fn set_client_standing(
         &mut self,
         was: &Client,
@@ -163,7 +163,7 @@ impl Act {
                 KindName::Client,
                 client.id.as_str(),
                 "client_id",
-                "this is the sub of a person; choose another name",
+                "this is the sub of a user; choose another client_id",
             ));
         }
         self.tx.insert_client(client, self.now).await?;

@@ -14,13 +14,13 @@ use crate::domain::policy::{ADMIN_PERMISSION, ResourceName, Snapshot, Subject};
 use crate::domain::user::User;
 use crate::service::Services;
 
-/// People in more organizations, or with power in more, are changed only by those who may do everything: judging them
-/// takes too long while others wait.
+/// Users in more organizations, or with rights in more, can be changed only with all rights: comparing them takes too
+/// long while other acts wait.
 const MOST_ORGANIZATIONS: usize = 50;
 
 impl Rights {
-    /// Requires all rights if an enabled policy names a thing, or what comes with it: it decides more than one sees,
-    /// and taking it away may take a `forbid` away.
+    /// Requires all rights if an enabled policy names a thing, or what comes with it: changing it changes what the
+    /// policy allows, and removing it may remove a `forbid`.
     pub fn require_if_policies_name(
         &self,
         thing: Named<'_>,
@@ -31,7 +31,7 @@ impl Rights {
         })
     }
 
-    /// The same of what somebody is to get, if an enabled `forbid` names it: it would bind them.
+    /// Requires all rights if an enabled `forbid` names a thing that a user is to get: it would apply to that user.
     pub fn require_if_forbids_name(
         &self,
         thing: Named<'_>,
@@ -42,9 +42,8 @@ impl Rights {
         })
     }
 
-    /// Requires all rights if an enabled policy may read an attribute of a thing that the change sets, changes or takes
-    /// away: a `permit` may hold then, or a `forbid` not any more. What is made was nothing, and what is deleted will
-    /// be nothing.
+    /// Requires all rights if an enabled policy may read an attribute that the change sets, changes or removes: a
+    /// `permit` may apply afterwards, or a `forbid` no longer. A new thing had no attributes, a deleted one has none.
     pub fn require_if_policies_read(
         &self,
         thing: Named<'_>,
@@ -65,7 +64,7 @@ impl Rights {
         })
     }
 
-    /// The same of what is known of a resource. Its organization is an attribute, and a name that policies go by.
+    /// The same for a resource. Its organization is an attribute, and policies may name it.
     pub fn require_if_policies_read_object(
         &self,
         name: &ResourceName,
@@ -87,8 +86,8 @@ impl Rights {
         Ok(())
     }
 
-    /// The same of a user: the attributes that policies read, and the names that they write: username and email.
-    /// `None`: there was no such user, or there will be none.
+    /// The same for a user: attributes that policies read, and the username and e-mail address that they may name.
+    /// `None`: the user is created or deleted.
     pub fn require_if_policies_read_user(
         &self,
         was: Option<&User>,
@@ -133,7 +132,7 @@ impl Rights {
         Ok(())
     }
 
-    /// Taking over an account, by its password say: the person must have no more rights than the administrator.
+    /// Requires the rights of a user, to take over the account, for example by its password.
     pub async fn may_control(
         &self,
         services: &Services,
@@ -149,7 +148,7 @@ impl Rights {
         }
     }
 
-    /// Making somebody a member of an organization: policies go by it.
+    /// Requires the rights that a user would have as a member of an organization: policies read memberships.
     pub async fn may_make_member(
         &self,
         services: &Services,
@@ -165,7 +164,7 @@ impl Rights {
         self.require_no_more_rights_than(services, &subject).await
     }
 
-    /// Making a person who is called so and has these attributes: policies go by them.
+    /// Requires the rights that a new user would have: policies read names and attributes.
     pub(super) async fn may_make(
         &self,
         services: &Services,
@@ -186,9 +185,9 @@ impl Rights {
         self.require_no_more_rights_than(services, &subject).await
     }
 
-    /// Refuses a person with more rights than the administrator: by roles, wherever they hold them, and by what levels
-    /// and enabled policies could ever allow them, in whatever circumstances, unless the administrator may do the same
-    /// right now. A disabled person counts too: they may be enabled one day.
+    /// Refuses a user who may have more rights than the administrator has now: by roles, for every organization, and by
+    /// what levels and enabled policies could allow in any circumstances. A disabled user counts as well, because the
+    /// account may be enabled later.
     async fn require_no_more_rights_than(
         &self,
         services: &Services,
@@ -198,7 +197,7 @@ impl Rights {
             return Ok(());
         };
         let beyond = |permission: &str| AdministrationError::Beyond {
-            detail: format!("this person may have the permission {permission}, and you do not"),
+            detail: format!("this user may have the permission {permission}, and you do not"),
             param: None,
         };
         let mut organizations: BTreeSet<&str> =

@@ -24,7 +24,7 @@ impl Act {
     ) -> Result<Outcome, AdministrationError> {
         // Not before: a request that is repeated later was right when it was done.
         if assignment.until.is_some_and(|until| until <= self.now) {
-            let problem = "that time has passed";
+            let problem = "this time has passed";
             return Err(AdministrationError::mistake(
                 KindName::Role,
                 &assignment.role,

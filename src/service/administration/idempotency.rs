@@ -81,7 +81,8 @@ impl Idempotency {
         }
     }
 
-    /// What is stored of a request: a tag that nobody can try guesses against who reads the database alone.
+    /// What is stored of a request: a tag under the master key, so that reading the database is not enough to try
+    /// guesses.
     pub(super) fn digest(&self, caller: &str, key: &RequestKey) -> KeyedDigest {
         let parts: [&[u8]; 3] = [caller.as_bytes(), &key.key, &key.request];
         self.requests.digest(&parts)
@@ -95,10 +96,11 @@ impl Idempotency {
         is_keyed || same(stored.request.as_bytes(), &key.request)
     }
 
-    /// The right to act; until it is dropped nobody else in this process has it.
+    /// The turn to act: one in a process, until it is dropped.
     pub(super) async fn turn(&self) -> Result<OwnedSemaphorePermit, StoreError> {
         let turn = Arc::clone(&self.turns).acquire_owned();
-        let busy = || StoreError::Unavailable("other administrators are at work".to_owned());
+        let busy =
+            || StoreError::Unavailable("other acts of administrators are running".to_owned());
         let turn = tokio::time::timeout(PATIENCE, turn).await;
         turn.map_err(|_| busy())?.map_err(|_| busy())
     }

@@ -129,7 +129,7 @@ impl Administrator {
     }
 
     /// Whether they may do this to a resource of that organization, or of none. A client that acts for itself may do
-    /// everything: only an operator, or somebody who may do everything, can register one for that.
+    /// everything: only an operator, or a user with all rights, can register one for that.
     pub async fn may(
         &self,
         services: &Services,
@@ -168,7 +168,7 @@ pub enum AdministrationError {
     /// The operation needs this action on `signet`.
     #[error("this needs the permission signet:{0}")]
     Forbidden(String),
-    /// It would give somebody, or take over, more than the administrator has.
+    /// It would give, or take over, more than the administrator has.
     #[error("{detail}")]
     Beyond {
         /// What they lack, as a sentence.
@@ -213,19 +213,19 @@ pub enum AdministrationError {
     /// A password that is too short or too long.
     #[error("a password has at least {MIN_PASSWORD_CHARS} characters and at most 1024 bytes")]
     BadPassword,
-    /// Nobody could administrate any more.
+    /// No administrator would be left.
     #[error(
-        "this would leave nobody who can sign in with the role \"{ADMIN_ROLE}\"; give somebody else the role first"
+        "no user with the role \"{ADMIN_ROLE}\" would be left who can sign in; give the role to another user first"
     )]
     LastAdministrator,
     /// More than instances hold in memory. A sentence.
     #[error("{0}")]
     TooMany(String),
     /// Another act changed the password in the same moment.
-    #[error("the password of user {0:?} was changed in the same moment; apply again")]
+    #[error("the password of user {0:?} was changed at the same time; apply again")]
     Moved(String),
     /// The answer cannot be written down.
-    #[error("the answer of this request cannot be kept")]
+    #[error("the answer to this request cannot be stored")]
     Unwritable,
     /// Hashing.
     #[error(transparent)]

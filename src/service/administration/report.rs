@@ -191,7 +191,7 @@ pub struct Report {
     pub dry_run: bool,
     /// Every item that was named, and every one that was deleted.
     pub items: Vec<Item>,
-    /// How many more there are in the store, which nobody spoke of.
+    /// Number of things in the store that the document does not name.
     pub kept: BTreeMap<KindName, usize>,
     /// Secrets that were made; none in a dry run.
     pub generated: Vec<Generated>,

@@ -10,7 +10,7 @@ use crate::domain::policy::{
 use crate::service::Services;
 use crate::spec::time::Ts;
 
-/// What an administrator has. Whoever has `signet:*` has everything. What ends gives nothing that lasts longer.
+/// What an administrator may do. `signet:*` includes every right. A right that ends cannot give one that lasts longer.
 pub struct Rights {
     /// None for an operator, who may do everything.
     pub(super) by: Option<Administrator>,
@@ -31,10 +31,10 @@ impl Rights {
     ) -> Result<Self, AdministrationError> {
         services.decisions.refresh().await?;
         let (snapshot, subject) = services.decisions.known(by.user).await?;
-        // Nobody known is not the same as a client that acts for itself.
+        // An unknown user is refused; a client that acts for itself has no user.
         if by.user.is_some() && !subject.as_ref().is_some_and(|subject| subject.enabled) {
             return Err(AdministrationError::Beyond {
-                detail: "your account may not sign in".to_owned(),
+                detail: "your account cannot sign in".to_owned(),
                 param: None,
             });
         }
@@ -102,8 +102,8 @@ impl Rights {
         })
     }
 
-    /// Granting a role, everywhere or for an organization, until a time or for good: they must hold it there
-    /// themselves, and no shorter. A `forbid` that names it would bind whoever gets it.
+    /// Requires the role itself, for the same organization and at least as long, to give it; and all rights if an
+    /// enabled `forbid` names it, which would apply to the user who gets it.
     pub fn may_give_role(
         &self,
         role: &str,
@@ -145,7 +145,7 @@ impl Rights {
         .max()
     }
 
-    /// Taking a role away, or something from it: what it says about administration must be theirs.
+    /// Requires the role's permissions on Signet itself, to take the role away or something from it.
     pub fn may_take_role(
         &self,
         role: &str,
@@ -168,8 +168,8 @@ impl Rights {
         }
     }
 
-    /// Taking a group away: what its roles say about administration must be theirs, and a policy that names it may
-    /// forbid something.
+    /// Requires the permissions on Signet itself that the group's roles have, to remove a member or the group; and all
+    /// rights if an enabled policy names it.
     pub fn may_take_group(&self, group: &str, param: &str) -> Result<(), AdministrationError> {
         for assignment in self.snapshot.group_assignments(group) {
             self.may_take_role(&assignment.role, assignment.organization.as_deref(), param)?;
@@ -186,7 +186,7 @@ impl Rights {
             .find(|permission| permission.starts_with(&prefix) && !covers(own, permission))
     }
 
-    /// Giving a permission.
+    /// Requires a permission, without an end, to give it.
     pub fn may_give_permission(
         &self,
         permission: &str,
@@ -203,7 +203,7 @@ impl Rights {
         })
     }
 
-    /// Giving a level on a resource.
+    /// Requires a level on a resource, without an end, to give it.
     pub fn may_give_level(
         &self,
         resource: &ResourceName,
@@ -227,8 +227,8 @@ impl Rights {
         })
     }
 
-    /// Making somebody a member of a group gives them all that the group gives, and all that policies and applications
-    /// make of it: they must be members themselves. A `forbid` that names it would bind whoever joins.
+    /// Requires membership in a group to add a user to it: the user gets what the group, policies and applications give
+    /// its members. Requires all rights if an enabled `forbid` names it, which would apply to the new member.
     pub fn may_give_group(&self, group: &str, param: &str) -> Result<(), AdministrationError> {
         let has = self.is_full_until(None)
             || self
@@ -241,7 +241,7 @@ impl Rights {
     }
 }
 
-/// Whether a permission, or every action on its type, is among what somebody has.
+/// Whether these permissions include one, or every action on its type.
 fn covers(standing: &Standing, permission: &str) -> bool {
     let every = Permission::parse(permission)
         .map(|permission| format!("{}:{}", permission.resource_type, Permission::EVERY_ACTION));

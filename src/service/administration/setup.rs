@@ -17,7 +17,7 @@ use crate::store::error::StoreError;
 /// How long a set-up link is valid.
 pub const LINK_LIFETIME: Duration = Duration::from_hours(24);
 
-/// Whether nobody who can sign in is an administrator.
+/// Whether no administrator can sign in.
 pub async fn is_needed(services: &Services) -> Result<bool, StoreError> {
     Ok(!services.store.has_holder(ADMIN_ROLE).await?)
 }

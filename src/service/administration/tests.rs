@@ -65,7 +65,7 @@ impl Site {
     /// Does something under a key; whether it was done now, and what was answered.
     async fn act(&self, key: &str, body: &str, now: Ts) -> (bool, String) {
         let mut begun = self.begin(key, body, now).await;
-        // PostgreSQL learns a moment later that somebody gave up.
+        // PostgreSQL learns a moment later that the caller gave up.
         for _ in 0..100 {
             if !matches!(begun, Err(AdministrationError::Running)) {
                 break;
@@ -110,7 +110,7 @@ async fn a_request_that_is_being_worked_on_is_told_so_to_whoever_repeats_it() {
         };
         let again = site.begin("k", "a", now).await;
         assert!(matches!(again, Err(AdministrationError::Running)));
-        // Whoever gives up has done nothing, and the same request may come again.
+        // A request that was given up has done nothing, and may come again.
         drop(working);
         assert_eq!(site.act("k", "a", now).await, (true, "did a".to_owned()));
         assert_eq!(site.act("k", "a", now).await, (false, "did a".to_owned()));

@@ -200,10 +200,10 @@ async fn tell_webhooks(
     Ok(())
 }
 
-/// Somebody else moved the head: an event says so, for good, and the chain goes on behind the last event there is.
+/// The head was moved by another program: an event says so, for good, and the chain goes on after the last event.
 async fn note_tampering(tx: &mut Tx, head: &mut Head, now: Ts) -> Result<Unlinked, StoreError> {
     tracing::error!(
-        "somebody else than Signet changed where the audit chain stands (table audit_head)"
+        "another program than Signet changed the end of the audit chain (table audit_head)"
     );
     let event = Event::new(EventType::AuditTampered, &Origin::system(), now)
         .target("audit_head", &head.link.position);
@@ -236,7 +236,7 @@ fn link_all(last: &mut Link, waiting: &[Unlinked], taken: &mut [Linked]) -> Vec<
 
 fn checkpoint_is_due(head: &Head, now: Ts) -> bool {
     let since = head.link.position - head.checkpoint_position;
-    // Whoever signed the last one in the future had a wrong clock, which must not keep the next one away.
+    // A last one in the future was signed by a wrong clock, which must not keep the next one away.
     let old = head.checkpoint_at > now || now.since(head.checkpoint_at) >= CHECKPOINT_EVERY;
     since > 0 && (old || since >= CHECKPOINT_EVENTS)
 }

@@ -1,6 +1,6 @@
 //! The audit trail at work: what waits in memory, the linking, checkpoints, the check and retention.
 //!
-//! Whoever acts writes its event in the transaction of the act ([`Tx::record_event`](crate::store::db::Tx)). What
+//! An act writes its event in its own transaction ([`Tx::record_event`](crate::store::db::Tx)). What
 //! happens too often for that, above all tokens, is handed to [`Audit::note`] and written by the next link, within a
 //! quarter of a second; `kill -9` loses at most that.
 
@@ -40,7 +40,7 @@ use statement::Statements;
 /// At most so many events wait in memory.
 const QUEUED: usize = 10_000;
 
-/// Whoever is refused decides how often: so many refusals at once, and one more every so long, are events of their
+/// Callers decide how often they are refused: so many refusals at once, and one more every so long, are events of their
 /// own; more are counted.
 const REFUSALS: Rule = Rule::Rate {
     burst: 2000,
@@ -88,7 +88,7 @@ struct Dropped {
 }
 
 impl Queue {
-    /// Nobody fills the queue, or the table, with what they are refused.
+    /// Bounds events of refusals, so that refused callers cannot fill the queue or the table.
     fn has_room_for(&mut self, event: &Event) -> bool {
         if self.events.len() >= QUEUED {
             return false;
@@ -119,11 +119,11 @@ impl Audit {
         })
     }
 
-    /// Seals where the chain stands before the first event, so that no seal is never right from then on. Whoever
-    /// starts calls it before anything can happen.
+    /// Seals where the chain stands before the first event, so that no seal is never right from then on. Called at
+    /// start, before anything can happen.
     ///
     /// It is not done when a signing key was made since there is an audit trail: each was stored with its event, so
-    /// somebody has emptied the trail. Keys of a version that had no trail are older than its migration. Whoever also
+    /// the trail was emptied. Keys of a version that had no trail are older than its migration. An attacker who also
     /// sets back the dates of the keys is found with a checkpoint kept elsewhere.
     pub(super) async fn begin(&self, store: &Store) -> Result<(), StoreError> {
         if store.audit_head().await?.seal.is_some() {
@@ -221,7 +221,7 @@ impl Audit {
         self.seal.tag(&[&head.link.hash, &numbers]).to_vec()
     }
 
-    /// Whether nobody but Signet moved the head.
+    /// Whether Signet alone moved the head.
     fn is_sealed(&self, head: &Head) -> bool {
         let seal = head.seal.as_ref();
         seal.is_some_and(|seal| crate::crypto::digest::same(seal, &self.sealed(head)))

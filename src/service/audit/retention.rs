@@ -97,7 +97,7 @@ pub(super) async fn trim(services: &Services, now: Ts) -> Result<Trimmed, LinkEr
 }
 
 /// The last of the first events that are older than `cutoff`, and its time. Every event up to there is checked first:
-/// no column is believed that the chain does not vouch for, or whoever sets `at` back has Signet remove events.
+/// no column is believed that the chain does not vouch for, or an attacker who sets `at` back has Signet remove events.
 async fn find_old(
     services: &Services,
     tx: &mut Tx,

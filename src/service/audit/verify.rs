@@ -134,7 +134,7 @@ async fn walk(services: &Services, outside: Option<&str>) -> Result<Verdict, Sto
     if !audit.is_sealed(&head) {
         return Ok(Err(Broken::at(
             head.link.position,
-            "somebody else than Signet changed where the chain ends or begins (table audit_head)",
+            "another program than Signet changed the beginning or end of the chain (table audit_head)",
         )));
     }
     let mut walk = match begin(services, &head, outside).await? {
@@ -340,7 +340,7 @@ pub(super) fn check_event(event: &StoredEvent, expected: Link) -> Result<(), Bro
     if event.columns.kind == EventType::AuditTampered.as_str() {
         return Err(Broken::event(
             event,
-            "somebody else than Signet had changed where the chain ends before this event",
+            "another program than Signet had changed the end of the chain before this event",
         ));
     }
     Ok(())

@@ -42,7 +42,7 @@ pub fn memberships(memberships: &Memberships) -> Value {
     })
 }
 
-/// A role that somebody holds.
+/// A role with its holder.
 #[must_use]
 pub fn held(holder: &Holder, assignment: &Assignment) -> Value {
     let mut view = self::assignment(assignment);
@@ -53,7 +53,7 @@ pub fn held(holder: &Holder, assignment: &Assignment) -> Value {
     view
 }
 
-/// A role that somebody was given.
+/// An assignment.
 #[must_use]
 pub fn assignment(assignment: &Assignment) -> Value {
     json!({

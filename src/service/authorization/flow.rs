@@ -26,7 +26,7 @@ pub enum FlowError {
     Forged,
     /// Begun too long ago.
     Expired,
-    /// Begun in another browser: a prepared link must not be finished in somebody else's browser.
+    /// Begun in another browser: an attacker could send a prepared link to a victim.
     OtherBrowser,
 }
 

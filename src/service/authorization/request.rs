@@ -103,7 +103,7 @@ pub(super) async fn check(
     })
 }
 
-/// No parameter twice (RFC 6749 §3.1), none longer than anybody needs.
+/// No parameter twice (RFC 6749 §3.1), none longer than [`MAX_VALUE`].
 fn check_form(params: &Params) -> Result<(), Refusal> {
     if let Some(name) = params.repeated() {
         return Err(invalid(format!("{name} was sent more than once")));
@@ -288,8 +288,8 @@ async fn expected_user(
                 .ok_or_else(foreign)?;
             Ok(Some(named(sub)))
         }
-        // It may be so old that its key is gone. Nobody can be shown to be that person, which matters only if
-        // nobody can be asked.
+        // It may be so old that its key is gone. Its subject is unknown then, which matters only if no page may be
+        // shown.
         Err(KeyError::Jose(JoseError::UnknownKid)) => {
             Ok(prompt.none.then_some(ExpectedUser::Unknown))
         }

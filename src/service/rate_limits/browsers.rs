@@ -2,9 +2,9 @@
 //!
 //! Strangers who guess at an account make it slow for strangers; its owner comes from a browser that is known by a
 //! cookie and has a count of its own. The cookie holds a random number and, for each of a few accounts, a tag over
-//! that number, the person and their token version: it names nobody, nobody can make one, and it is worth nothing
-//! once the password was changed or the person was signed out everywhere. It proves nothing but that somebody once
-//! signed in there, so it only chooses the count, never signs anybody in.
+//! that number, the user and the token version: it names no user, cannot be forged, and is worth nothing once the
+//! password was changed or the user was signed out everywhere. It proves no more than an earlier sign-in there, so it
+//! only chooses the count and never signs a user in.
 
 use crate::crypto::b64;
 use crate::crypto::digest::same;

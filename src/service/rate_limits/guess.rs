@@ -43,7 +43,7 @@ const LOOK_EVERY: Duration = Duration::from_millis(100);
 pub(super) const SEATS: usize = 256;
 
 /// An attempt that is being judged. Unless it is said to have [`Attempt::succeeded`] it counts as a failure, also
-/// when whoever made it hangs up.
+/// when the caller hangs up.
 #[must_use]
 pub struct Attempt<'a> {
     limits: &'a Limits,
@@ -54,8 +54,7 @@ pub struct Attempt<'a> {
 impl Limits {
     /// Admits one guess at `account`'s secret from `ip`, or says how long to wait.
     ///
-    /// `account` is whatever names the account, in one spelling; it need not exist, so that nobody learns whether it
-    /// does. `browser` is one that has signed in to that very account before.
+    /// `account` names the account, in one spelling; it need not exist, so that no answer tells whether it does. `browser` is one that has signed in to that very account before.
     pub async fn guess(
         &self,
         guess: Guess,

@@ -12,16 +12,16 @@
 //! | requests to the administration API ([`Policy::Api`]) | caller | `api_requests_per_minute` | all instances |
 //!
 //! **Right credentials are never limited.** An attempt is counted before it is judged, so that a hundred at once get
-//! no more than their number, and given back when it turns out right. The token endpoint asks nobody outside the
-//! process, and a client secret that has proven right here is not even looked up in the table.
+//! no more than their number, and given back when it turns out right. The token endpoint counts inside
+//! the process, and a client secret that has proven right here is not even looked up in the table.
 //!
-//! **Nobody is locked out by an attacker.** Waits end, a refused attempt does not lengthen them, and the strict count
-//! is per account *and* address, so whoever guesses from elsewhere does not make the owner wait. Only many addresses
+//! **An attacker locks no user out.** Waits end, a refused attempt does not lengthen them, and the strict count
+//! is per account *and* address, so a guesser at another address does not make the owner wait. Only many addresses
 //! together use up an account's own count. Even then a browser that has signed in before goes on with its own
 //! ([`browsers`]; "device cookies" in the words of OWASP), and at any other the owner competes with them for a guess
 //! every 15 s.
 //!
-//! An address is an IPv4 address or an IPv6 /64: whoever has one of those has all of it.
+//! An address is an IPv4 address or an IPv6 /64, which one host can use whole.
 
 pub mod browsers;
 mod clients;

@@ -1,4 +1,4 @@
-//! Refusals are counted and logged; whoever floods us does not flood the log.
+//! Refusals are counted and logged, a flood of them as one line.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};

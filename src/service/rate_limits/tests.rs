@@ -172,7 +172,7 @@ fn a_secret_that_proved_right_is_never_limited_and_an_old_one_counts_once() {
         right().unwrap().succeeded();
     }
     assert_eq!(looked_at, 20);
-    // Whoever never proved anything waits; elsewhere, or as another client, nobody does.
+    // A caller that never proved anything waits; at another address, or as another client, it does not.
     let other = |client, from| limits.client_secret(client, digest("new"), ip(from));
     assert!(other("web", "192.0.2.1").is_err());
     other("web", "192.0.2.2").unwrap().succeeded();
@@ -226,7 +226,7 @@ async fn callers_have_counts_of_their_own_and_see_what_is_left() {
     );
     assert!(limited.wait <= Duration::from_secs(30));
     assert_eq!(left(limits.check(Policy::Api, "two").await.unwrap()), 1);
-    // Clients are not limited unless somebody says so.
+    // Clients are not limited by default.
     for _ in 0..1000 {
         assert_eq!(
             limits.check(Policy::Client, "web").await.unwrap().standing,

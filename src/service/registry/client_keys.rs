@@ -93,7 +93,7 @@ impl ClientKeys {
     }
 
     /// The keys at that address, fetched unless that was done, or failed, within `fresh`. One fetch at a time
-    /// serves everybody who waits for it.
+    /// serves every request that waits for it.
     async fn fetched(
         &self,
         address: &str,

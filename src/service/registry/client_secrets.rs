@@ -94,7 +94,7 @@ pub(in crate::service) fn rotated(
         .detail("older_valid_until", now.plus(keep).rfc3339())
 }
 
-/// Makes a secret the client's lasting one, inside somebody's transaction; follow it with a bump of [`CLIENTS`].
+/// Makes a secret the client's lasting one, in the caller's transaction; follow it with a bump of [`CLIENTS`].
 pub(in crate::service) async fn replace(
     tx: &mut Tx,
     id: &ClientId,

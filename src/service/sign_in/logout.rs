@@ -99,7 +99,7 @@ impl LogoutRequest {
         })
     }
 
-    /// Whether the application has shown that it speaks of this very session, so that nobody need be asked.
+    /// Whether the application has shown that it means this very session, so that the person need not be asked.
     #[must_use]
     pub fn speaks_of(&self, session: &Session) -> bool {
         self.hint.as_ref().is_some_and(|hint| {

@@ -70,7 +70,7 @@ pub async fn prove(
 ) -> Result<Next, LoginError> {
     let refused = |known: Option<&User>, reason: &'static str| {
         let event = Event::new(EventType::SignInRefused, origin, now).detail("reason", reason);
-        // What somebody typed who is nobody here may be a password.
+        // A name that no account has may be a password typed into the wrong field.
         services.audit.note(match known {
             Some(user) => event
                 .target("user", &user.id)
@@ -87,7 +87,7 @@ pub async fn prove(
     };
     let user = known.as_ref().map(|known| &known.account.user);
     let browser = user.and_then(|user| services.browsers.recognise(sign_in.from.browser, user));
-    // What cannot be a name counts like one that nobody has.
+    // A text that cannot be a name counts like a name that no account has.
     let account = key.as_deref().unwrap_or_default();
     let attempt = services
         .limits

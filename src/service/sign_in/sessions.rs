@@ -43,7 +43,7 @@ pub async fn find(
 /// cookie; the old cookie is worth nothing from now on. `None` when the user was disabled or signed out everywhere
 /// since the first proof.
 ///
-/// The same person signing in again keeps their `sid`, so applications stay signed in; anybody else ends the
+/// A user who signs in again keeps the `sid`, so applications stay signed in; another user ends the
 /// session that was there.
 pub async fn begin(
     services: &Services,

@@ -111,7 +111,7 @@ fn grant_id(credential: &Credential) -> GrantId {
     GrantId::from_bytes(credential.grant_id)
 }
 
-/// In a task of its own: whoever replays and hangs up at once must not keep the family alive.
+/// In a task of its own: a caller that replays and hangs up at once must not keep the family valid.
 async fn redeem(
     services: &Arc<Services>,
     presented: Presented,

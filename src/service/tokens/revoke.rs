@@ -1,5 +1,5 @@
 //! Revoking: SQL is written first, in the transaction of the act; then every instance is made to know; only
-//! then may anybody say that it is done.
+//! then is success answered.
 
 use crate::domain::audit::{Event, EventType, Origin};
 use crate::domain::client::MAX_ACCESS_TOKEN_LIFETIME;
@@ -71,7 +71,7 @@ async fn end_grant(
     services.revocations.publish(&[(key, 1, until)]).await
 }
 
-/// Revokes a grant inside somebody's transaction; whoever commits it publishes it.
+/// Revokes a grant in the caller's transaction; the caller commits and publishes.
 pub(in crate::service) async fn grant_in(
     tx: &mut Tx,
     id: GrantId,
@@ -133,7 +133,7 @@ pub async fn session(
     services.revocations.publish(&[(key, 1, until)]).await
 }
 
-/// Ends a session inside somebody's transaction; whoever commits it publishes it.
+/// Ends a session in the caller's transaction; the caller commits and publishes.
 pub(in crate::service) async fn session_in(
     tx: &mut Tx,
     id: SessionId,
@@ -175,7 +175,7 @@ pub async fn user(
     Ok(Some(version))
 }
 
-/// The same inside somebody's transaction; follow the commit with [`publish_version`].
+/// The same in the caller's transaction; follow the commit with [`publish_version`].
 pub(in crate::service) async fn user_in(
     tx: &mut Tx,
     id: UserId,
@@ -199,7 +199,7 @@ pub(in crate::service) async fn user_in(
     Ok(Some(version))
 }
 
-/// Raises a person's token version inside somebody's transaction; follow the commit with [`publish_version`].
+/// Raises a user's token version in the caller's transaction; follow the commit with [`publish_version`].
 pub async fn raise_version(tx: &mut Tx, id: UserId, now: Ts) -> Result<Option<i64>, StoreError> {
     let Some(version) = tx.raise_token_version(id).await? else {
         return Ok(None);
@@ -235,7 +235,7 @@ pub async fn publish_version(
 /// Whether a client may be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ClientStanding {
-    /// By nobody, and everything of its has ended.
+    /// It cannot be used; its grants and tokens are revoked.
     Disabled,
     /// Again. What was issued before stays dead, so tokens count from the next full second on.
     Enabled,
@@ -266,7 +266,7 @@ pub async fn client(
     Ok(true)
 }
 
-/// Disables or enables a client inside somebody's transaction; whoever commits it bumps [`CLIENTS`] and publishes the
+/// Disables or enables a client in the caller's transaction; the caller bumps [`CLIENTS`], commits, and publishes the
 /// version, which is none when there is no such client.
 pub(in crate::service) async fn client_in(
     tx: &mut Tx,

@@ -1,6 +1,6 @@
 //! The chain: its head, its checkpoints, and the rows that a check walks over.
 //!
-//! Whoever links holds the row of `audit_head` locked, so one instance links at a time; the others wait and then see
+//! The instance that links holds the row of `audit_head` locked, so one instance links at a time; the others wait and then see
 //! what it did.
 
 use uuid::Uuid;

@@ -209,7 +209,7 @@ impl EventRow {
 }
 
 impl StoredEvent {
-    /// The event for whoever asks: its body, its `position` and its `hash` (base64url), null until it is linked.
+    /// The event as callers read it: its body, its `position` and its `hash` (base64url), null until it is linked.
     #[must_use]
     pub fn json(&self) -> Value {
         let mut shown = serde_json::from_str(&self.body).unwrap_or_default();

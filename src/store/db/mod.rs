@@ -11,10 +11,10 @@
 //! ```
 //!
 //! SQLite has one connection that writes, owned by one task ([`writer`]): several writers stall each other
-//! for seconds, one that commits what waits together does not. While a [`Tx`] is open on SQLite nobody else
-//! writes, so await nothing but its own queries.
+//! for seconds, one that commits what waits together does not. While a [`Tx`] is open on SQLite nothing else
+//! is written, so await nothing but its own queries.
 //!
-//! A [`Tx`] that is dropped is rolled back at once, by a task. Whoever answers a caller runs the work inside
+//! A [`Tx`] that is dropped is rolled back at once, by a task. A handler runs its work inside
 //! [`settled`], which gives the result back only when those tasks are done: no answer leaves while its own
 //! transaction still holds a lock.
 

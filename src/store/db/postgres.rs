@@ -49,7 +49,7 @@ pub(super) async fn open(url: &str, max_connections: u32) -> Result<PgPool, Stor
 
 /// Begins a transaction, and not half: sqlx 0.9 forgets to roll back when `BEGIN` itself is cancelled and
 /// returns the connection to the pool inside an open transaction, where the next single write would seem to
-/// succeed and be lost. So `BEGIN` runs in a task of its own that nobody cancels; when the caller has gone,
+/// succeed and be lost. So `BEGIN` runs in a task of its own that is never cancelled; when the caller has gone,
 /// the finished transaction is dropped properly.
 pub(super) async fn begin(pool: &PgPool) -> Result<Open, StoreError> {
     match begin_on(pool.acquire().await?).await {

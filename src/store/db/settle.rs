@@ -46,7 +46,7 @@ pub(super) fn spawn(rollback: impl Future<Output = ()> + Send + 'static) {
     });
 }
 
-/// A rollback that somebody may wait for, until it is dropped.
+/// A rollback that can be waited for, until it is dropped.
 pub(super) struct Unsettled {
     _waited_for: Option<TaskTrackerToken>,
 }
@@ -93,7 +93,7 @@ mod tests {
     async fn nothing_of_a_refused_act_is_left_when_it_is_answered() {
         for fresh in both().await {
             let db = migrated(&fresh).await;
-            // A second process, which waits for nobody's file lock.
+            // A second process, which does not wait for file locks.
             let other = Db::open(&fresh.url, 4).await.unwrap();
             for round in 0..200 {
                 assert!(settled(refuse(&db, round)).await.is_err());
@@ -130,7 +130,7 @@ mod tests {
         let limited = settled(async { timeout(Duration::from_millis(100), act()).await });
         assert!(limited.await.is_err());
         assert_eq!(count(&db, ADVISORY).await, 0);
-        // A client hung up: nobody waits, and the claim is free as soon as the statement has ended.
+        // A client hung up: the claim is free as soon as the statement has ended.
         assert!(
             timeout(Duration::from_millis(100), settled(act()))
                 .await

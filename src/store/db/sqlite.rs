@@ -79,7 +79,7 @@ async fn proven_index(
         return Ok(None);
     };
     let before = index.stamp();
-    // Nobody uses this number; another value of it is the smallest commit there is.
+    // This number has no use; changing it is the smallest commit there is.
     let next = (number + 1) % 1_000_000;
     let commit = sqlx::AssertSqlSafe(format!("PRAGMA user_version = {next}"));
     sqlx::query(commit).execute(&mut *connection).await?;

@@ -13,7 +13,7 @@ use super::postgres::Open;
 use super::query::{Ex, Q};
 use super::writer::Lease;
 
-/// How long a transaction may stay open. Whoever follows the numbers of a serial column may forget a gap
+/// How long a transaction may stay open. A reader that follows the numbers of a serial column may forget a gap
 /// after [`LONGEST_TX`] and some, because nothing can still be committed into it.
 pub(crate) const LONGEST_TX: Duration = Duration::from_secs(30);
 

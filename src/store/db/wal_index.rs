@@ -1,4 +1,4 @@
-//! The header of SQLite's WAL index: the cheapest way to know that nobody has committed.
+//! The header of SQLite's WAL index: the cheapest way to know that nothing was committed.
 //!
 //! Every commit, of any connection in any process, changes the header at the start of the `-shm` file before it
 //! returns (<https://www.sqlite.org/walformat.html#the_wal_index_header>): a counter of commits and the number of
@@ -40,7 +40,7 @@ impl WalIndex {
         Some(Self { file })
     }
 
-    /// The header as it stands; `None` while somebody writes it.
+    /// The header as it stands; `None` while it is being written.
     pub(super) fn stamp(&self) -> Option<Stamp> {
         let mut header = [0; COPY * 2];
         self.file.read_exact_at(&mut header, 0).ok()?;

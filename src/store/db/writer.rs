@@ -1,8 +1,8 @@
 //! The task that owns SQLite's one writing connection.
 //!
 //! It takes what has queued while the last commit ran, runs it in one `BEGIN IMMEDIATE … COMMIT`, and
-//! answers everyone after the commit. A [`Lease`] lends the connection to a [`Tx`](super::Tx); nobody else
-//! writes until it comes back, which it does when the lease is dropped, however that happens.
+//! answers everyone after the commit. A [`Lease`] lends the connection to a [`Tx`](super::Tx); nothing else
+//! is written until it comes back, which it does when the lease is dropped, however that happens.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -18,7 +18,7 @@ use super::settle::{self, Unsettled};
 
 /// Most statements in one commit.
 const BATCH: usize = 64;
-/// Most commands that wait; whoever comes later waits for room, and after a while is refused.
+/// Most commands that wait; later ones wait for room, and after a while are refused.
 const QUEUE: usize = 1024;
 /// A transaction that is open longer than this is worth a line in the log.
 const LONG: Duration = Duration::from_secs(5);

@@ -68,7 +68,7 @@ impl Table {
         }
     }
 
-    /// A clock that is never set back, so that nobody waits longer because somebody set the machine's.
+    /// A clock that is never set back, so that no wait is longer because the machine's clock was set.
     pub(super) fn now(&self) -> Ts {
         Ts(0).plus(self.began.elapsed())
     }
@@ -106,7 +106,7 @@ impl Table {
         (admitted(asked, &marks, now), changes)
     }
 
-    /// Makes an attempt undone that somebody else refused: it leaves no trace, so that it does not lengthen a wait.
+    /// Undoes an attempt that another rule refused: it leaves no trace, so that it does not lengthen a wait.
     /// Where others came in between, only its count is given back.
     pub(super) fn restore(&self, changes: &[Change], now: Ts) {
         let mut entries = self.lock();
@@ -199,7 +199,7 @@ fn marks(entries: &Entries, asked: &[Asked]) -> Vec<Option<Mark>> {
 }
 
 /// Drops what rests and, if that is not enough, the quarter that is nearest to rest: a flood of fresh keys pushes
-/// out each other before it pushes out a key that somebody has worked on.
+/// out each other before they push out a key with failures.
 fn make_room(entries: &mut HashMap<LimitKey, Entry>, capacity: usize, now: Ts) {
     entries.retain(|_, entry| entry.rests_at > now);
     let quarter = capacity / 4;

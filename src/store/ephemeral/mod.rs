@@ -5,9 +5,9 @@
 //! process, and then Redis, in one script call for all keys: the strictest answer counts. So
 //!
 //! - several instances admit together what one would;
-//! - a flushed Redis gives nobody a fresh start: each instance goes on with what it saw itself;
+//! - a flushed Redis gives no caller a fresh start: each instance goes on with what it saw itself;
 //! - while Redis is unreachable or slow the own table decides alone: each instance then admits its own quota, and
-//!   neither everybody nor nobody gets in.
+//!   attempts are neither all admitted nor all refused.
 //!
 //! What is asked for on every token request ([`Limiter::take_here`], [`Limiter::look_here`]) never leaves the process.
 //!

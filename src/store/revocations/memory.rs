@@ -3,8 +3,8 @@
 //! Everything is loaded at start. Every check first looks whether anyone has committed since, because the
 //! command line writes to the same file from another process: at the header of the WAL index, and if that
 //! changed, at `PRAGMA data_version` and what is new. Checks that wait together share one such question, but a
-//! check never trusts a question that was asked before the check began: the [`Batcher`] lets nobody join a batch
-//! that runs.
+//! check never trusts a question that was asked before the check began: the [`Batcher`] closes a batch
+//! before it runs.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -117,7 +117,7 @@ impl Revocations {
         }
     }
 
-    /// Makes committed records hold everywhere. Answer success to whoever revoked only after this did.
+    /// Makes committed records hold everywhere. Answer success only after this did.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`] when Redis cannot be written: SQL has the record, but an instance that

@@ -53,7 +53,7 @@ impl Sql {
 
 async fn answer(db: &Db, asks: Vec<Ask>) -> Result<Vec<Standing>, StoreError> {
     let lengths: Vec<usize> = asks.iter().map(|ask| ask.keys.len()).collect();
-    // Kind 0 is never recorded; its line brings the version even when nobody asks for a key. PostgreSQL
+    // Kind 0 is never recorded; its line brings the version even when no key is asked for. PostgreSQL
     // expects ten elements of an array it has not seen and plans anew, which costs more than the check, as
     // long as there are fewer.
     let (mut kinds, mut keys): (Vec<i64>, Vec<Vec<u8>>) =

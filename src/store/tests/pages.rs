@@ -322,7 +322,7 @@ async fn living_grants_are_found_and_listed() {
         let id = |number| GrantId::from_random([number; 16]);
         let page = store.page_of_grants(alice, "app", Some(id(1)), 10, Ts(100));
         let page = page.await.unwrap();
-        // A code that nobody redeemed in time is no grant.
+        // A code that was not redeemed in time is no grant.
         assert_eq!(page.len(), 1);
         assert_eq!(
             (page[0].id, page[0].ip),

@@ -140,7 +140,7 @@ impl Store {
     }
 }
 
-/// Which people; what is empty lets everybody through.
+/// Selects users; an empty condition selects all.
 #[derive(Clone, Debug, Default)]
 pub struct UserFilter {
     /// How their name or e-mail address begins, in lower case.

@@ -46,16 +46,13 @@ fn without_tests(code: &str) -> String {
     let mut kept = String::new();
     for (at, part) in code.split("#[cfg(test)]").enumerate() {
         let item = part.trim_start();
-        let rest = if at == 0 {
-            part
-        } else if item.starts_with("mod tests {") {
+        let (first, others) = item.split_once(';').unwrap_or((item, ""));
+        if at > 0 && item.starts_with("mod tests {") {
             break;
-        } else if item.contains(" use ") || item.starts_with("use ") {
-            item.split_once(';').map_or("", |(_, rest)| rest)
-        } else {
-            item
-        };
-        kept.push_str(rest);
+        }
+        let is_import =
+            first.starts_with("use ") || first.starts_with("pub") && first.contains(" use ");
+        kept.push_str(if at > 0 && is_import { others } else { part });
     }
     kept
 }

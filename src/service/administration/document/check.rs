@@ -66,7 +66,7 @@ pub(super) async fn check(
         for name in names {
             if !seen.insert(name.clone()) {
                 checking.at(kind, &name);
-                checking.refuse(kind.key(), "it is there twice");
+                checking.refuse(kind.key(), "it appears twice");
             }
         }
     }
@@ -177,7 +177,7 @@ async fn warn_of_bare_parents(
         if bare && name.as_str() != ADMIN_ROLE && checking.tx.existing_roles(&one).await?.is_empty()
         {
             checking.warn(format!(
-                "role {:?} is a parent but is described nowhere; it has no permissions",
+                "role {:?} is a parent but does not exist; it has no permissions",
                 name.as_str()
             ));
         }

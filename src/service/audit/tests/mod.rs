@@ -307,7 +307,7 @@ async fn retention_leaves_a_signed_beginning_and_nothing_else_passes_for_one() {
             .unwrap();
         let body: Value = serde_json::from_str(&found[0].body).unwrap();
         assert_eq!(body["detail"]["removed"], 10);
-        // Somebody helps retention along.
+        // Retention is helped along.
         site.run("DELETE FROM audit_events WHERE position = 11")
             .await;
         assert_eq!(site.broken().await.position, Some(11));

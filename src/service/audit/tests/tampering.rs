@@ -1,8 +1,8 @@
-//! Whatever somebody does who can write to the database, it is found and named.
+//! Every change by an attacker who can write to the database is found and named.
 
 use super::*;
 
-/// What somebody with access to the database does, at which place it is found, and in which words.
+/// A change in the database, the place at which it is found, and the words that name it.
 const TAMPERINGS: &[(&[&str], i64, &str)] = &[
     (
         &[
@@ -68,7 +68,7 @@ const TAMPERINGS: &[(&[&str], i64, &str)] = &[
             "UPDATE audit_head SET position = 12, hash = (SELECT e.hash FROM audit_events e WHERE e.position = 12)",
         ],
         12,
-        "where the chain ends or begins",
+        "changed the beginning or end of the chain",
     ),
     (
         &[
@@ -77,7 +77,7 @@ const TAMPERINGS: &[(&[&str], i64, &str)] = &[
             "UPDATE audit_head SET position = 0, hash = NULL, checkpoint = 0, checkpoint_position = 0, checkpoint_at = 0",
         ],
         0,
-        "where the chain ends or begins",
+        "changed the beginning or end of the chain",
     ),
     (
         &[
@@ -86,7 +86,7 @@ const TAMPERINGS: &[(&[&str], i64, &str)] = &[
             "UPDATE audit_head SET position = 0, hash = NULL, checkpoint = 0, checkpoint_position = 0, checkpoint_at = 0, seal = NULL",
         ],
         0,
-        "where the chain ends or begins",
+        "changed the beginning or end of the chain",
     ),
     (
         &["DELETE FROM audit_checkpoints WHERE number = 1"],
@@ -213,13 +213,15 @@ async fn a_trail_that_was_wiped_is_found_by_whoever_starts_next() {
         let next = site.another(&fresh).await;
         let broken = next.broken().await;
         assert!(
-            broken.what.contains("where the chain ends or begins"),
+            broken
+                .what
+                .contains("changed the beginning or end of the chain"),
             "{broken}"
         );
         assert_eq!(next.link(minutes(4)).await, 1);
         let broken = next.broken().await;
         assert!(
-            broken.what.contains("had changed where the chain ends"),
+            broken.what.contains("had changed the end of the chain"),
             "{broken}"
         );
     }
@@ -266,7 +268,7 @@ async fn an_event_that_no_linker_takes_is_found() {
     for fresh in both().await {
         let site = Site::filled(&fresh).await;
         site.record(minutes(0).minus(Duration::from_hours(1))).await;
-        // While nobody links, it only waits, however old it is.
+        // Without linking, it only waits, however old it is.
         assert_eq!(site.holds().await.waiting, 1);
         let passing_by = async {
             for _ in 0..3 {
@@ -353,7 +355,7 @@ async fn a_forged_head_stays_in_the_trail_for_good() {
         assert_eq!(site.link(minutes(4)).await, 2);
         let broken = site.broken().await;
         assert!(
-            broken.what.contains("had changed where the chain ends"),
+            broken.what.contains("had changed the end of the chain"),
             "{broken}"
         );
         // The head points back, the events are there: linking goes on behind them.

@@ -5,10 +5,10 @@
 //! - Every life of a Redis server as master has an *epoch*: its `run_id` (new with every start) and its
 //!   `master_replid` (new with every promotion). It is read once per connection and again every second.
 //! - A reload copies every living record from SQL and, at its end, writes the epoch into the marker key and
-//!   only then loads the check script, whose text holds that epoch. Nobody else ever loads it. Scripts are
+//!   only then loads the check script, whose text holds that epoch. Nothing else loads it. Scripts are
 //!   neither persisted nor replicated since Redis 7, so after a restart (also from an old dump) or on a
 //!   promoted replica the answer is `NOSCRIPT`; after `FLUSHALL` the marker is missing; a marker of another
-//!   epoch is none. In all these cases nobody trusts the copy until a reload has gone through.
+//!   epoch is none. In all these cases no instance trusts the copy until a reload has gone through.
 //! - A flush or restart *during* a reload takes the reload's loading key or its one-off finish script with
 //!   it, so the finish fails and the reload starts over.
 //! - Both scripts refuse to run on a replica (a `#!lua` script without the `no-writes` flag does).
@@ -187,7 +187,7 @@ impl Redis {
         Ok(link)
     }
 
-    /// Forgets a connection that failed, unless somebody has already made a better one.
+    /// Forgets a connection that failed, unless it was replaced meanwhile.
     fn unlink(&self, broken: &Arc<Link>) {
         broken.trust(false);
         let mut link = self.link.write().unwrap_or_else(PoisonError::into_inner);

@@ -73,7 +73,7 @@ async fn a_row_that_cannot_be_read_takes_nothing_down() {
         };
         decisions.refresh().await.unwrap();
         assert!(decide().await, "{broken}");
-        // Longer than decisions are made by what nobody looked at again.
+        // Longer than decisions are made without looking again.
         tokio::time::sleep(std::time::Duration::from_millis(3300)).await;
         assert!(decide().await, "{broken}");
 
