@@ -26,13 +26,12 @@ pub(super) struct AssignmentView {
     /// Its id in paths.
     id: String,
     #[serde(flatten)]
-    fields: Fields,
+    fields: NewAssignment,
 }
 
 /// A role to give to a user, or to the members of a group.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
-#[schemars(rename = "NewAssignment")]
-pub(super) struct Fields {
+pub(super) struct NewAssignment {
     /// The user's `sub`; exactly one of `user_id` and `group` is given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     user_id: Option<UserId>,
@@ -52,7 +51,7 @@ pub(super) struct Fields {
 
 /// Selects assignments.
 #[derive(Debug, Deserialize, JsonSchema)]
-pub(super) struct Query {
+pub(super) struct AssignmentQuery {
     /// Only assignments to this user, by `sub`.
     user_id: Option<UserId>,
     /// Only assignments to this group.
@@ -96,7 +95,7 @@ pub(super) fn add(api: &mut Api) {
 }
 
 async fn list(
-    call: Call<Nothing, Query, Nothing>,
+    call: Call<Nothing, AssignmentQuery, Nothing>,
 ) -> Result<Answer<Page<AssignmentView>>, Problem> {
     let query = &call.query;
     call.must(READ, named(query.organization.as_deref())?)
@@ -124,7 +123,7 @@ async fn list(
 }
 
 async fn create(
-    call: Call<Nothing, Nothing, Json<Fields>>,
+    call: Call<Nothing, Nothing, Json<NewAssignment>>,
 ) -> Result<Answer<AssignmentView, 201>, Problem> {
     let Json(new) = &call.body;
     let organization = named(new.organization.as_deref())?;
@@ -208,7 +207,7 @@ fn view(held: &Held) -> AssignmentView {
     };
     AssignmentView {
         id: id(&Place::of(held)),
-        fields: Fields {
+        fields: NewAssignment {
             user_id,
             group,
             role: held.assignment.role.clone(),

@@ -20,7 +20,7 @@ const READ: &str = "audit.read";
 /// An event of the audit trail.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 #[schemars(rename = "AuditEvent")]
-pub(super) struct Shown {
+pub(super) struct EventView {
     /// The event: `id`, `time` (RFC 3339), `type`, `actor`, and where they apply `ip`, `request_id`, `target`,
     /// `user_id`, `client_id`, `organization`, `before`, `after` and `detail`.
     #[serde(flatten)]
@@ -36,7 +36,7 @@ const ACTOR_KINDS: [&str; 5] = ["person", "client", "operator", "anonymous", "sy
 
 /// Selects events; all conditions must hold.
 #[derive(Debug, Deserialize, JsonSchema)]
-pub(super) struct Query {
+pub(super) struct EventQuery {
     /// Event type, such as `user.created`.
     #[schemars(extend("enum" = event_types()))]
     r#type: Option<String>,
@@ -92,7 +92,9 @@ fn event_types() -> Vec<&'static str> {
     EventType::ALL.iter().map(|it| it.as_str()).collect()
 }
 
-async fn list(call: Call<Nothing, Query, Nothing>) -> Result<Answer<Page<Shown>>, Problem> {
+async fn list(
+    call: Call<Nothing, EventQuery, Nothing>,
+) -> Result<Answer<Page<EventView>>, Problem> {
     let query = &call.query;
     call.must(READ, query.organization.as_deref()).await?;
     let range = Range::new(query.cursor.as_deref(), query.limit)?;
@@ -122,7 +124,7 @@ async fn list(call: Call<Nothing, Query, Nothing>) -> Result<Answer<Page<Shown>>
     Ok(Answer::of(&range.page(rows, key, |event| shown(&event))))
 }
 
-async fn get(call: Call<ById, Nothing, Nothing>) -> Result<Answer<Shown>, Problem> {
+async fn get(call: Call<ById, Nothing, Nothing>) -> Result<Answer<EventView>, Problem> {
     let unknown = || Problem::not_found("audit event", &call.path.id);
     let id = EventId::parse(&call.path.id).ok_or_else(unknown)?;
     let found = call.site.services.store.find_event(id).await?;
@@ -147,8 +149,8 @@ fn time(param: &str, text: Option<&str>) -> Result<Option<Ts>, Problem> {
         .transpose()
 }
 
-fn shown(stored: &StoredEvent) -> Shown {
-    Shown {
+fn shown(stored: &StoredEvent) -> EventView {
+    EventView {
         event: serde_json::from_str(&stored.body).unwrap_or_default(),
         position: stored.position,
         hash: stored.hash.as_deref().map(crate::crypto::b64::encode),

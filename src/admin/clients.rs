@@ -17,7 +17,7 @@ use crate::domain::client::Client;
 use crate::domain::ids::ClientId;
 use crate::service::administration::ClientRow;
 use crate::service::registry::client_secrets;
-use crate::service::tokens::revoke::ClientStanding;
+use crate::service::tokens::revoke::ClientState;
 use crate::spec::client_metadata::ClientMetadata;
 use crate::spec::time::Ts;
 
@@ -26,8 +26,7 @@ const WRITE: &str = "clients.write";
 
 /// The members of a client that can be changed.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
-#[schemars(rename = "ClientFields")]
-pub(super) struct Fields {
+pub(super) struct ClientFields {
     /// Whether the client is disabled. Disabling revokes its grants and tokens.
     #[serde(default)]
     disabled: bool,
@@ -42,7 +41,7 @@ pub(super) struct ClientView {
     /// `client_id`.
     client_id: String,
     #[serde(flatten)]
-    fields: Fields,
+    fields: ClientFields,
     /// Its secrets, without their values.
     secrets: Vec<SecretView>,
 }
@@ -60,8 +59,7 @@ pub(super) struct SecretView {
 
 /// A client to register.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
-#[schemars(rename = "NewClient")]
-pub(super) struct New {
+pub(super) struct NewClient {
     /// `client_id` (default: random).
     #[serde(default)]
     client_id: Option<String>,
@@ -162,7 +160,7 @@ async fn get(call: Call<ById, Nothing, Nothing>) -> Result<Answer<ClientView>, P
 }
 
 async fn create(
-    call: Call<Nothing, Nothing, Json<New>>,
+    call: Call<Nothing, Nothing, Json<NewClient>>,
 ) -> Result<Answer<Registered, 201>, Problem> {
     let Json(new) = &call.body;
     let row = ClientRow {
@@ -184,7 +182,9 @@ async fn create(
     call.told_once(act, &registered, location).await
 }
 
-async fn update(call: Call<ById, Nothing, Patch<Fields>>) -> Result<Answer<ClientView>, Problem> {
+async fn update(
+    call: Call<ById, Nothing, Patch<ClientFields>>,
+) -> Result<Answer<ClientView>, Problem> {
     let id = id(&call.path.client_id)?;
     let mut act = begun!(call);
     let was = act.find_client(&id).await?;
@@ -193,12 +193,12 @@ async fn update(call: Call<ById, Nothing, Patch<Fields>>) -> Result<Answer<Clien
     let wanted = call.body.onto(&before.fields)?;
     act.change_client(&was, &wanted.metadata).await?;
     if wanted.disabled != was.disabled_at.is_some() {
-        let standing = if wanted.disabled {
-            ClientStanding::Disabled
+        let state = if wanted.disabled {
+            ClientState::Disabled
         } else {
-            ClientStanding::Enabled
+            ClientState::Enabled
         };
-        act.set_client_standing(&was, standing).await?;
+        act.set_client_state(&was, state).await?;
     }
     let is = view(&act.find_client(&id).await?, act.now());
     call.done(act, &is).await
@@ -247,7 +247,7 @@ fn view(client: &Client, now: Ts) -> ClientView {
     let valid = secrets.filter(|secret| secret.expires_at.is_none_or(|end| end > now));
     ClientView {
         client_id: client.id.as_str().to_owned(),
-        fields: Fields {
+        fields: ClientFields {
             disabled: client.disabled_at.is_some(),
             metadata: client.metadata.clone(),
         },

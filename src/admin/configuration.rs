@@ -13,13 +13,13 @@ use super::problem::Problem;
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 pub(super) struct Configuration {
     /// Every setting.
-    settings: Vec<ShownSetting>,
+    settings: Vec<SettingView>,
 }
 
 /// One setting.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 #[schemars(rename = "Setting")]
-pub(super) struct ShownSetting {
+pub(super) struct SettingView {
     /// Its name.
     key: String,
     /// Its value; a secret is not shown.
@@ -41,7 +41,7 @@ pub(super) fn add(api: &mut Api) {
 
 async fn get(call: Call<Nothing, Nothing, Nothing>) -> Result<Answer<Configuration>, Problem> {
     let settings = call.site.services.config.describe();
-    let settings = settings.iter().map(|setting| ShownSetting {
+    let settings = settings.iter().map(|setting| SettingView {
         key: setting.key.to_owned(),
         value: setting.value.clone(),
         source: setting.source.kind().to_owned(),

@@ -62,7 +62,7 @@ pub(super) struct GrantView {
 
 /// Selects grants.
 #[derive(Debug, Deserialize, JsonSchema)]
-pub(super) struct Query {
+pub(super) struct GrantQuery {
     /// Only grants of this client.
     client_id: Option<String>,
     /// `next_cursor` of the previous page.
@@ -132,7 +132,9 @@ async fn end_session(
     call.gone(act).await
 }
 
-async fn list_grants(call: Call<ById, Query, Nothing>) -> Result<Answer<Page<GrantView>>, Problem> {
+async fn list_grants(
+    call: Call<ById, GrantQuery, Nothing>,
+) -> Result<Answer<Page<GrantView>>, Problem> {
     let id = known(&call.site, call.path.id).await?;
     let query = &call.query;
     let range = Range::new(query.cursor.as_deref(), query.limit)?;

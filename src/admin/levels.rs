@@ -32,8 +32,7 @@ pub(super) struct LevelView {
 
 /// A level to give.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
-#[schemars(rename = "NewLevel")]
-pub(super) struct New {
+pub(super) struct NewLevel {
     /// `read`, `write`, `delete` or `admin`; each includes those before it.
     level: Level,
 }
@@ -132,7 +131,7 @@ fn page(range: &Range, rows: Vec<LevelRow>) -> Page<LevelView> {
 }
 
 async fn set<P: LevelPath>(
-    call: Call<P, Nothing, Json<New>>,
+    call: Call<P, Nothing, Json<NewLevel>>,
 ) -> Result<Answer<LevelView>, Problem> {
     let (holder, resource) = call.path.parts()?;
     let level = call.body.0.level;

@@ -32,7 +32,7 @@ pub(super) struct ObjectView {
 
 /// Selects resources.
 #[derive(Debug, Deserialize, JsonSchema)]
-pub(super) struct Query {
+pub(super) struct ObjectQuery {
     /// Only resources of this type.
     resource_type: String,
     /// `next_cursor` of the previous page.
@@ -66,7 +66,9 @@ pub(super) fn add(api: &mut Api) {
     api.add(Method::DELETE, one, delete_object, delete);
 }
 
-async fn list(call: Call<Nothing, Query, Nothing>) -> Result<Answer<Page<ObjectView>>, Problem> {
+async fn list(
+    call: Call<Nothing, ObjectQuery, Nothing>,
+) -> Result<Answer<Page<ObjectView>>, Problem> {
     let query = &call.query;
     let range = Range::new(query.cursor.as_deref(), query.limit)?;
     let store = &call.site.services.store;

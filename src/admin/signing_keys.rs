@@ -31,8 +31,7 @@ pub(super) struct KeyView {
 
 /// A key to make.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
-#[schemars(rename = "NewSigningKey")]
-pub(super) struct New {
+pub(super) struct NewSigningKey {
     /// Its algorithm.
     alg: SigningAlg,
     /// Seconds between its publication and its first signature (default: `key_publish_lead`). Verifiers that have not
@@ -59,9 +58,11 @@ async fn list(call: Call<Nothing, List, Nothing>) -> Result<Answer<Page<KeyView>
     Ok(Answer::of(&page))
 }
 
-async fn create(call: Call<Nothing, Nothing, Json<New>>) -> Result<Answer<KeyView, 201>, Problem> {
+async fn create(
+    call: Call<Nothing, Nothing, Json<NewSigningKey>>,
+) -> Result<Answer<KeyView, 201>, Problem> {
     let services = &call.site.services;
-    let Json(New { alg, lead }) = &call.body;
+    let Json(NewSigningKey { alg, lead }) = &call.body;
     let lead = lead.map(u64::from).map(Duration::from_secs);
     let (usual, longest) = (
         services.config.key_publish_lead,

@@ -21,8 +21,7 @@ const READ: &str = "users.read";
 const WRITE: &str = "users.write";
 /// The members of a user that can be changed.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
-#[schemars(rename = "UserFields")]
-pub(super) struct Fields {
+pub(super) struct UserFields {
     /// User name for sign-in, 1 to 255 bytes, not case-sensitive.
     username: String,
     /// E-mail address.
@@ -49,7 +48,7 @@ pub(super) struct UserView {
     /// `sub`.
     id: UserId,
     #[serde(flatten)]
-    fields: Fields,
+    fields: UserFields,
     /// Whether the user has a password.
     has_password: bool,
     /// RFC 3339.
@@ -60,10 +59,9 @@ pub(super) struct UserView {
 
 /// A user to create.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
-#[schemars(rename = "NewUser")]
-pub(super) struct New {
+pub(super) struct NewUser {
     #[serde(flatten)]
-    fields: Fields,
+    fields: UserFields,
     /// At least 8 characters, at most 1024 bytes.
     #[serde(default)]
     password: Option<String>,
@@ -82,7 +80,7 @@ pub(super) struct NewPasswordBody {
 
 /// Selects users.
 #[derive(Debug, Deserialize, JsonSchema)]
-pub(super) struct Query {
+pub(super) struct UserQuery {
     /// Prefix of the user name or e-mail address.
     q: Option<String>,
     /// Only members of this organization.
@@ -155,7 +153,7 @@ pub(super) fn add(api: &mut Api) {
     );
 }
 
-async fn list(call: Call<Nothing, Query, Nothing>) -> Result<Answer<Page<UserView>>, Problem> {
+async fn list(call: Call<Nothing, UserQuery, Nothing>) -> Result<Answer<Page<UserView>>, Problem> {
     let query = &call.query;
     let organization = named(query.organization.as_deref())?;
     if organization.is_none() || !call.may(READ, organization).await? {
@@ -201,7 +199,9 @@ async fn get(call: Call<ById, Nothing, Nothing>) -> Result<Answer<UserView>, Pro
     Ok(Answer::of(&view(&found)))
 }
 
-async fn create(call: Call<Nothing, Nothing, Json<New>>) -> Result<Answer<UserView, 201>, Problem> {
+async fn create(
+    call: Call<Nothing, Nothing, Json<NewUser>>,
+) -> Result<Answer<UserView, 201>, Problem> {
     let Json(new) = &call.body;
     let password = match (&new.password, &new.password_hash) {
         (Some(_), Some(_)) => {
@@ -223,7 +223,7 @@ async fn create(call: Call<Nothing, Nothing, Json<New>>) -> Result<Answer<UserVi
     call.created(act, &created, location).await
 }
 
-async fn update(call: Call<ById, Nothing, Patch<Fields>>) -> Result<Answer<UserView>, Problem> {
+async fn update(call: Call<ById, Nothing, Patch<UserFields>>) -> Result<Answer<UserView>, Problem> {
     let id = call.path.id;
     let mut act = begun!(call);
     let was = act.find_user(id).await?;
@@ -273,7 +273,7 @@ async fn hashed(call: &Context, password: &str) -> Result<NewPassword, Problem> 
 }
 
 /// All that is said of a person.
-fn row(fields: &Fields) -> UserRow {
+fn row(fields: &UserFields) -> UserRow {
     UserRow {
         username: fields.username.clone(),
         email: Some(fields.email.clone().unwrap_or_default()),
@@ -286,8 +286,8 @@ fn row(fields: &Fields) -> UserRow {
     }
 }
 
-fn fields(user: &User) -> Fields {
-    Fields {
+fn fields(user: &User) -> UserFields {
+    UserFields {
         username: user.username.clone(),
         email: user.email.clone(),
         email_verified: user.email_verified,

@@ -24,8 +24,7 @@ const WRITE: &str = "webhooks.write";
 
 /// The members of a webhook that can be changed.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
-#[schemars(rename = "WebhookFields")]
-pub(super) struct Fields {
+pub(super) struct WebhookFields {
     /// The https URL that events are sent to.
     url: String,
     /// Description.
@@ -42,11 +41,11 @@ pub(super) struct Fields {
 /// A webhook.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 #[schemars(rename = "Webhook")]
-pub(super) struct Shown {
+pub(super) struct WebhookView {
     /// Its id.
     id: WebhookId,
     #[serde(flatten)]
-    fields: Fields,
+    fields: WebhookFields,
     /// Why Signet disabled it; absent if Signet did not.
     #[serde(skip_serializing_if = "Option::is_none")]
     disabled_reason: Option<String>,
@@ -61,7 +60,7 @@ pub(super) struct Shown {
 #[schemars(rename = "CreatedWebhook")]
 pub(super) struct Created {
     #[serde(flatten)]
-    webhook: Shown,
+    webhook: WebhookView,
     /// The secret that signs its messages. No later response contains it.
     secret: String,
 }
@@ -86,7 +85,7 @@ pub(super) struct Rotation {
 /// A message and its delivery.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 #[schemars(rename = "Delivery")]
-pub(super) struct ShownDelivery {
+pub(super) struct DeliveryView {
     /// Its name in paths.
     id: DeliveryId,
     /// The webhook.
@@ -133,7 +132,7 @@ pub(super) struct ByDelivery {
 
 /// Selects deliveries.
 #[derive(Debug, Deserialize, JsonSchema)]
-pub(super) struct Query {
+pub(super) struct DeliveryQuery {
     /// Only `pending`, `delivered` or `failed` deliveries.
     #[schemars(extend("enum" = ["pending", "delivered", "failed"]))]
     state: Option<String>,
@@ -191,7 +190,7 @@ pub(super) fn add(api: &mut Api) {
     api.add(Method::POST, path, redeliver, send_again);
 }
 
-async fn list(call: Call<Nothing, List, Nothing>) -> Result<Answer<Page<Shown>>, Problem> {
+async fn list(call: Call<Nothing, List, Nothing>) -> Result<Answer<Page<WebhookView>>, Problem> {
     let range = Range::of(&call.query)?;
     let after = range.after_id(WebhookId::parse)?;
     let store = &call.site.services.store;
@@ -201,7 +200,7 @@ async fn list(call: Call<Nothing, List, Nothing>) -> Result<Answer<Page<Shown>>,
     Ok(Answer::of(&page))
 }
 
-async fn get(call: Call<ById, Nothing, Nothing>) -> Result<Answer<Shown>, Problem> {
+async fn get(call: Call<ById, Nothing, Nothing>) -> Result<Answer<WebhookView>, Problem> {
     let id = call.path.id;
     let found = call.site.services.store.find_webhook(id).await?;
     let webhook = found.ok_or_else(|| Problem::not_found("webhook", id))?;
@@ -210,7 +209,7 @@ async fn get(call: Call<ById, Nothing, Nothing>) -> Result<Answer<Shown>, Proble
 }
 
 async fn create(
-    call: Call<Nothing, Nothing, Json<Fields>>,
+    call: Call<Nothing, Nothing, Json<WebhookFields>>,
 ) -> Result<Answer<Created, 201>, Problem> {
     sees_the_trail(&call).await?;
     let services = &call.site.services;
@@ -227,7 +226,9 @@ async fn create(
     call.told_once(act, &created, location).await
 }
 
-async fn update(call: Call<ById, Nothing, Patch<Fields>>) -> Result<Answer<Shown>, Problem> {
+async fn update(
+    call: Call<ById, Nothing, Patch<WebhookFields>>,
+) -> Result<Answer<WebhookView>, Problem> {
     sees_the_trail(&call).await?;
     let (services, id) = (&call.site.services, call.path.id);
     let mut act = begun!(call);
@@ -268,8 +269,8 @@ async fn rotate_secret(
 }
 
 async fn list_deliveries(
-    call: Call<ById, Query, Nothing>,
-) -> Result<Answer<Page<ShownDelivery>>, Problem> {
+    call: Call<ById, DeliveryQuery, Nothing>,
+) -> Result<Answer<Page<DeliveryView>>, Problem> {
     sees_the_trail(&call).await?;
     let (store, id) = (&call.site.services.store, call.path.id);
     if store.find_webhook(id).await?.is_none() {
@@ -289,7 +290,7 @@ async fn list_deliveries(
 
 async fn send_again(
     call: Call<ByDelivery, Nothing, Nothing>,
-) -> Result<Answer<ShownDelivery>, Problem> {
+) -> Result<Answer<DeliveryView>, Problem> {
     sees_the_trail(&call).await?;
     let ByDelivery { id, delivery_id } = call.path;
     let mut act = begun!(call);
@@ -318,7 +319,7 @@ impl From<WebhookError> for Problem {
     }
 }
 
-fn wanted(fields: &Fields) -> webhooks::Fields {
+fn wanted(fields: &WebhookFields) -> webhooks::Fields {
     webhooks::Fields {
         url: fields.url.clone(),
         description: fields.description.clone(),
@@ -328,17 +329,17 @@ fn wanted(fields: &Fields) -> webhooks::Fields {
 }
 
 /// The address as readers see it: its path and query may be what gives access to it.
-fn seen(mut webhook: Webhook, whole: bool) -> Shown {
+fn seen(mut webhook: Webhook, whole: bool) -> WebhookView {
     if !whole {
         webhook.url = webhooks::origin_of(&webhook.url);
     }
     shown(webhook)
 }
 
-fn shown(webhook: Webhook) -> Shown {
-    Shown {
+fn shown(webhook: Webhook) -> WebhookView {
+    WebhookView {
         id: webhook.id,
-        fields: Fields {
+        fields: WebhookFields {
             url: webhook.url,
             description: webhook.description,
             event_types: webhook.event_types,
@@ -350,8 +351,8 @@ fn shown(webhook: Webhook) -> Shown {
     }
 }
 
-fn delivery(webhook_id: WebhookId, row: Delivery) -> ShownDelivery {
-    ShownDelivery {
+fn delivery(webhook_id: WebhookId, row: Delivery) -> DeliveryView {
+    DeliveryView {
         id: row.id,
         webhook_id,
         r#type: row.topic,

@@ -19,7 +19,7 @@ use crate::domain::ids::ClientId;
 use crate::service::Services;
 use crate::service::administration::{ClientRow, accounts};
 use crate::service::registry::client_secrets;
-use crate::service::tokens::revoke::{self, ClientStanding};
+use crate::service::tokens::revoke::{self, ClientState};
 use crate::spec::auth_method::AuthMethod;
 use crate::spec::client_metadata::{ApplicationType, ClientMetadata};
 use crate::spec::grant_type::GrantType;
@@ -138,13 +138,13 @@ pub async fn run(services: &Arc<Services>, command: ClientCommand) -> Result<Ans
         ClientCommand::Disable { client_id } => {
             let id = parse(&client_id)?;
             let known =
-                revoke::client(services, &id, ClientStanding::Disabled, &operator(), now).await?;
+                revoke::client(services, &id, ClientState::Disabled, &operator(), now).await?;
             done(&id, known, "disabled")
         }
         ClientCommand::Enable { client_id } => {
             let id = parse(&client_id)?;
             let known =
-                revoke::client(services, &id, ClientStanding::Enabled, &operator(), now).await?;
+                revoke::client(services, &id, ClientState::Enabled, &operator(), now).await?;
             done(&id, known, "enabled")
         }
     }

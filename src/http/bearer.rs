@@ -135,8 +135,8 @@ impl Admitted {
     /// Whether the token was not revoked since, for a request that had to wait for its turn.
     pub async fn still_stands(&self, site: &Site) -> Result<bool, StoreError> {
         let keys = self.token.revocation_keys();
-        let standing = site.services.revocations.check(&keys).await?;
-        Ok(self.token.stands(&standing))
+        let recorded = site.services.revocations.check(&keys).await?;
+        Ok(self.token.is_unrevoked(&recorded))
     }
 }
 
@@ -180,8 +180,8 @@ pub async fn admit<T>(
     let token = recognize(site, caller, token).await?;
     let rest = rest.await;
     let now = services.clock.now();
-    let standing = services.revocations.check(&token.revocation_keys()).await?;
-    if let Err(sentence) = token.judge(&standing, now) {
+    let recorded = services.revocations.check(&token.revocation_keys()).await?;
+    if let Err(sentence) = token.judge(&recorded, now) {
         return Err(does_not_count(site, caller, sentence, now));
     }
     let origin = token.origin(&caller.origin);
@@ -198,7 +198,7 @@ pub async fn admit<T>(
         return Err(Refused::InvalidToken(refuse(purpose.other_audience())));
     }
     // A client that lost the scope loses it at once, not when its tokens expire.
-    let version = standing.clients_version;
+    let version = recorded.clients_version;
     let registered = services.clients.find_at(&token.client_id, version).await?;
     let scope = purpose.scope();
     let registered = registered.filter(|client| client.scope.contains(scope));

@@ -29,8 +29,8 @@ pub async fn check(site: &Site, policy: Policy, key: &str) -> Result<Admitted, L
 impl Admitted {
     /// Tells the caller what is left to them.
     pub fn write(&self, headers: &mut HeaderMap) {
-        if let Some(standing) = &self.standing {
-            write(standing, headers);
+        if let Some(allowance) = &self.allowance {
+            write(allowance, headers);
         }
     }
 }
@@ -38,7 +38,7 @@ impl Admitted {
 impl Limited {
     /// Tells the caller how long to wait.
     pub fn write(&self, headers: &mut HeaderMap) {
-        write(&self.standing, headers);
+        write(&self.allowance, headers);
         headers.insert(RETRY_AFTER, HeaderValue::from(self.seconds()));
     }
 
@@ -77,13 +77,13 @@ pub fn page(limited: &Limited) -> Response {
     response
 }
 
-fn write(standing: &Allowance, headers: &mut HeaderMap) {
+fn write(allowance: &Allowance, headers: &mut HeaderMap) {
     let Allowance {
         policy,
         quota,
         window,
         left,
-    } = standing;
+    } = allowance;
     let fields = [
         (
             POLICY,
@@ -116,7 +116,7 @@ mod tests {
 
     fn limited(wait: Duration) -> Limited {
         Limited {
-            standing: Allowance {
+            allowance: Allowance {
                 policy: "api",
                 quota: 600,
                 window: Duration::from_mins(1),
@@ -144,10 +144,10 @@ mod tests {
     #[test]
     fn nothing_is_said_where_nothing_is_limited() {
         let mut headers = HeaderMap::new();
-        Admitted { standing: None }.write(&mut headers);
+        Admitted { allowance: None }.write(&mut headers);
         assert!(headers.is_empty());
         Admitted {
-            standing: Some(limited(Duration::ZERO).standing),
+            allowance: Some(limited(Duration::ZERO).allowance),
         }
         .write(&mut headers);
         assert_eq!(headers.len(), 2);

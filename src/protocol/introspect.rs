@@ -39,8 +39,8 @@ async fn answer(site: &Site, asking: &Caller, params: &Params) -> Result<String,
     };
     let keys = known.as_ref().map(|token| token.revocation_keys());
     let keys = keys.as_deref().unwrap_or_default();
-    let mut standing = services.revocations.check(keys).await?;
-    let caller = authenticate_at(site, asking, params, now, standing.clients_version).await?;
+    let mut recorded = services.revocations.check(keys).await?;
+    let caller = authenticate_at(site, asking, params, now, recorded.clients_version).await?;
     if caller.client().is_public() {
         // Any caller could ask in a public client's name (RFC 7662 §4).
         let sentence = "a public client cannot introspect tokens; the caller must authenticate";
@@ -51,14 +51,14 @@ async fn answer(site: &Site, asking: &Caller, params: &Params) -> Result<String,
     }
     if caller.may_have_waited() {
         // Look last: the token may have been revoked while the caller's keys were fetched.
-        standing = services.revocations.check(keys).await?;
+        recorded = services.revocations.check(keys).await?;
     }
     let now = services.clock.now();
     let token = params
         .find("token")
         .ok_or_else(|| OAuthError::invalid_request("token is missing"))?;
     let active = if let Some(token) = known {
-        (token.judge(&standing, now).is_ok() && may_see(&caller, &token))
+        (token.judge(&recorded, now).is_ok() && may_see(&caller, &token))
             .then(|| token.introspection.clone())
     } else {
         match services.credentials.open_any(token) {
@@ -79,7 +79,7 @@ async fn access_token(
     token: &str,
     now: Ts,
 ) -> Result<Option<Box<str>>, OAuthError> {
-    let token = match access_token::verify_standing(&site.services, token, now).await {
+    let token = match access_token::verify_unrevoked(&site.services, token, now).await {
         Ok(token) => token,
         Err(TokenError::Inactive(_)) => return Ok(None),
         Err(TokenError::Store(error)) => return Err(error.into()),
@@ -104,15 +104,15 @@ async fn refresh_token(
     now: Ts,
 ) -> Result<Option<Box<str>>, OAuthError> {
     let id = GrantId::from_bytes(credential.grant_id);
-    let Some(standing) = site.services.store.find_grant(id, now).await? else {
+    let Some(found) = site.services.store.find_grant(id, now).await? else {
         return Ok(None);
     };
-    let grant = standing.grant;
+    let grant = found.grant;
     let client = caller.client();
     let current = grant.generation == credential.generation && credential.generation > 0;
     let late = now >= grant.expires_at || grant.is_idle(now, site.services.grant_limits());
     let seen = client.metadata.may_introspect || client.id == grant.client_id;
-    if !seen || !current || late || grant.revoked_at.is_some() || !standing.alive {
+    if !seen || !current || late || grant.revoked_at.is_some() || !found.alive {
         return Ok(None);
     }
     let mut claims = ClaimSet::default();

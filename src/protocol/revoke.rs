@@ -46,7 +46,7 @@ async fn answer(site: &Site, caller: &Caller, params: &Params) -> Result<(), OAu
             let id = GrantId::from_bytes(credential.grant_id);
             let found = services.store.find_grant(id, now).await?;
             // Another client's token: nothing happens, and nothing is told (RFC 7009 §2.1).
-            if found.is_some_and(|standing| standing.grant.client_id == *own) {
+            if found.is_some_and(|found| found.grant.client_id == *own) {
                 tracing::info!(client.id = %own, grant.id = %id, "client {own} revoked grant {id}");
                 revoke::grant(services, id, origin, now).await?;
             }

@@ -182,7 +182,7 @@ async fn released(
         None => None,
     };
     let asked: Vec<String> = grant
-        .map(|standing| standing.grant.claims.userinfo.into_keys().collect())
+        .map(|found| found.grant.claims.userinfo.into_keys().collect())
         .unwrap_or_default();
     let mut claims = standard_claims::released(
         user.all_claims().map_err(StoreError::from)?,

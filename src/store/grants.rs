@@ -14,12 +14,12 @@ use crate::spec::pkce::CodeChallenge;
 use crate::spec::scope::Scope;
 use crate::spec::time::Ts;
 
-/// A grant, and whether the user, the session and the client behind it still stand.
+/// A grant that was found, and whether its user, session and client are active.
 #[derive(Clone, Debug)]
-pub struct StandingGrant {
+pub struct FoundGrant {
     /// The grant.
     pub grant: Grant,
-    /// Whether what is behind it still stands.
+    /// Whether its user, session and client are active.
     pub alive: bool,
 }
 
@@ -67,20 +67,16 @@ impl Store {
     }
 
     /// The grant of that name, whatever became of it.
-    pub async fn find_grant(
-        &self,
-        id: GrantId,
-        now: Ts,
-    ) -> Result<Option<StandingGrant>, StoreError> {
+    pub async fn find_grant(&self, id: GrantId, now: Ts) -> Result<Option<FoundGrant>, StoreError> {
         let row = self
             .db
             .q(FIND)
             .bind(id.0)
             .bind(now.micros())
-            .opt::<StandingRow>()
+            .opt::<FoundRow>()
             .await?;
         row.map(|row| {
-            Ok(StandingGrant {
+            Ok(FoundGrant {
                 alive: row.alive,
                 grant: row.grant.into_grant()?,
             })
@@ -165,7 +161,7 @@ impl Tx {
 }
 
 #[derive(sqlx::FromRow)]
-struct StandingRow {
+struct FoundRow {
     #[sqlx(flatten)]
     grant: GrantRow,
     alive: bool,

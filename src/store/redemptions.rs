@@ -68,15 +68,12 @@ impl Store {
         if let Some(grant) = self.redemptions.submit(request).await?? {
             return Ok(Redeemed::Advanced(Box::new(grant)));
         }
-        let Some(standing) = self.find_grant(presented.grant_id, now).await? else {
+        let Some(found) = self.find_grant(presented.grant_id, now).await? else {
             return Ok(Redeemed::Refused(Refusal::Unknown));
         };
         Ok(
-            match standing
-                .grant
-                .classify(&presented, standing.alive, now, limits)
-            {
-                Verdict::Retry => Redeemed::Retry(Box::new(standing.grant)),
+            match found.grant.classify(&presented, found.alive, now, limits) {
+                Verdict::Retry => Redeemed::Retry(Box::new(found.grant)),
                 Verdict::Refused(refusal) => Redeemed::Refused(refusal),
                 // The guard said no and the row says yes: the user, session or client was restored in between.
                 // The client may simply ask again.

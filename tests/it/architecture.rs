@@ -403,7 +403,7 @@ fn the_rules_above_can_fail() {
     ));
     for judging in [
         "use crate::service::tokens::access_token::{AccessToken, verify};",
-        "access_token::verify_standing(services, token, now)",
+        "access_token::verify_unrevoked(services, token, now)",
         "services.access_tokens.known(token, now)",
         "revocations.check(&token.revocation_keys())",
     ] {

@@ -15,7 +15,7 @@ use crate::domain::audit::EventType;
 use crate::domain::client::Client;
 use crate::domain::ids::{ClientId, UserId};
 use crate::service::registry::client_secrets;
-use crate::service::tokens::revoke::{self, ClientStanding};
+use crate::service::tokens::revoke::{self, ClientState};
 use crate::spec::client_metadata::ClientMetadata;
 use crate::spec::time::Ts;
 use crate::store::error::StoreError;
@@ -85,14 +85,14 @@ impl Act {
     }
 
     /// Disables a client and revokes its grants and tokens, or enables it.
-    pub async fn set_client_standing(
+    pub async fn set_client_state(
         &mut self,
         was: &Client,
-        standing: ClientStanding,
+        state: ClientState,
     ) -> Result<(), AdministrationError> {
         self.judge_client(was.id.as_str(), Some(was), Some(&was.metadata))
             .await?;
-        let changed = revoke::client_in(&mut self.tx, &was.id, standing, &self.origin, self.now);
+        let changed = revoke::client_in(&mut self.tx, &was.id, state, &self.origin, self.now);
         if let Some(version) = changed.await? {
             self.revoked.push(Revoked::Client(was.id.clone(), version));
             self.clients_changed = true;

@@ -53,14 +53,14 @@ pub enum Policy {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Admitted {
     /// `None`: nothing is limited here.
-    pub standing: Option<Allowance>,
+    pub allowance: Option<Allowance>,
 }
 
 /// A request that came too soon.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limited {
     /// The policy, and what is left of it.
-    pub standing: Allowance,
+    pub allowance: Allowance,
     /// How long to wait.
     pub wait: Duration,
 }
@@ -131,7 +131,7 @@ impl Limits {
             Policy::Client => self.settings.client,
         };
         if !self.settings.enabled || number == 0 {
-            return Ok(Admitted { standing: None });
+            return Ok(Admitted { allowance: None });
         }
         let asked = [Asked {
             key: self.key(policy.name(), &[key.as_bytes()]),
@@ -201,15 +201,15 @@ impl Limits {
         };
         match taken {
             Taken::Admitted(left) => Ok(Admitted {
-                standing: left.first().and_then(|left| allowance(0, *left)),
+                allowance: left.first().and_then(|left| allowance(0, *left)),
             }),
             Taken::Refused { index, wait, left } => {
-                let Some(standing) = allowance(*index, *left) else {
-                    return Ok(Admitted { standing: None });
+                let Some(allowance) = allowance(*index, *left) else {
+                    return Ok(Admitted { allowance: None });
                 };
-                self.log.refused(standing.policy, *wait);
+                self.log.refused(allowance.policy, *wait);
                 Err(Limited {
-                    standing,
+                    allowance,
                     wait: *wait,
                 })
             }

@@ -48,7 +48,7 @@ async fn after_five_failures_the_waits_grow_and_only_for_whoever_failed() {
     assert!(began.elapsed() >= Duration::from_secs(3));
     for _ in 0..3 {
         let limited = wrong(&limits, "alice", "192.0.2.1").await.unwrap_err();
-        assert_eq!(limited.standing.policy, "attempts");
+        assert_eq!(limited.allowance.policy, "attempts");
         assert!(limited.wait > Duration::from_secs(3) && limited.wait <= Duration::from_secs(4));
     }
     wrong(&limits, "alice", "192.0.2.2").await.unwrap();
@@ -70,7 +70,7 @@ async fn many_addresses_together_have_one_count_and_a_known_browser_another() {
     }
     assert_eq!(looked_at, 50);
     let limited = wrong(&limits, "alice", "203.0.113.1").await.unwrap_err();
-    assert_eq!(limited.standing.policy, "account");
+    assert_eq!(limited.allowance.policy, "account");
     // An owner at a new browser is not kept out for minutes.
     assert!(limited.wait <= Duration::from_secs(15));
     let known = |number| {
@@ -104,7 +104,7 @@ async fn one_address_has_one_count_for_all_accounts_and_kinds() {
     let link = |from| limits.guess(Guess::SetupLink, None, ip(from), None);
     drop(link("2001:db8::2").await.unwrap());
     let limited = wrong(&limits, "user99", "2001:db8::3").await.unwrap_err();
-    assert_eq!(limited.standing.policy, "address");
+    assert_eq!(limited.allowance.policy, "address");
     assert!(link("2001:db8::4").await.is_err());
     wrong(&limits, "user99", "2001:db8:0:1::3").await.unwrap();
 }
@@ -194,7 +194,7 @@ fn a_right_secret_is_let_through_after_a_restart_however_often_its_address_faile
     // A wrong one is not told more than before.
     let wrong = PlainToken::new("wrong").digest();
     let attempt = limits.client_secret("web", wrong, from).unwrap();
-    assert_eq!(attempt.failed().unwrap_err().standing.policy, "failures");
+    assert_eq!(attempt.failed().unwrap_err().allowance.policy, "failures");
 }
 
 #[test]
@@ -206,7 +206,10 @@ fn failed_requests_use_up_the_room_of_their_address() {
     for _ in 0..3 {
         limits.failed(from).unwrap();
     }
-    assert_eq!(limits.failed(from).unwrap_err().standing.policy, "failures");
+    assert_eq!(
+        limits.failed(from).unwrap_err().allowance.policy,
+        "failures"
+    );
     assert!(limits.room(from).is_err());
     assert!(limits.client_assertion("unknown", from).is_err());
     limits.client_assertion("known", from).unwrap();
@@ -216,12 +219,12 @@ fn failed_requests_use_up_the_room_of_their_address() {
 #[tokio::test]
 async fn callers_have_counts_of_their_own_and_see_what_is_left() {
     let limits = limits(&[("SIGNET_API_REQUESTS_PER_MINUTE", "2")]);
-    let left = |admitted: Admitted| admitted.standing.unwrap().left.remaining;
+    let left = |admitted: Admitted| admitted.allowance.unwrap().left.remaining;
     assert_eq!(left(limits.check(Policy::Api, "one").await.unwrap()), 1);
     assert_eq!(left(limits.check(Policy::Api, "one").await.unwrap()), 0);
     let limited = limits.check(Policy::Api, "one").await.unwrap_err();
     assert_eq!(
-        (limited.standing.policy, limited.standing.quota),
+        (limited.allowance.policy, limited.allowance.quota),
         ("api", 2)
     );
     assert!(limited.wait <= Duration::from_secs(30));
@@ -229,7 +232,7 @@ async fn callers_have_counts_of_their_own_and_see_what_is_left() {
     // Clients are not limited by default.
     for _ in 0..1000 {
         assert_eq!(
-            limits.check(Policy::Client, "web").await.unwrap().standing,
+            limits.check(Policy::Client, "web").await.unwrap().allowance,
             None
         );
     }

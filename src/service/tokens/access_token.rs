@@ -20,7 +20,7 @@ use crate::spec::claims::{Audience, Claim, ClaimSet, Malformed, Place};
 use crate::spec::scope::Scope;
 use crate::spec::time::Ts;
 use crate::store::error::StoreError;
-use crate::store::revocations::{Key, Standing};
+use crate::store::revocations::{Key, Recorded};
 
 /// Longest access token that is looked at, in bytes.
 pub const MAX_BYTES: usize = 16 * 1024;
@@ -57,7 +57,7 @@ pub struct AccessToken {
     pub session_id: Option<SessionId>,
     /// How the person signed in.
     pub sign_in: SignIn,
-    /// What `/introspect` answers about it while it stands.
+    /// What `/introspect` answers about it while it is_unrevoked.
     pub introspection: Box<str>,
 }
 
@@ -100,7 +100,7 @@ impl AccessTokens {
 }
 
 /// The access token, if it is ours and has not expired. Whether it was revoked is another question:
-/// [`AccessToken::revocation_keys`] and [`AccessToken::stands`].
+/// [`AccessToken::revocation_keys`] and [`AccessToken::is_unrevoked`].
 pub async fn verify(
     services: &Services,
     token: &str,
@@ -129,14 +129,14 @@ pub async fn verify(
 }
 
 /// The access token, if it is ours, has not expired and was not revoked in any of the four ways.
-pub async fn verify_standing(
+pub async fn verify_unrevoked(
     services: &Services,
     token: &str,
     now: Ts,
 ) -> Result<Arc<AccessToken>, TokenError> {
     let token = verify(services, token, now).await?;
-    let standing = services.revocations.check(&token.revocation_keys()).await?;
-    token.judge(&standing, now).map_err(TokenError::Inactive)?;
+    let recorded = services.revocations.check(&token.revocation_keys()).await?;
+    token.judge(&recorded, now).map_err(TokenError::Inactive)?;
     Ok(token)
 }
 
@@ -165,25 +165,25 @@ impl AccessToken {
     }
 
     /// Why the token does not count any more, given what was found for [`revocation_keys`](Self::revocation_keys).
-    pub fn judge(&self, standing: &Standing, now: Ts) -> Result<(), &'static str> {
+    pub fn judge(&self, recorded: &Recorded, now: Ts) -> Result<(), &'static str> {
         if self.expires_at <= now {
             Err("the token has expired")
-        } else if self.stands(standing) {
+        } else if self.is_unrevoked(recorded) {
             Ok(())
         } else {
             Err("the token was revoked")
         }
     }
 
-    /// Whether the token stands, given what was found for [`revocation_keys`](Self::revocation_keys).
+    /// Whether the token is not revoked, given what was found for [`revocation_keys`](Self::revocation_keys).
     #[must_use]
-    pub fn stands(&self, standing: &Standing) -> bool {
+    pub fn is_unrevoked(&self, recorded: &Recorded) -> bool {
         let keys = self.revocation_keys();
         // What was not asked about is not vouched for.
-        keys.len() == standing.values.len()
+        keys.len() == recorded.values.len()
             && keys
                 .iter()
-                .zip(&standing.values)
+                .zip(&recorded.values)
                 .all(|(key, value)| match (key, value) {
                     (_, None) => true,
                     (Key::Client(_), Some(not_before)) => self.issued_at.micros() >= *not_before,

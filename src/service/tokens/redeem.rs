@@ -53,12 +53,12 @@ pub async fn peek(
     credential: Credential,
     now: Ts,
 ) -> Result<Grant, RedeemError> {
-    let standing = services
+    let found = services
         .store
         .find_grant(grant_id(&credential), now)
         .await?;
-    standing
-        .map(|standing| standing.grant)
+    found
+        .map(|found| found.grant)
         .filter(|grant| grant.client_id == client.id)
         .ok_or(RedeemError::InvalidGrant(sentence(Refusal::Unknown)))
 }

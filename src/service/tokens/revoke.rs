@@ -234,7 +234,7 @@ pub async fn publish_version(
 
 /// Whether a client may be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ClientStanding {
+pub enum ClientState {
     /// It cannot be used; its grants and tokens are revoked.
     Disabled,
     /// Again. What was issued before stays dead, so tokens count from the next full second on.
@@ -245,12 +245,12 @@ pub enum ClientStanding {
 pub async fn client(
     services: &Services,
     id: &ClientId,
-    standing: ClientStanding,
+    state: ClientState,
     origin: &Origin,
     now: Ts,
 ) -> Result<bool, StoreError> {
     let mut tx = services.store.db().begin().await?;
-    let Some(version) = client_in(&mut tx, id, standing, origin, now).await? else {
+    let Some(version) = client_in(&mut tx, id, state, origin, now).await? else {
         return Ok(false);
     };
     bump_changes(&mut tx, CLIENTS).await?;
@@ -271,13 +271,13 @@ pub async fn client(
 pub(in crate::service) async fn client_in(
     tx: &mut Tx,
     id: &ClientId,
-    standing: ClientStanding,
+    state: ClientState,
     origin: &Origin,
     now: Ts,
 ) -> Result<Option<i64>, StoreError> {
-    let (kind, disabled_at, not_before, version) = match standing {
-        ClientStanding::Disabled => (EventType::ClientDisabled, Some(now), now, i64::MAX),
-        ClientStanding::Enabled => {
+    let (kind, disabled_at, not_before, version) = match state {
+        ClientState::Disabled => (EventType::ClientDisabled, Some(now), now, i64::MAX),
+        ClientState::Enabled => {
             let from = Ts::from_secs(now.secs() + 1);
             (EventType::ClientEnabled, None, from, from.micros())
         }

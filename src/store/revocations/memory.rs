@@ -15,7 +15,7 @@ use super::super::batch::Batcher;
 use super::super::db::{Db, Probe, Stamp};
 use super::super::error::StoreError;
 use super::key::CLIENT;
-use super::{GRACE, Key, Standing};
+use super::{GRACE, Key, Recorded};
 use crate::spec::time::{Clock, Ts};
 
 const WAITING_CHECKS: usize = 256;
@@ -78,19 +78,19 @@ impl Memory {
         })
     }
 
-    pub(super) async fn check(&self, keys: &[Key<'_>]) -> Result<Standing, StoreError> {
+    pub(super) async fn check(&self, keys: &[Key<'_>]) -> Result<Recorded, StoreError> {
         let stamp = self.probe.stamp();
         if stamp.is_some() {
             let records = self.records.read().unwrap_or_else(PoisonError::into_inner);
             if records.stamp == stamp {
-                return Ok(records.standing(keys));
+                return Ok(records.under(keys));
             }
         }
         self.freshen
             .submit(self.asked.fetch_add(1, Ordering::Relaxed))
             .await?;
         let records = self.records.read().unwrap_or_else(PoisonError::into_inner);
-        Ok(records.standing(keys))
+        Ok(records.under(keys))
     }
 }
 
@@ -131,8 +131,8 @@ async fn freshen(probe: &Probe, records: &RwLock<Records>) -> Result<(), StoreEr
 }
 
 impl Records {
-    fn standing(&self, keys: &[Key<'_>]) -> Standing {
-        Standing {
+    fn under(&self, keys: &[Key<'_>]) -> Recorded {
+        Recorded {
             values: keys
                 .iter()
                 .map(|key| {

@@ -37,7 +37,7 @@ const GRACE: Duration = Duration::from_mins(1);
 
 /// What a check found.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Standing {
+pub struct Recorded {
     /// The recorded version of each key, in the order of the keys; `None`: nothing is recorded.
     pub values: Vec<Option<i64>>,
     /// Grows whenever a client was changed: what is cached of clients is stale when it was read under
@@ -109,7 +109,7 @@ impl Revocations {
 
     /// What is recorded of these keys right now: everything that was committed and published before the
     /// call, whichever instance or command did it.
-    pub async fn check(&self, keys: &[Key<'_>]) -> Result<Standing, StoreError> {
+    pub async fn check(&self, keys: &[Key<'_>]) -> Result<Recorded, StoreError> {
         match &self.source {
             Source::Memory(memory) => memory.check(keys).await,
             Source::Sql(sql) => sql.check(keys).await,

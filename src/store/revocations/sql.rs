@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use super::super::batch::Batcher;
 use super::super::db::Db;
 use super::super::error::StoreError;
-use super::{Key, Standing};
+use super::{Key, Recorded};
 
 const WAITING_CHECKS: usize = 128;
 const IN_FLIGHT: usize = 4;
@@ -13,7 +13,7 @@ const FEWEST: usize = 12;
 
 /// Checks that wait together are one statement; none joins a statement that has begun.
 pub(super) struct Sql {
-    ask: Batcher<Ask, Standing>,
+    ask: Batcher<Ask, Recorded>,
     asked: AtomicU64,
 }
 
@@ -38,7 +38,7 @@ impl Sql {
         }
     }
 
-    pub(super) async fn check(&self, keys: &[Key<'_>]) -> Result<Standing, StoreError> {
+    pub(super) async fn check(&self, keys: &[Key<'_>]) -> Result<Recorded, StoreError> {
         self.ask
             .submit(Ask {
                 number: self.asked.fetch_add(1, Ordering::Relaxed),
@@ -51,7 +51,7 @@ impl Sql {
     }
 }
 
-async fn answer(db: &Db, asks: Vec<Ask>) -> Result<Vec<Standing>, StoreError> {
+async fn answer(db: &Db, asks: Vec<Ask>) -> Result<Vec<Recorded>, StoreError> {
     let lengths: Vec<usize> = asks.iter().map(|ask| ask.keys.len()).collect();
     // Kind 0 is never recorded; its line brings the version even when no key is asked for. PostgreSQL
     // expects ten elements of an array it has not seen and plans anew, which costs more than the check, as
@@ -70,16 +70,16 @@ async fn answer(db: &Db, asks: Vec<Ask>) -> Result<Vec<Standing>, StoreError> {
         .await?
         .into_iter();
     let clients_version = lines.as_slice().first().map_or(0, |line| line.1);
-    let standings: Vec<Standing> = lengths
+    let answers: Vec<Recorded> = lengths
         .into_iter()
-        .map(|length| Standing {
+        .map(|length| Recorded {
             values: lines.by_ref().take(length).map(|line| line.0).collect(),
             clients_version,
         })
         .collect();
     // Otherwise the answers would belong to other questions.
     if lines.len() == padding {
-        Ok(standings)
+        Ok(answers)
     } else {
         Err(StoreError::unavailable(
             "the revocation check answered with a wrong number of rows",

@@ -7,7 +7,7 @@ use redis::aio::MultiplexedConnection;
 use redis::{AsyncConnectionConfig, Client, ErrorKind, ServerErrorKind, Value};
 
 use super::super::super::error::StoreError;
-use super::super::{Key, Standing};
+use super::super::{Key, Recorded};
 use super::RESPONSE_TIMEOUT;
 use super::script::{self, CLIENTS_CHANGES, MARKER, Write};
 
@@ -26,7 +26,7 @@ pub(super) struct Link {
 /// What a check on Redis came to.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Asked {
-    Standing(Standing),
+    Recorded(Recorded),
     /// The copy is not, or no longer, complete.
     Untrusted,
 }
@@ -93,7 +93,7 @@ impl Link {
         let (Some(clients), true) = (versions.next(), values.len() == keys.len() + 2) else {
             return Err(malformed("a wrong number of values"));
         };
-        Ok(Asked::Standing(Standing {
+        Ok(Asked::Recorded(Recorded {
             clients_version: clients?.unwrap_or(0),
             values: versions.collect::<Result<_, _>>()?,
         }))

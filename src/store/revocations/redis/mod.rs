@@ -42,7 +42,7 @@ use super::super::db::Db;
 use super::super::error::StoreError;
 use super::key::CLIENT;
 use super::sql::Sql;
-use super::{Key, Standing};
+use super::{Key, Recorded};
 use crate::spec::time::Ts;
 use follow::Follow;
 use link::{Asked, Link};
@@ -83,10 +83,10 @@ impl Redis {
         })
     }
 
-    pub(super) async fn check(&self, keys: &[Key<'_>]) -> Result<Standing, StoreError> {
+    pub(super) async fn check(&self, keys: &[Key<'_>]) -> Result<Recorded, StoreError> {
         if let Some(link) = self.link().filter(|link| link.is_trusted()) {
             match link.check(keys).await {
-                Ok(Asked::Standing(standing)) => return Ok(standing),
+                Ok(Asked::Recorded(recorded)) => return Ok(recorded),
                 Ok(Asked::Untrusted) => {
                     link.trust(false);
                     self.fall_back("Redis has lost its copy");

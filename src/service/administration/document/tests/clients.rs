@@ -89,7 +89,7 @@ async fn a_disabled_client_stays_disabled() {
         revoke::client(
             &at.services,
             &id,
-            ClientStanding::Disabled,
+            ClientState::Disabled,
             &Origin::system(),
             now
         )

@@ -185,14 +185,14 @@ async fn prune_deletes_what_is_not_named_and_ends_its_tokens() {
         ]
     );
     let keys = [Key::Client("web"), Key::User(alice.bytes())];
-    let standing = at.services.revocations.check(&keys).await.unwrap();
-    assert_eq!(standing.values, [Some(i64::MAX), Some(i64::MAX)]);
+    let recorded = at.services.revocations.check(&keys).await.unwrap();
+    assert_eq!(recorded.values, [Some(i64::MAX), Some(i64::MAX)]);
 
     // Created again, its new tokens count and the old ones do not.
     let before = at.services.clock.now();
     at.make(&site()).await;
-    let standing = at.services.revocations.check(&keys[..1]).await.unwrap();
-    let from = Ts(standing.values[0].unwrap());
+    let recorded = at.services.revocations.check(&keys[..1]).await.unwrap();
+    let from = Ts(recorded.values[0].unwrap());
     assert!(from > before && from <= before.plus(std::time::Duration::from_secs(2)));
     assert_eq!(at.client("web").await.unwrap().not_before, from);
 }
