@@ -346,5 +346,4 @@ fn redact(text: &str) -> String {
 }
 
 #[cfg(test)]
-#[path = "load_tests.rs"]
 mod tests;

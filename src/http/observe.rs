@@ -316,5 +316,4 @@ impl hyper::body::Body for Tracked {
 }
 
 #[cfg(test)]
-#[path = "observe_tests.rs"]
 mod tests;

@@ -258,5 +258,4 @@ impl Drop for Open {
 }
 
 #[cfg(test)]
-#[path = "server_tests.rs"]
 mod tests;

@@ -41,7 +41,7 @@ async fn act_on(
 ) -> Result<UserId, AdministrationError> {
     let id = find_id(services, username).await?;
     let mut act = Act::of_operator(services, origin, now).await?;
-    let found = act.tx.find_user(id).await?;
+    let found = act.tx.find_user_with_password(id).await?;
     change(&mut act, &found.ok_or_else(|| unknown(username))?).await?;
     act.commit().await?;
     Ok(id)

@@ -21,9 +21,9 @@ use crate::store::revocations::{Key, record};
 use crate::store::users::{Memberships, UserFields, UserWithPassword};
 
 impl Act {
-    /// The person of that id.
+    /// The user of that id, with the hash of the password.
     pub async fn find_user(&mut self, id: UserId) -> Result<UserWithPassword, AdministrationError> {
-        let found = self.tx.find_user(id).await?;
+        let found = self.tx.find_user_with_password(id).await?;
         found.ok_or_else(|| AdministrationError::NotFound {
             kind: KindName::User,
             name: id.to_string(),

@@ -49,12 +49,20 @@ pub struct UserWithPassword {
 }
 
 reads! {
+    /// The person of that id.
+    find_user(id: UserId) -> Option<User> = find_alone;
+
     /// The person of that id, with the hash of their password.
     find_user_with_password(id: UserId) -> Option<UserWithPassword> = find;
 
     /// The person who signs in under that name, with the hash of their password. `key` comes from
     /// [`crate::domain::user::username_key`].
     find_user_by_key(key: &str) -> Option<UserWithPassword> = find_by_key;
+}
+
+async fn find_alone(run: &mut impl Run, id: UserId) -> Result<Option<User>, StoreError> {
+    let row = run.q(FIND).bind(id.0).opt::<UserRow>().await?;
+    Ok(row.map(UserRow::into_user))
 }
 
 async fn find(run: &mut impl Run, id: UserId) -> Result<Option<UserWithPassword>, StoreError> {
@@ -71,12 +79,6 @@ async fn find_by_key(
 }
 
 impl Store {
-    /// The person of that id.
-    pub async fn find_user(&self, id: UserId) -> Result<Option<User>, StoreError> {
-        let row = self.db.q(FIND).bind(id.0).opt::<UserRow>().await?;
-        Ok(row.map(UserRow::into_user))
-    }
-
     /// People in the order of their names, after `after`, at most `limit`.
     pub async fn list_users(&self, after: &str, limit: i64) -> Result<Vec<User>, StoreError> {
         let rows = self
@@ -156,11 +158,6 @@ pub struct UserFilter {
 }
 
 impl Tx {
-    /// The person of that id, with the hash of their password.
-    pub async fn find_user(&mut self, id: UserId) -> Result<Option<UserWithPassword>, StoreError> {
-        find(self, id).await
-    }
-
     /// Gives a person another name. [`StoreError::Conflict`] when it is taken.
     pub async fn rename_user(
         &mut self,

@@ -386,5 +386,4 @@ fn near<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str>
 }
 
 #[cfg(test)]
-#[path = "schema_tests.rs"]
 mod tests;
