@@ -62,10 +62,14 @@ impl Site {
         begin(&self.services, &self.robot, Some(key), now).await
     }
 
-    /// Does something under a key; whether it was done now, and what was answered.
-    async fn act(&self, key: &str, body: &str, now: Ts) -> (bool, String) {
+    /// Begins once nothing runs under the key: PostgreSQL learns a moment later that a caller gave up, or was answered.
+    async fn begin_when_free(
+        &self,
+        key: &str,
+        body: &str,
+        now: Ts,
+    ) -> Result<Begun, AdministrationError> {
         let mut begun = self.begin(key, body, now).await;
-        // PostgreSQL learns a moment later that the caller gave up.
         for _ in 0..100 {
             if !matches!(begun, Err(AdministrationError::Running)) {
                 break;
@@ -73,7 +77,12 @@ impl Site {
             tokio::time::sleep(Duration::from_millis(20)).await;
             begun = self.begin(key, body, now).await;
         }
-        match begun.unwrap() {
+        begun
+    }
+
+    /// Does something under a key; whether it was done now, and what was answered.
+    async fn act(&self, key: &str, body: &str, now: Ts) -> (bool, String) {
+        match self.begin_when_free(key, body, now).await.unwrap() {
             Begun::Before(answered) => (false, answered.body.unwrap()),
             Begun::Now(mut writing) => {
                 let event = writing.event(EventType::RoleCreated);
@@ -114,7 +123,7 @@ async fn a_request_that_is_being_worked_on_is_told_so_to_whoever_repeats_it() {
         drop(working);
         assert_eq!(site.act("k", "a", now).await, (true, "did a".to_owned()));
         assert_eq!(site.act("k", "a", now).await, (false, "did a".to_owned()));
-        let other = site.begin("k", "b", now).await;
+        let other = site.begin_when_free("k", "b", now).await;
         assert!(matches!(other, Err(AdministrationError::KeyReused)));
         assert_eq!(site.done().await, 1);
     }
