@@ -222,7 +222,7 @@ pub const KEYS: &[KeyDoc] = &[
         "login_failures_per_address",
         "100",
         "failures in 10 minutes",
-        "How many wrong passwords, codes and links one address (IPv6: one /64) may try, over all accounts.",
+        "How many wrong passwords and set-up links one address (IPv6: one /64) may try, over all accounts.",
     ),
     key(
         "request_failures_per_address",

@@ -2,8 +2,8 @@
 //!
 //! | what | counted per | allowed | where |
 //! |---|---|---|---|
-//! | wrong passwords and codes ([`Limits::guess`]) | account and address | 5, then waits of 1 s, 2 s, 4 s … `login_delay_max` | all instances |
-//! | | account | 50 passwords, then one per 15 s; 20 codes, then one per `login_delay_max` | all instances |
+//! | wrong passwords and set-up links ([`Limits::guess`]) | account (of passwords) and address | 5, then waits of 1 s, 2 s, 4 s … `login_delay_max` | all instances |
+//! | | account | 50 passwords, then one per 15 s | all instances |
 //! | | address | `login_failures_per_address` in ten minutes | all instances |
 //! | | browser that has signed in to the account before, instead of the three above | 10, then waits | all instances |
 //! | wrong client secrets | client and address | 20, then one per 30 s | each instance |
