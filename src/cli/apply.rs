@@ -19,10 +19,10 @@ pub struct ApplyArgs {
     /// The document; - is standard input.
     #[arg(long, short, value_name = "FILE")]
     pub file: PathBuf,
-    /// Say what would be done, and do nothing.
+    /// Say what would change, and change nothing.
     #[arg(long)]
     pub dry_run: bool,
-    /// Delete what the document does not speak of: resources, clients, users, roles and policies.
+    /// Also delete what the document does not name, of every kind that a document can have.
     #[arg(long)]
     pub prune: bool,
 }

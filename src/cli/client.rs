@@ -25,34 +25,34 @@ use crate::spec::client_metadata::{ApplicationType, ClientMetadata};
 use crate::spec::grant_type::GrantType;
 use crate::spec::scope::Scope;
 
-/// Applications.
+/// Clients.
 #[derive(Debug, Subcommand)]
 pub enum ClientCommand {
-    /// Register an application; its secret is shown once.
+    /// Register a client; its secret is shown once.
     Create(Box<CreateArgs>),
-    /// List applications.
+    /// List clients.
     List,
-    /// Replace an application's secret; the new one is shown once.
+    /// Replace a client's secret; the new one is shown once.
     RotateSecret {
-        /// The application.
+        /// The `client_id`.
         client_id: String,
         /// How long the old secret stays valid, so that running instances can change over.
         #[arg(long, value_name = "DURATION", default_value = "24h", value_parser = duration)]
         keep: Duration,
     },
-    /// Disable an application: revoke its grants and tokens.
+    /// Disable a client: revoke its grants and tokens.
     Disable {
-        /// The application.
+        /// The `client_id`.
         client_id: String,
     },
-    /// Enable a disabled application.
+    /// Enable a disabled client.
     Enable {
-        /// The application.
+        /// The `client_id`.
         client_id: String,
     },
 }
 
-/// A new application. `signet apply` knows every other setting.
+/// A new client. `signet apply` knows every other setting.
 #[derive(Debug, Args)]
 pub struct CreateArgs {
     /// Its `client_id`.

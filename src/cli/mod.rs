@@ -61,12 +61,12 @@ pub struct Cli {
 pub enum Command {
     /// Run the server.
     Serve(serve::ServeArgs),
-    /// Make true what a document says: resources, clients, users, roles and policies.
+    /// Apply a document of resource servers, clients, users, groups, roles, policies and more.
     Apply(apply::ApplyArgs),
     /// Users: create, list, disable, delete, set passwords.
     #[command(subcommand)]
     User(user::UserCommand),
-    /// Applications: create, list, disable, rotate secrets.
+    /// Clients: create, list, disable, rotate secrets.
     #[command(subcommand)]
     Client(client::ClientCommand),
     /// Signing keys: list, rotate.

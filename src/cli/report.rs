@@ -25,7 +25,7 @@ pub(super) fn show(report: &Report) -> Answer {
     let mut lines: Vec<String> = report.items.iter().map(line).collect();
     for (kind, count) in &report.kept {
         lines.push(format!(
-            "kept       {kind:<9} {count} that the document does not speak of"
+            "kept       {kind:<9} {count} that the document does not name"
         ));
     }
     for generated in &report.generated {
