@@ -135,7 +135,8 @@ impl Site {
         let (store, keys) = (self.path("signet.db"), self.path("keys"));
         let settings =
             format!("--config {config} --database-url sqlite://{store} --keys-dir {keys}");
-        let answer = run(parse(&format!("{settings} {words}")).unwrap()).await?;
+        let command = parse(&format!("{settings} {words}")).unwrap();
+        let answer = Box::pin(run(command)).await?;
         Ok(answer.json().clone())
     }
 }

@@ -26,8 +26,7 @@ mod tests;
 pub use attributes::{AttributeType, Declaration, Declarations, MAX_DECLARATIONS, Misfit, Of};
 pub use bounds::{Bounded, Count, check_counts};
 pub use cedar::{Named, Problem, Vocabulary, is_type_name, validate};
-pub use compile::{Changes, Deleted, Written};
-pub use could_ever::Place;
+pub use compile::{Changes, Written};
 pub use decision::{
     Application, Assignment, Decision, Levels, Object, Question, Reason, Standing, Subject,
 };

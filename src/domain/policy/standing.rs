@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::decision::{Assignment, Levels, Standing, Subject};
+use super::decision::{Assignment, Standing, Subject};
 use super::groups::Compiled;
 use super::permission::{Level, ResourceName};
 use super::snapshot::Snapshot;
@@ -85,16 +85,6 @@ impl Snapshot {
             .flat_map(Compiled::assignments)
     }
 
-    /// The levels that members of a group have through it and the groups it belongs to.
-    #[must_use]
-    pub fn group_levels(&self, group: &str) -> Vec<(ResourceName, Level)> {
-        self.group_ancestors(group)
-            .iter()
-            .filter_map(|name| self.groups.get(name))
-            .flat_map(|group| named(group.levels()))
-            .collect()
-    }
-
     /// The highest level that a person has on one resource.
     #[must_use]
     pub fn level_of(&self, subject: &Subject, resource: &ResourceName) -> Option<Level> {
@@ -108,17 +98,4 @@ impl Snapshot {
             .filter_map(|levels| levels.get(&resource.kind)?.get(&resource.id).copied())
             .max()
     }
-}
-
-fn named(levels: &Levels) -> Vec<(ResourceName, Level)> {
-    let all = levels.iter().flat_map(|(kind, levels)| {
-        levels.iter().map(|(id, level)| {
-            let name = ResourceName {
-                kind: kind.clone(),
-                id: id.clone(),
-            };
-            (name, *level)
-        })
-    });
-    all.collect()
 }
