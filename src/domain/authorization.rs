@@ -167,3 +167,6 @@ fn needs_consent(
     let allowed = consent.is_some_and(|allowed| request.asked().is_within(allowed));
     !client.metadata.first_party && !allowed
 }
+
+#[cfg(test)]
+mod tests;
