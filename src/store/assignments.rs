@@ -8,9 +8,8 @@ use uuid::Uuid;
 
 use super::Store;
 use super::changes::{FACTS, bump_changes};
-use super::db::{Run, Tx, reads};
+use super::db::{Run, Thing, Tx, reads};
 use super::error::StoreError;
-use super::policy_changes::Thing;
 use crate::domain::ids::UserId;
 use crate::domain::policy::Assignment;
 use crate::spec::time::Ts;

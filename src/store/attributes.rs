@@ -5,9 +5,8 @@ use serde_json::{Map, Value};
 use sqlx::types::Json;
 
 use super::changes::{FACTS, bump_changes};
-use super::db::{Run, Tx, reads};
+use super::db::{Run, Thing, Tx, reads};
 use super::error::StoreError;
-use super::policy_changes::Thing;
 use crate::domain::policy::{AttributeType, Declaration, Declarations, Of};
 
 /// The attributes of one thing, by the name an operator knows it by.

@@ -1,6 +1,6 @@
 //! How often things were changed that instances keep in memory: the `changes` table.
 
-use super::db::Tx;
+use super::db::{BUMP, Tx};
 use super::error::StoreError;
 
 /// The topic that every change of roles, groups and policies bumps.
@@ -18,6 +18,3 @@ pub async fn bump_changes(tx: &mut Tx, topic: &str) -> Result<(), StoreError> {
     tx.q(BUMP).bind(topic).exec().await?;
     Ok(())
 }
-
-const BUMP: &str = "INSERT INTO changes (topic, version) VALUES ($1, 1)
-ON CONFLICT (topic) DO UPDATE SET version = changes.version + 1";

@@ -27,7 +27,7 @@ pub mod organizations;
 pub mod outbox;
 pub mod policies;
 pub mod policy;
-mod policy_changes;
+pub mod policy_changes;
 mod redemptions;
 #[cfg(test)]
 pub(crate) mod redis_server;

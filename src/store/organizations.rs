@@ -7,10 +7,9 @@ use sqlx::types::Json;
 
 use super::Store;
 use super::changes::{FACTS, bump_changes};
-use super::db::{Among, Run, Tx, among, reads, row};
+use super::db::{Among, Run, Thing, Tx, among, reads, row};
 use super::error::StoreError;
 use super::names::{first, near, prefix_pattern};
-use super::policy_changes::Thing;
 use super::users::{Member, members};
 use crate::domain::directory::{Organization, OrganizationName};
 use crate::domain::ids::UserId;

@@ -3,10 +3,9 @@
 use std::collections::BTreeMap;
 
 use super::Store;
-use super::db::{Run, Tx, reads, row};
+use super::db::{Run, Thing, Tx, reads, row};
 use super::error::StoreError;
 use super::names::prefix_pattern;
-use super::policy_changes::Thing;
 use crate::domain::directory::{Policy, PolicyId};
 
 reads! {

@@ -4,10 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::Store;
 use super::changes::{FACTS, bump_changes};
-use super::db::{Among, Run, Tx, among, reads};
+use super::db::{Among, Run, Thing, Tx, among, reads};
 use super::error::StoreError;
 use super::names::{ancestry, first, grouped, near, prefix_pattern};
-use super::policy_changes::Thing;
 use crate::domain::directory::{Role, RoleName};
 use crate::domain::policy::Permission;
 

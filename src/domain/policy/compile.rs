@@ -1,6 +1,6 @@
 //! Making a snapshot of what is written, and another one of a snapshot and what was changed since.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde_json::{Map, Value};
@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use super::attributes::Declarations;
 use super::bounds::{Bounded, Count};
 use super::cedar::Broken;
-use super::groups::{Compiled, Group};
+use super::groups::{Compiled, Deleted, Group};
 use super::roles::Role;
 use super::snapshot::Snapshot;
 
@@ -42,23 +42,6 @@ pub struct Changes {
     pub declarations: Option<Declarations>,
     /// What was deleted, and perhaps made again under its name.
     pub deleted: Deleted,
-}
-
-/// Names of what was deleted: what other things had of them is gone too, also when there is another of that name.
-#[derive(Clone, Debug, Default)]
-pub struct Deleted {
-    /// Roles: no parents of others, not given to groups.
-    pub roles: BTreeSet<String>,
-    /// Groups: no parents of others.
-    pub groups: BTreeSet<String>,
-    /// Organizations: groups have no roles for them.
-    pub organizations: BTreeSet<String>,
-}
-
-impl Deleted {
-    pub(super) fn is_empty(&self) -> bool {
-        self.roles.is_empty() && self.groups.is_empty() && self.organizations.is_empty()
-    }
 }
 
 impl From<Written> for Changes {

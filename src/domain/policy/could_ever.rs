@@ -55,7 +55,13 @@ impl Snapshot {
     /// Whether an enabled policy may read an attribute of a thing.
     #[must_use]
     pub fn policies_read(&self, thing: Named<'_>, attribute: &str) -> bool {
-        self.policies.read(thing, attribute)
+        self.policies.read(thing, attribute, false)
+    }
+
+    /// Whether an enabled `forbid` policy may read an attribute of a thing.
+    #[must_use]
+    pub fn forbids_read(&self, thing: Named<'_>, attribute: &str) -> bool {
+        self.policies.read(thing, attribute, true)
     }
 
     /// Where a person could ever do something to a resource: by a level, or by any enabled `permit` policy that may

@@ -6,7 +6,6 @@ use std::sync::Arc;
 use rpds::HashTrieMapSync;
 use serde_json::{Map, Value};
 
-use super::compile::Deleted;
 use super::decision::{Assignment, Levels};
 use super::roles::{Ancestors, moved_ancestors, without};
 
@@ -21,6 +20,23 @@ pub struct Group {
     pub assignments: Vec<Assignment>,
     /// What its members may do to single resources.
     pub levels: Levels,
+}
+
+/// Names of what was deleted: what other things had of them is gone too, also when there is another of that name.
+#[derive(Clone, Debug, Default)]
+pub struct Deleted {
+    /// Roles: no parents of others, not given to groups.
+    pub roles: BTreeSet<String>,
+    /// Groups: no parents of others.
+    pub groups: BTreeSet<String>,
+    /// Organizations: groups have no roles for them.
+    pub organizations: BTreeSet<String>,
+}
+
+impl Deleted {
+    pub(super) fn is_empty(&self) -> bool {
+        self.roles.is_empty() && self.groups.is_empty() && self.organizations.is_empty()
+    }
 }
 
 /// Every group. Cheap to copy: what is in it is shared.

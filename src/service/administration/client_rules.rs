@@ -63,6 +63,13 @@ impl Act {
             &asked_after,
             "attributes",
         )?;
+        let changed = differing(&view(before)?, &view(after)?);
+        let harmful = |member: &&String| !HARMLESS.contains(&member.as_str());
+        let is_another = was.is_none() || is.is_none() || changed.iter().any(|it| harmful(&it));
+        if is_another {
+            self.rights
+                .require_if_policies_name(Named::Client(id), "client_id")?;
+        }
         if let Some(permission) = &before.required_permission
             && after.required_permission != before.required_permission
         {
@@ -71,14 +78,11 @@ impl Act {
         }
         // People are not asked before a first party gets what they have: who it is, and what it gets, is no member
         // that a delegate may choose.
-        if is.is_some() && (before.first_party || after.first_party) {
-            let changed = differing(&view(before)?, &view(after)?);
-            let beyond = changed
-                .iter()
-                .find(|member| !HARMLESS.contains(&member.as_str()));
-            if beyond.is_some() {
-                self.rights.require_all_rights("first_party")?;
-            }
+        if is.is_some()
+            && (before.first_party || after.first_party)
+            && changed.iter().any(|it| harmful(&it))
+        {
+            self.rights.require_all_rights("first_party")?;
         }
         Ok(())
     }
@@ -133,15 +137,15 @@ fn asked_of(metadata: &ClientMetadata) -> Map<String, Value> {
     asked
 }
 
-/// Members of a first-party client that a delegate may change: how it looks, and how long its tokens live.
-const HARMLESS: [&str; 10] = [
+/// Members that change neither who a client is, nor what it gets, nor what users are asked: how it looks, and how long
+/// its tokens live. A delegate may change them also of a first party, and of a client that a policy names.
+const HARMLESS: [&str; 9] = [
     "client_name",
     "client_uri",
     "logo_uri",
     "policy_uri",
     "tos_uri",
     "contacts",
-    "default_max_age",
     "require_auth_time",
     "attributes",
     "access_token_lifetime",

@@ -8,7 +8,7 @@ use super::act::Revoked;
 use super::checking::Checking;
 use super::client_rules::{CheckedClient, ClientRow, check_client};
 use super::kind::{differing, view};
-use super::{Act, AdministrationError, KindName, Outcome};
+use super::{Act, AdministrationError, KindName, Named, Outcome};
 use crate::crypto::client_secret::StoredSecret;
 use crate::crypto::secret::PlainToken;
 use crate::domain::audit::EventType;
@@ -75,9 +75,19 @@ impl Act {
         let (checked, _) = self.check_client(&row).await?;
         let put = self.put_client(&checked, Some(was)).await?;
         let before = &was.metadata;
-        if before.redirect_uris != metadata.redirect_uris
-            || before.token_endpoint_auth_method != metadata.token_endpoint_auth_method
-            || (&before.jwks, &before.jwks_uri) != (&metadata.jwks, &metadata.jwks_uri)
+        let proves = |it: &ClientMetadata| {
+            let keys = (it.jwks.clone(), it.jwks_uri.clone());
+            (it.token_endpoint_auth_method, keys)
+        };
+        // A native client is answered at every port of a loopback address (RFC 8252 §7.3).
+        let answers = |it: &ClientMetadata| (it.redirect_uris.clone(), it.application_type);
+        let gets = |it: &ClientMetadata| {
+            let of_tokens = (it.access_token_claims.clone(), it.id_token_claims.clone());
+            (of_tokens, it.userinfo_claims.clone())
+        };
+        if answers(before) != answers(metadata)
+            || proves(before) != proves(metadata)
+            || gets(before) != gets(metadata)
         {
             self.ask_again(&was.id).await?;
         }
@@ -111,6 +121,8 @@ impl Act {
         if was.metadata.first_party {
             self.rights.require_all_rights("first_party")?;
         }
+        self.rights
+            .require_if_policies_name(Named::Client(was.id.as_str()), "client_id")?;
         let secret = client_secrets::generate();
         let digest = self.services.client_secrets.digest(&secret);
         client_secrets::replace(&mut self.tx, &was.id, digest, keep, self.now).await?;

@@ -97,9 +97,17 @@ impl Rights {
             return Ok(());
         };
         let id = user.id.to_string();
-        let none = Map::new();
-        let attributes = |user: Option<&User>| user.map_or(&none, |user| &user.attributes).clone();
-        let (before, after) = (attributes(was), attributes(is));
+        let (before, after) = match (was, is) {
+            // What Signet itself says of a user is an attribute too.
+            (Some(was), Some(is)) => (
+                Subject::of_user(was.clone()).attributes,
+                Subject::of_user(is.clone()).attributes,
+            ),
+            // Else a policy that reads what every user has would leave creating users to those who may do everything.
+            (Some(one), None) => (one.attributes.clone(), Map::new()),
+            (None, Some(one)) => (Map::new(), one.attributes.clone()),
+            (None, None) => return Ok(()),
+        };
         self.require_if_policies_read(Named::User(&id), &before, &after, "attributes")?;
         let name = |user: Option<&User>| user.map(|user| user.username.clone());
         let email = |user: Option<&User>| user.and_then(|user| user.email.clone());
@@ -118,6 +126,29 @@ impl Rights {
             self.require_if_policies_name(Named::User(&id), "id")?;
         }
         Ok(())
+    }
+
+    /// Requires all rights if an enabled `forbid` may read to which organization users belong: it may apply no longer
+    /// to one who joins or leaves any.
+    pub fn require_if_forbids_read_membership(
+        &self,
+        user: UserId,
+        param: &str,
+    ) -> Result<(), AdministrationError> {
+        self.require_if(param, || {
+            let id = user.to_string();
+            self.snapshot.forbids_read(Named::User(&id), "org")
+        })
+    }
+
+    /// The same for every user, and for `permit` policies too: an organization is deleted with all its memberships.
+    pub fn require_if_policies_read_membership(
+        &self,
+        param: &str,
+    ) -> Result<(), AdministrationError> {
+        self.require_if(param, || {
+            self.snapshot.policies_read(Named::User(""), "org")
+        })
     }
 
     fn require_if(
@@ -148,19 +179,23 @@ impl Rights {
         }
     }
 
-    /// Requires the rights that a user would have as a member of an organization: policies read memberships.
-    pub async fn may_make_member(
+    /// Requires the rights that a user would have who joined an organization, or left it: policies read memberships.
+    pub async fn may_change_membership(
         &self,
         services: &Services,
         user: UserId,
         organization: &str,
+        joins: bool,
     ) -> Result<(), AdministrationError> {
         let (_, known) = services.decisions.known(Some(user)).await?;
         let Some(known) = known.filter(|_| !self.is_full()) else {
             return Ok(());
         };
         let mut subject = Subject::clone(&known);
-        subject.organizations.push(organization.to_owned());
+        subject.organizations.retain(|name| name != organization);
+        if joins {
+            subject.organizations.push(organization.to_owned());
+        }
         self.require_no_more_rights_than(services, &subject).await
     }
 

@@ -178,9 +178,7 @@ impl Act {
         if self.rights.is_self(user) {
             self.rights.require_all_rights("user_id")?;
         }
-        let rights = &self.rights;
-        rights.require_if_policies_name(Named::Organization(name), "name")?;
-        rights.may_make_member(&self.services, user, name).await?;
+        self.judge_membership(user, name, true).await?;
         self.join(user, MemberOf::Organization(name))
             .await
             .map(drop)
@@ -197,9 +195,22 @@ impl Act {
         if self.rights.is_self(user) {
             self.rights.require_all_rights("user_id")?;
         }
-        self.rights
-            .require_if_policies_name(Named::Organization(name), "name")?;
+        self.judge_membership(user, name, false).await?;
         self.leave(user, MemberOf::Organization(name)).await
+    }
+
+    async fn judge_membership(
+        &self,
+        user: UserId,
+        name: &OrganizationName,
+        joins: bool,
+    ) -> Result<(), AdministrationError> {
+        let (rights, services) = (&self.rights, &self.services);
+        rights.require_if_policies_name(Named::Organization(name), "name")?;
+        rights.require_if_forbids_read_membership(user, "name")?;
+        rights
+            .may_change_membership(services, user, name, joins)
+            .await
     }
 
     /// Makes the memberships of a person exactly those of a document; whether anything changed.

@@ -73,6 +73,7 @@ impl Kind for Organization {
                 .require_if_policies_name(Named::Organization(key), "name")?;
         }
         if is.is_none() {
+            act.rights.require_if_policies_read_membership("name")?;
             // What was given for it is gone with it: people keep what the administrator could not take from them.
             for role in act.tx.list_roles_given_for(key).await? {
                 act.rights.may_take_role(&role, Some(key), "name")?;

@@ -60,10 +60,13 @@ impl Asked {
             if self.resource_attributes.is_empty() {
                 return stored;
             }
-            attributes.remove("organization");
-            attributes.remove("org");
+            // A record that names no organization leaves that to the resource server.
+            if stored.organization.is_some() {
+                attributes.remove("organization");
+                attributes.remove("org");
+                organization.clone_from(&stored.organization);
+            }
             attributes.extend(stored.attributes.clone());
-            organization.clone_from(&stored.organization);
         }
         Arc::new(Object {
             kind: self.resource_type.clone(),

@@ -7,9 +7,14 @@ use std::time::{Duration, Instant};
 use super::{Decisions, STALE};
 use crate::domain::policy::{Snapshot, check_counts};
 use crate::store::error::StoreError;
+use crate::store::policy::Versions;
+use crate::store::policy_changes::Since;
 
 /// Reading all the tables takes no longer.
 const READING: Duration = Duration::from_secs(20);
+
+/// So often it is tried again where something is changed in between.
+const ROUNDS: usize = 5;
 
 /// What was looked at last, and when.
 #[derive(Default)]
@@ -88,17 +93,27 @@ impl Decisions {
     }
 
     async fn look(&self, last: &mut Last) -> Result<(), StoreError> {
-        let versions = tokio::time::timeout(STALE, self.store.policy_versions());
-        let versions = versions.await.map_err(|_| slow())??;
-        if last.version != Some(versions.policy) {
+        let mut versions = self.versions().await?;
+        for _ in 0..ROUNDS {
+            if last.version == Some(versions.policy) {
+                break;
+            }
             match self.catch_up(last).await {
                 Ok(()) => {}
                 // What cannot be read, because a newer version wrote it, or held takes nothing down.
                 Err(unusable) if unusable.lasts() && self.loaded().is_some() => {
                     self.keep(versions.policy, last, &unusable.to_string());
+                    break;
                 }
                 Err(unusable) => return Err(unusable.into()),
             }
+            // What is known of users and resources must be no older than the policies that were read, nor newer.
+            versions = self.versions().await?;
+        }
+        if last.version != Some(versions.policy) {
+            // Something changes all the time. The policies are newer than these facts: nothing that is kept counts.
+            last.facts = None;
+            return Ok(());
         }
         if last.facts != Some(versions.facts) {
             let types = tokio::time::timeout(STALE, self.store.list_object_types());
@@ -111,13 +126,24 @@ impl Decisions {
         Ok(())
     }
 
+    async fn versions(&self) -> Result<Versions, StoreError> {
+        let versions = tokio::time::timeout(STALE, self.store.policy_versions());
+        versions.await.map_err(|_| slow())?
+    }
+
     /// Brings the snapshot up to date by what was changed, if that is known; else makes it anew.
     async fn catch_up(&self, last: &mut Last) -> Result<(), Unusable> {
         if let (Some(from), Some(before)) = (last.caught_up, self.loaded()) {
-            let reading = tokio::time::timeout(READING, self.store.read_policy_changes(from));
-            if let Some((version, changes)) = reading.await.map_err(|_| slow())?? {
-                let snapshot = compiled(move || before.with(changes)).await?;
-                return self.take_over(version, snapshot, last);
+            match self.changes_since(from).await? {
+                Since::Nothing => {
+                    last.version = Some(from);
+                    return Ok(());
+                }
+                Since::Changed(version, changes) => {
+                    let snapshot = compiled(move || before.with(*changes)).await?;
+                    return self.take_over(version, snapshot, last);
+                }
+                Since::Unknown => {}
             }
         }
         // However long it takes to compile them, they are compiled once.
@@ -125,13 +151,31 @@ impl Decisions {
         self.take_over(version, snapshot, last)
     }
 
+    async fn changes_since(&self, from: i64) -> Result<Since, StoreError> {
+        let reading = tokio::time::timeout(READING, self.store.read_policy_changes(from));
+        reading.await.map_err(|_| slow())?
+    }
+
+    /// Everything, and the version that it is of. What was changed while it was read is read once more.
     async fn read_everything(&self) -> Result<(i64, Snapshot), Unusable> {
-        let counting = tokio::time::timeout(STALE, self.store.count_policy());
-        let counts = counting.await.map_err(|_| slow())??;
-        check_counts(&counts).map_err(Unusable::TooMuch)?;
-        let reading = tokio::time::timeout(READING, self.store.read_policy());
-        let (version, written) = reading.await.map_err(|_| slow())??;
-        Ok((version, compiled(|| Snapshot::compile(written)).await?))
+        for _ in 0..ROUNDS {
+            let counting = tokio::time::timeout(STALE, self.store.count_policy());
+            let counts = counting.await.map_err(|_| slow())??;
+            check_counts(&counts).map_err(Unusable::TooMuch)?;
+            let reading = tokio::time::timeout(READING, self.store.read_policy());
+            let (version, written) = reading.await.map_err(|_| slow())??;
+            let snapshot = compiled(|| Snapshot::compile(written)).await?;
+            match self.changes_since(version).await? {
+                Since::Nothing => return Ok((version, snapshot)),
+                Since::Changed(version, changes) => {
+                    let snapshot = compiled(move || snapshot.with(*changes)).await?;
+                    return Ok((version, snapshot));
+                }
+                Since::Unknown => {}
+            }
+        }
+        let problem = "the policy tables change faster than they can be read";
+        Err(StoreError::Unavailable(problem.to_owned()).into())
     }
 
     /// Reads everything again, even if nothing says that it changed: it may have been changed in another way than by
@@ -143,7 +187,10 @@ impl Decisions {
         match read {
             // A look that came first knows more.
             Ok((version, _)) if last.version.is_some_and(|known| known > version) => Ok(()),
-            Ok((version, snapshot)) => Ok(self.take_over(version, snapshot, &mut last)?),
+            Ok((version, snapshot)) => {
+                self.take_over(version, snapshot, &mut last)?;
+                Ok(self.look(&mut last).await?)
+            }
             Err(unusable) => {
                 if unusable.lasts() {
                     last.caught_up = None;
@@ -173,6 +220,9 @@ impl Decisions {
         }
         let complete = snapshot.unusable().is_empty();
         self.complete.store(complete, Ordering::Release);
+        // What is kept of users and resources may be older than these policies: until the look ends nothing of it counts.
+        let nothing = self.unkept.fetch_sub(1, Ordering::AcqRel);
+        self.facts.store(nothing, Ordering::Release);
         let mut current = self.current.write().unwrap_or_else(PoisonError::into_inner);
         let snapshot = match current.as_ref() {
             Some(before) => snapshot.or_policies_of(before),

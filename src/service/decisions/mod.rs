@@ -39,6 +39,9 @@ pub const KEPT_FOR: Duration = Duration::from_mins(1);
 /// How often every instance looks whether something was changed elsewhere.
 pub const LOOK_EVERY: Duration = Duration::from_millis(400);
 
+/// A decision is made again so often where what is known changes meanwhile.
+const ATTEMPTS: usize = 10;
+
 /// People, and resources, of whom something is kept.
 const KEPT: u64 = 20_000;
 
@@ -50,6 +53,8 @@ pub struct Decisions {
     /// Whether everything that is written was taken over: nothing of it is too much or cannot be used.
     complete: AtomicBool,
     facts: AtomicI64,
+    /// A version of the facts under which nothing was ever kept.
+    unkept: AtomicI64,
     /// How often a person or a resource was read.
     read: AtomicU64,
     /// The types of the resources of which something is written down; of others nothing need be read.
@@ -79,6 +84,10 @@ where
     builder.time_to_live(KEPT_FOR).build()
 }
 
+fn unsettled() -> StoreError {
+    StoreError::Unavailable("what is known of users changes faster than it can be read".to_owned())
+}
+
 impl Decisions {
     pub(super) fn new(store: Store, clients: Clients) -> Self {
         Self {
@@ -87,6 +96,7 @@ impl Decisions {
             current: RwLock::default(),
             complete: AtomicBool::new(false),
             facts: AtomicI64::new(0),
+            unkept: AtomicI64::new(-1),
             read: AtomicU64::new(0),
             types: RwLock::default(),
             looking: tokio::sync::Mutex::default(),
@@ -111,17 +121,27 @@ impl Decisions {
 
     /// The one decision.
     pub async fn decide(&self, asked: &Asked, now: Ts) -> Result<Decision, StoreError> {
-        self.current().await?;
-        let read = self.read.load(Ordering::Acquire);
-        let Some(subject) = self.subject(&asked.subject).await? else {
-            return Ok(Decision {
-                allowed: false,
-                reasons: vec![Reason::UnknownSubject],
-            });
-        };
-        // Whatever was read just now is judged by policies, and beside facts, that are no older.
-        self.refresh_if_read_since(read).await?;
-        self.decide_of(&subject, asked, now).await
+        for _ in 0..ATTEMPTS {
+            self.current().await?;
+            let (facts, read) = (
+                self.facts.load(Ordering::Acquire),
+                self.read.load(Ordering::Acquire),
+            );
+            let Some(subject) = self.subject(&asked.subject).await? else {
+                return Ok(Decision {
+                    allowed: false,
+                    reasons: vec![Reason::UnknownSubject],
+                });
+            };
+            // Whatever was read just now is judged by policies, and beside facts, that are no older.
+            self.refresh_if_read_since(read).await?;
+            let decision = self.decide_of(&subject, asked, now).await?;
+            // Nor is a user as they were judged by policies that are newer: a role may be another of the same name.
+            if !decision.allowed || self.facts.load(Ordering::Acquire) == facts {
+                return Ok(decision);
+            }
+        }
+        Err(unsettled())
     }
 
     /// The same of somebody as they are given, whatever is written of them.
@@ -141,14 +161,20 @@ impl Decisions {
 
     /// What a person has whatever they do; nothing is known of nobody and of the disabled.
     pub async fn standing(&self, user: UserId, now: Ts) -> Result<Option<Standing>, StoreError> {
-        self.current().await?;
-        let read = self.read.load(Ordering::Acquire);
-        let subject = self.subject(&Who::Id(user)).await?;
-        self.refresh_if_read_since(read).await?;
-        let loaded = self.current().await?;
-        Ok(subject
-            .filter(|subject| subject.enabled && loaded.broken().is_empty())
-            .map(|subject| loaded.standing(&subject, now)))
+        for _ in 0..ATTEMPTS {
+            self.current().await?;
+            let facts = self.facts.load(Ordering::Acquire);
+            let read = self.read.load(Ordering::Acquire);
+            let subject = self.subject(&Who::Id(user)).await?;
+            self.refresh_if_read_since(read).await?;
+            let loaded = self.current().await?;
+            if self.facts.load(Ordering::Acquire) == facts {
+                return Ok(subject
+                    .filter(|subject| subject.enabled && loaded.broken().is_empty())
+                    .map(|subject| loaded.standing(&subject, now)));
+            }
+        }
+        Err(unsettled())
     }
 
     /// The policies, and a person as they are known beside them.

@@ -11,6 +11,7 @@ use crate::domain::ids::GrantId;
 use crate::service::Services;
 use crate::service::tokens::revoke;
 use crate::spec::time::Ts;
+use crate::store::db::settled_with;
 use crate::store::error::StoreError;
 use crate::telemetry::metrics;
 
@@ -119,8 +120,8 @@ async fn redeem(
     now: Ts,
 ) -> Result<Grant, RedeemError> {
     let (services, origin) = (Arc::clone(services), origin.clone());
-    let redeeming =
-        tokio::spawn(async move { redeem_to_the_end(&services, presented, &origin, now).await });
+    let redeeming = async move { redeem_to_the_end(&services, presented, &origin, now).await };
+    let redeeming = tokio::spawn(settled_with(redeeming));
     redeeming
         .await
         .map_err(|_| StoreError::Unavailable("redeeming was interrupted".to_owned()))?

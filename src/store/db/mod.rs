@@ -19,6 +19,7 @@
 //! transaction still holds a lock.
 
 mod columns;
+mod noted;
 mod postgres;
 mod query;
 mod run;
@@ -36,9 +37,10 @@ use std::time::Duration;
 use sqlx::{PgPool, SqlitePool};
 
 pub(in crate::store) use columns::row;
+pub(in crate::store) use noted::{BUMP, MANY, Noted, Thing};
 pub use query::{Q, Row};
 pub(in crate::store) use run::{Among, Run, among, reads};
-pub use settle::settled;
+pub use settle::{settled, settled_with};
 pub(crate) use sqlite::Probe;
 pub(crate) use tx::LONGEST_TX;
 pub use tx::Tx;

@@ -33,6 +33,18 @@ pub async fn settled<F: Future>(work: F) -> F::Output {
     output
 }
 
+/// What `work` drops is waited for by the [`settled`] around the caller, also when it runs as a task of its own.
+pub fn settled_with<F: Future>(work: F) -> impl Future<Output = F::Output> {
+    let rollbacks = ROLLBACKS.try_with(Clone::clone).unwrap_or_default();
+    // While the work goes on there may be more to wait for.
+    let going_on = rollbacks.token();
+    async move {
+        let output = ROLLBACKS.scope(rollbacks, work).await;
+        drop(going_on);
+        output
+    }
+}
+
 /// Runs a rollback as a task of its own.
 pub(super) fn spawn(rollback: impl Future<Output = ()> + Send + 'static) {
     // Without a runtime the process is ending, and the connection with it.

@@ -7,8 +7,8 @@ use sqlx::postgres::PgArguments;
 use sqlx::sqlite::SqliteArguments;
 
 use super::super::error::StoreError;
-use super::super::policy_changes::Noted;
 use super::Engine;
+use super::noted::{BUMP, EVERYTHING, MANY, Noted, Thing, WRITE};
 use super::postgres::Open;
 use super::query::{Ex, Q};
 use super::writer::Lease;
@@ -91,11 +91,6 @@ impl Tx {
         Q::new(ex, sql)
     }
 
-    /// What it changed of what decisions are made from; [`commit`](Self::commit) writes it.
-    pub(in crate::store) fn noted(&mut self) -> &mut Noted {
-        &mut self.noted
-    }
-
     /// Makes it durable. When this answers with an error the outcome is unknown only if the connection was
     /// lost; otherwise nothing was written.
     pub async fn commit(mut self) -> Result<(), StoreError> {
@@ -133,6 +128,44 @@ impl Tx {
                 }
             }
         }
+        Ok(())
+    }
+}
+
+impl Tx {
+    /// Notes that a thing was changed or made; the commit tells every instance.
+    pub(in crate::store) fn policy_changed(&mut self, thing: Thing) {
+        self.noted.note(thing, false);
+    }
+
+    /// Notes that a thing was deleted, with what other things had of it.
+    pub(in crate::store) fn policy_deleted(&mut self, thing: Thing) {
+        self.noted.note(thing, true);
+    }
+
+    /// Writes what was noted, under one new version.
+    async fn write_noted(&mut self) -> Result<(), StoreError> {
+        let noted = std::mem::take(&mut self.noted);
+        // The row of the topic is locked from here to the commit: versions are committed in their order.
+        self.q(BUMP).bind("policy").exec().await?;
+        if noted.len() > MANY {
+            return self.write_change(EVERYTHING, "", false).await;
+        }
+        for (thing, deleted) in noted.things() {
+            let (kind, name) = thing.stored();
+            self.write_change(kind, name, deleted).await?;
+        }
+        Ok(())
+    }
+
+    async fn write_change(
+        &mut self,
+        kind: &'static str,
+        name: &str,
+        deleted: bool,
+    ) -> Result<(), StoreError> {
+        let write = self.q(WRITE).bind(kind).bind(name.to_owned());
+        write.bind(deleted).exec().await?;
         Ok(())
     }
 }

@@ -8,6 +8,7 @@ use super::super::Store;
 use super::super::assignments::Holder;
 use super::super::changes::{POLICY, bump_changes};
 use super::super::db::Tx;
+use super::super::policy_changes::Since;
 use super::stores;
 use crate::domain::directory::{GroupName, Organization, Policy, Role, RoleName};
 use crate::domain::policy::{
@@ -36,8 +37,10 @@ impl Instance {
 
     /// Looks, and finds itself to be as if it had started just now. What it read.
     async fn look(&mut self, store: &Store, after: &str) -> Changes {
-        let read = store.read_policy_changes(self.version).await.unwrap();
-        let (version, changes) = read.expect(after);
+        let (version, changes) = match store.read_policy_changes(self.version).await.unwrap() {
+            Since::Changed(version, changes) => (version, *changes),
+            other => panic!("{after}: {other:?}"),
+        };
         let now = Self::start(store).await;
         assert_eq!(version, now.version, "{after}");
         self.snapshot = self.snapshot.with(changes.clone());
@@ -204,7 +207,7 @@ async fn what_was_undone_is_not_told() {
         drop(tx);
         assert_eq!(store.policy_versions().await.unwrap(), before);
         let read = store.read_policy_changes(before.policy).await.unwrap();
-        assert!(read.is_none());
+        assert!(matches!(read, Since::Nothing));
     }
 }
 
@@ -212,6 +215,13 @@ async fn what_was_undone_is_not_told() {
 async fn whoever_misses_something_reads_everything() {
     for (_fresh, store) in stores().await {
         let from = store.policy_versions().await.unwrap().policy;
+        // How much was changed since, if that is known.
+        let changed_since = async |from| match store.read_policy_changes(from).await.unwrap() {
+            Since::Nothing => Some(0),
+            Since::Changed(_, changes) => Some(changes.roles.len()),
+            Since::Unknown => None,
+        };
+        assert_eq!(changed_since(from).await, Some(0));
         let save = async |name: &str| {
             commit(&store, async |tx| {
                 save_role(tx, name, &role(&[], &[])).await;
@@ -219,13 +229,13 @@ async fn whoever_misses_something_reads_everything() {
             .await;
         };
         save("one").await;
-        assert!(store.read_policy_changes(from).await.unwrap().is_some());
+        assert_eq!(changed_since(from).await, Some(1));
 
         // Another version of Signet says that something changed, and not what.
         commit(&store, async |tx| bump_changes(tx, POLICY).await.unwrap()).await;
-        assert!(store.read_policy_changes(from).await.unwrap().is_none());
+        assert_eq!(changed_since(from).await, None);
         save("two").await;
-        assert!(store.read_policy_changes(from).await.unwrap().is_none());
+        assert_eq!(changed_since(from).await, None);
 
         // More than is worth it, in one act and in many.
         let from = store.policy_versions().await.unwrap().policy;
@@ -235,24 +245,70 @@ async fn whoever_misses_something_reads_everything() {
             }
         })
         .await;
-        assert!(store.read_policy_changes(from).await.unwrap().is_none());
+        assert_eq!(changed_since(from).await, None);
         let from = store.policy_versions().await.unwrap().policy;
         for number in 0..200 {
             save(&format!("s{number}")).await;
         }
-        let read = store.read_policy_changes(from).await.unwrap();
-        assert_eq!(read.unwrap().1.roles.len(), 200);
+        assert_eq!(changed_since(from).await, Some(200));
         save("s200").await;
-        assert!(store.read_policy_changes(from).await.unwrap().is_none());
+        assert_eq!(changed_since(from).await, None);
 
         // What is older than the newest thousand versions is forgotten, and missed.
         for _ in 0..1000 {
             commit(&store, async |tx| bump_changes(tx, POLICY).await.unwrap()).await;
         }
         assert!(store.purge_policy_changes().await.unwrap() > 200);
-        assert!(store.read_policy_changes(from).await.unwrap().is_none());
+        assert_eq!(changed_since(from).await, None);
         let from = store.policy_versions().await.unwrap().policy;
         save("last").await;
-        assert!(store.read_policy_changes(from).await.unwrap().is_some());
+        assert_eq!(changed_since(from).await, Some(1));
+    }
+}
+
+/// An instance that only reads follows one that writes all the time.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_steady_writer_leaves_nobody_behind() {
+    for (_fresh, store) in stores().await {
+        let writer = {
+            let store = store.clone();
+            tokio::spawn(async move {
+                for number in 0..300 {
+                    let name = format!("r{}", number % 40);
+                    let permission = format!("doc:do{number}");
+                    commit(&store, async |tx| {
+                        save_role(tx, &name, &role(&[], &[&permission])).await;
+                    })
+                    .await;
+                }
+            })
+        };
+        let mut instance = Instance::start(&store).await;
+        let mut looks = 0;
+        while !writer.is_finished() {
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+            let read = store.read_policy_changes(instance.version).await.unwrap();
+            match read {
+                Since::Changed(version, changes) => {
+                    instance.snapshot = instance.snapshot.with(*changes);
+                    instance.version = version;
+                    looks += 1;
+                }
+                Since::Nothing => {}
+                // Too much for one look of a busy machine.
+                Since::Unknown => instance = Instance::start(&store).await,
+            }
+        }
+        writer.await.unwrap();
+        assert!(looks > 0);
+        if let Since::Changed(version, changes) =
+            store.read_policy_changes(instance.version).await.unwrap()
+        {
+            instance.snapshot = instance.snapshot.with(*changes);
+            instance.version = version;
+        }
+        let now = Instance::start(&store).await;
+        assert_eq!(instance.version, now.version);
+        assert_eq!(instance.snapshot.dump(), now.snapshot.dump());
     }
 }

@@ -11,6 +11,7 @@ mod every_operation;
 mod first_party;
 mod guards;
 mod instances;
+mod lifted;
 mod lists;
 mod readings;
 mod repeats;

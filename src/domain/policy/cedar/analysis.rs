@@ -249,7 +249,7 @@ impl Statement {
                 let [left, right] = parts.as_ref();
                 let of = self.sources(left);
                 self.sources(right);
-                if *operator == Operator::In {
+                if *operator == Operator::In && !is_written(right) {
                     self.place(of);
                 }
                 Sources::default()
@@ -258,7 +258,9 @@ impl Statement {
                 let of = self.sources(left);
                 if let Some(within) = within {
                     self.sources(within);
-                    self.place(of);
+                    if !is_written(within) {
+                        self.place(of);
+                    }
                 }
                 Sources::default()
             }
@@ -306,6 +308,15 @@ impl Statement {
             self.reads.insert(Read { of, attribute });
         }
         found
+    }
+}
+
+/// Whether an expression names what it stands for: guards of names cover it.
+fn is_written(asked: &Expression) -> bool {
+    match asked {
+        Expression::Entity(_) => true,
+        Expression::Set(_) => asked.parts().into_iter().all(is_written),
+        _ => false,
     }
 }
 

@@ -155,7 +155,7 @@ fn what_is_read_is_found_through_every_way_to_it() {
             format!("permit(principal, action, resource) when {{ {condition} }};"),
             format!("forbid(principal, action, resource) unless {{ {condition} }};"),
         ] {
-            assert!(policies(&text).read(*thing, attribute), "{text}");
+            assert!(policies(&text).read(*thing, attribute, false), "{text}");
         }
     }
     let text = r#"permit(principal, action, resource is Document) when { resource.open && principal.level > context.risk && Group::"staff".color == "red" };"#;
@@ -168,11 +168,14 @@ fn what_is_read_is_found_through_every_way_to_it() {
         (doc, "risk"),
         (Named::User("u"), "risk"),
     ] {
-        assert!(!policies.read(thing, attribute), "{thing:?} {attribute}");
+        assert!(
+            !policies.read(thing, attribute, false),
+            "{thing:?} {attribute}"
+        );
     }
     // A resource whose type cannot be written in a policy.
     let open = "permit(principal, action, resource) when { resource.open };";
-    assert!(super::analysis_tests::policies(open).read(Named::Object("urn:x", "1"), "open"));
+    assert!(super::analysis_tests::policies(open).read(Named::Object("urn:x", "1"), "open", false));
 }
 
 #[test]
@@ -182,7 +185,7 @@ fn what_is_too_deep_to_read_names_and_reads_everything() {
         "permit(principal, action, resource) when {{ {sum} == 7 }};"
     ));
     assert!(policies.name(Named::Role("any"), false));
-    assert!(policies.read(Named::Group("any"), "any"));
+    assert!(policies.read(Named::Group("any"), "any", false));
     assert!(policies.speak_of_clients());
     // A chain is not deep.
     let chain = vec!["context.x"; 250].join(" || ");

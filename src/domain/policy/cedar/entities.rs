@@ -229,28 +229,6 @@ fn belongs_to(attributes: &mut Attributes, organization: Option<&str>) -> Result
     Ok(())
 }
 
-/// The groups and organizations that a policy names in its conditions, from its JSON form.
-pub(super) fn mentioned(written: &Value, found: &mut impl Extend<(&'static str, String)>) {
-    match written {
-        Value::Array(items) => items.iter().for_each(|item| mentioned(item, found)),
-        Value::Object(members) => {
-            if let Some(entity) = members.get("__entity") {
-                let member = |name| entity.get(name).and_then(Value::as_str);
-                let kind = match member("type") {
-                    Some(GROUP) => GROUP,
-                    Some(ORGANIZATION) => ORGANIZATION,
-                    Some(_) | None => return,
-                };
-                found.extend(member("id").map(|id| (kind, id.to_owned())));
-            }
-            for member in members.values() {
-                mentioned(member, found);
-            }
-        }
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
-    }
-}
-
 #[cfg(test)]
 impl Known {
     pub(in super::super) fn dump(&self) -> Vec<String> {

@@ -112,10 +112,12 @@ impl Policies {
         statements.any(|statement| (statement.forbids || !forbids) && statement.names(thing))
     }
 
-    /// Whether the answer of some policy can depend on an attribute of a thing.
-    pub(super) fn read(&self, thing: Named<'_>, attribute: &str) -> bool {
+    /// Whether the answer of some policy can depend on an attribute of a thing; `forbids`: whether only a `forbid`
+    /// counts.
+    pub(super) fn read(&self, thing: Named<'_>, attribute: &str, forbids: bool) -> bool {
         let mut statements = self.statements();
-        statements.any(|statement| statement.reads(thing, attribute))
+        statements
+            .any(|statement| (statement.forbids || !forbids) && statement.reads(thing, attribute))
     }
 
     /// The `permit` policies that can apply to a resource of that type and id.

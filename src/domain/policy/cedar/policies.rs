@@ -6,11 +6,12 @@ use std::sync::Arc;
 use cedar_policy::{ActionConstraint, Effect, EntityUid, Policy, PolicyId, PolicySet};
 
 use rpds::RedBlackTreeMapSync;
+use serde_json::Value;
 
 use super::analysis::Statement;
 use super::expression::Expression;
 use super::texts::{deep, parse};
-use super::{Broken, entities};
+use super::{Broken, GROUP, ORGANIZATION};
 
 /// The texts of policies by id, each read or with what is wrong with it. Cheap to copy.
 #[derive(Clone, Debug, Default)]
@@ -89,7 +90,7 @@ fn read(id: &str, text: &str) -> Result<Text, String> {
             id.to_owned()
         };
         let written = policy.to_json().map_err(|error| error.to_string())?;
-        entities::mentioned(&written, &mut mentioned);
+        note_mentioned(&written, &mut mentioned);
         let forbids = policy.effect() == Effect::Forbid;
         Ok(One {
             actions: actions(&policy.action_constraint()),
@@ -114,6 +115,28 @@ fn actions(constraint: &ActionConstraint) -> Option<BTreeSet<String>> {
         ActionConstraint::Any => None,
         ActionConstraint::Eq(one) => Some(BTreeSet::from([name(one)])),
         ActionConstraint::In(several) => Some(several.iter().map(name).collect()),
+    }
+}
+
+/// The groups and organizations that a policy names in its conditions, from its JSON form.
+fn note_mentioned(written: &Value, found: &mut impl Extend<(&'static str, String)>) {
+    match written {
+        Value::Array(items) => items.iter().for_each(|item| note_mentioned(item, found)),
+        Value::Object(members) => {
+            if let Some(entity) = members.get("__entity") {
+                let member = |name| entity.get(name).and_then(Value::as_str);
+                let kind = match member("type") {
+                    Some(GROUP) => GROUP,
+                    Some(ORGANIZATION) => ORGANIZATION,
+                    Some(_) | None => return,
+                };
+                found.extend(member("id").map(|id| (kind, id.to_owned())));
+            }
+            for member in members.values() {
+                note_mentioned(member, found);
+            }
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
     }
 }
 
