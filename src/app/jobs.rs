@@ -92,7 +92,7 @@ fn list(services: &Arc<Services>) -> Vec<Job> {
         Job::new(
             "sweep",
             SWEEP_EVERY,
-            "rows that nobody can use any more are not deleted",
+            "rows of what has ended are not deleted",
             with(services, sweep),
         )
         .patience(Duration::from_mins(1)),

@@ -228,6 +228,49 @@ mod tests {
     }
 
     #[test]
+    fn a_refusal_says_what_to_change() {
+        let long = |bytes: usize| format!("https://a.example/{}", "a".repeat(bytes - 18));
+        assert_eq!(check_registration(&long(MAX_BYTES), false), Ok(()));
+        for (bad, native, why) in [
+            (
+                long(MAX_BYTES + 1).as_str(),
+                false,
+                "longer than 2000 bytes",
+            ),
+            ("http://app.example/cb", false, "use https"),
+            ("http://app.example/cb", true, "use https"),
+            ("javascript:alert(1)", true, "no response may be sent to"),
+            (
+                "view-source:https://app.example/",
+                true,
+                "no response may be sent to",
+            ),
+            ("https://u@app.example/", false, "user name or password"),
+            ("https://:p@app.example/", false, "user name or password"),
+            ("myapp:/cb", true, "without a dot"),
+            ("com.example.app:/cb", false, "application_type"),
+        ] {
+            let refused = check_registration(bad, native).unwrap_err();
+            assert!(refused.contains(why), "{refused}");
+            assert!(refused.contains(&bad[..20.min(bad.len())]), "{refused}");
+        }
+        let refused = check_registration("https://app.example/\r\n", false).unwrap_err();
+        assert!(
+            !refused.contains('\r') && refused.contains("app.example"),
+            "{refused}"
+        );
+    }
+
+    #[test]
+    fn a_host_is_shown_or_the_scheme_of_an_app() {
+        let web = TrustedRedirect::proven("https://a.example/cb?x=1");
+        assert_eq!(web.shown_host(), "a.example");
+        assert_eq!(web.as_str(), "https://a.example/cb?x=1");
+        let app = TrustedRedirect::proven("com.example.app:/cb");
+        assert_eq!(app.shown_host(), "com.example.app");
+    }
+
+    #[test]
     fn a_query_is_kept_and_added_to() {
         let plain = TrustedRedirect::proven("https://a.example/cb");
         assert_eq!(
@@ -238,6 +281,10 @@ mod tests {
             TrustedRedirect::proven("https://a.example/cb?t=1").with_query([("s", "&")]),
             "https://a.example/cb?t=1&s=%26"
         );
+        for ending in ["https://a.example/cb?", "https://a.example/cb?t=1&"] {
+            let added = TrustedRedirect::proven(ending).with_query([("s", "1")]);
+            assert_eq!(added, format!("{ending}s=1"));
+        }
         assert_eq!(plain.with_query([]), "https://a.example/cb");
     }
 }

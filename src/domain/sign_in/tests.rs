@@ -62,6 +62,12 @@ fn asked(next: Next) -> (Factor, Proofs) {
 }
 
 #[test]
+fn a_factor_is_read_as_it_is_stored() {
+    assert_eq!(Factor::parse("password"), Some(Factor::Password));
+    assert_eq!(Factor::parse("of-tomorrow"), None);
+}
+
+#[test]
 fn a_password_suffices_where_nothing_else_is_wanted() {
     for factors in [&[Factor::Password][..], &BOTH] {
         let account = account(1, factors);
