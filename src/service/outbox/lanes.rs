@@ -5,10 +5,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
 
-use super::{LANES, REST, Told};
+use super::{LANES, REST, SHORT_REST, Told};
 use crate::domain::outbox::Lane;
 use crate::spec::time::{Clock, Ts};
 use crate::store::error::StoreError;
+
+/// So many lanes are remembered at most: far more than there are receivers.
+const REMEMBERED: usize = 4096;
 
 /// The lanes of this instance.
 #[derive(Default)]
@@ -21,11 +24,41 @@ pub(super) struct Lanes {
 struct State {
     busy: HashSet<Lane>,
     resting: HashMap<Lane, Ts>,
-    /// When each was open last, counted in lanes.
-    turns: HashMap<Lane, u64>,
+    /// What is known of each that was open, also while nothing is due for it.
+    past: HashMap<Lane, Past>,
     turn: u64,
     /// Why a lane ended early.
     failed: Option<StoreError>,
+}
+
+#[derive(Clone, Copy)]
+struct Past {
+    /// When it was open last, counted in lanes.
+    turn: u64,
+    /// Whether it answered nothing then.
+    missed: bool,
+}
+
+impl State {
+    /// Notes that a lane has its turn.
+    fn begin(&mut self, lane: &Lane) {
+        self.turn += 1;
+        self.busy.insert(lane.clone());
+        let missed = self.past.get(lane).is_some_and(|past| past.missed);
+        let turn = self.turn;
+        self.past.insert(lane.clone(), Past { turn, missed });
+        if self.past.len() > REMEMBERED {
+            // No two have the same turn, so half of them stay at most.
+            let oldest = turn.saturating_sub(REMEMBERED as u64 / 2);
+            self.past.retain(|_, past| past.turn > oldest);
+        }
+    }
+
+    /// Notes whether a lane answered nothing; whether that was so the last time too.
+    fn missed(&mut self, lane: &Lane, missed: bool) -> bool {
+        let past = self.past.get_mut(lane);
+        past.is_some_and(|past| std::mem::replace(&mut past.missed, missed))
+    }
 }
 
 impl Lanes {
@@ -38,16 +71,12 @@ impl Lanes {
         let now = clock.now();
         let mut state = self.locked();
         state.resting.retain(|_, until| *until > now);
-        state.turns.retain(|lane, _| due.contains(lane));
         // The receiver that was told longest ago comes first, so that one with a long backlog waits for its turn too.
-        due.sort_by_key(|lane| state.turns.get(lane).copied());
+        due.sort_by_key(|lane| state.past.get(lane).map(|past| past.turn));
         due.retain(|lane| !state.busy.contains(lane) && !state.resting.contains_key(lane));
         due.truncate(LANES.saturating_sub(state.busy.len()));
         let open = |lane: Lane| {
-            state.turn += 1;
-            let turn = state.turn;
-            state.turns.insert(lane.clone(), turn);
-            state.busy.insert(lane.clone());
+            state.begin(&lane);
             OpenLane {
                 lanes: Arc::clone(self),
                 lane,
@@ -56,6 +85,12 @@ impl Lanes {
             }
         };
         due.into_iter().map(open).collect()
+    }
+
+    /// How many lanes are remembered.
+    #[cfg(test)]
+    pub(super) fn remembered(&self) -> usize {
+        self.locked().past.len()
     }
 
     /// Why a lane ended early since the last time this was asked.
@@ -85,10 +120,20 @@ impl Drop for OpenLane {
         state.busy.remove(&self.lane);
         match &self.told {
             Ok(told) if told.is_unanswered() => {
-                let until = self.clock.now().plus(REST);
+                let again = state.missed(&self.lane, true);
+                let rest = if again || told.is_full() {
+                    REST
+                } else {
+                    SHORT_REST
+                };
+                let until = self.clock.now().plus(rest);
                 state.resting.insert(self.lane.clone(), until);
             }
-            Ok(_) => {}
+            Ok(told) => {
+                if told.answered > 0 {
+                    state.missed(&self.lane, false);
+                }
+            }
             Err(error) => state.failed = Some(error.clone()),
         }
         drop(state);

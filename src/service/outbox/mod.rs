@@ -32,8 +32,11 @@ const AT_ONCE: i64 = 10;
 /// and to so many receivers.
 const LANES: usize = 10;
 
-/// A receiver that answered none of its messages is left alone for so long, while others have their turn.
+/// A receiver that answered none of its messages is left alone for so long, while others have their turn;
 const REST: Duration = Duration::from_mins(1);
+
+/// the first time only until a few messages may be tried again.
+const SHORT_REST: Duration = Duration::from_secs(PAUSES[0]);
 
 /// A receiver for which more messages wait is given up, however short it was away.
 pub const MOST_WAITING: i64 = 100_000;
@@ -73,8 +76,13 @@ struct Told {
 }
 
 impl Told {
-    fn is_unanswered(&self) -> bool {
-        self.tried >= usize::try_from(AT_ONCE).unwrap_or(usize::MAX) && self.answered == 0
+    const fn is_unanswered(&self) -> bool {
+        self.tried > 0 && self.answered == 0
+    }
+
+    /// Whether so many were tried that more may wait.
+    fn is_full(&self) -> bool {
+        self.tried >= usize::try_from(AT_ONCE).unwrap_or(usize::MAX)
     }
 }
 

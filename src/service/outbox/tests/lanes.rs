@@ -125,3 +125,80 @@ fn a_busy_or_resting_lane_leaves_the_others_open() {
     at.store(NOW.plus(REST).micros(), Ordering::SeqCst);
     assert_eq!(open(all()), [dead, alive]);
 }
+
+/// Ten receivers that are away take every lane whenever something is due for them, and little is due at a time.
+#[tokio::test]
+async fn a_trickle_for_receivers_that_are_away_does_not_starve_one_with_a_backlog() {
+    for fresh in both().await {
+        let directory = tempfile::tempdir().unwrap();
+        let services = start(&fresh, &directory).await;
+        let mut dead = Vec::new();
+        for _ in 0..LANES {
+            let receiver = Receiver::new().await;
+            receiver.answers(500);
+            created(&services, fields(&receiver.url, &["user.created"])).await;
+            dead.push(receiver);
+        }
+        let alive = Receiver::new().await;
+        created(&services, fields(&alive.url, &["user.disabled"])).await;
+        for n in 0..30 {
+            happens(&services, EventType::UserDisabled, n).await;
+        }
+        let at = soon(&services).plus(Duration::from_mins(1));
+        let clock = Arc::new(AtomicI64::new(at.micros()));
+        let outbox = Outbox::new(Arc::clone(&services), Clock::fixed(Arc::clone(&clock)));
+        let turn = async || {
+            outbox.turn().await.unwrap();
+            outbox.drain().await
+        };
+        assert_eq!(turn().await, 10, "its first messages");
+        happens(&services, EventType::UserCreated, 1).await;
+        assert_eq!(turn().await, 10, "one of each that is away");
+        assert_eq!(turn().await, 10);
+        assert_eq!(alive.received().len(), 20);
+        // Now all of them have had a turn. Those that answered nothing rest, however little that was.
+        happens(&services, EventType::UserCreated, 2).await;
+        assert_eq!(turn().await, 10);
+        assert_eq!(alive.received().len(), 30);
+        assert!(dead.iter().all(|dead| dead.received().len() == 1));
+        // The first rest ends in time for the second attempt, the next one is longer.
+        clock.store(at.plus(SHORT_REST).micros(), Ordering::SeqCst);
+        assert!(turn().await >= 10);
+        assert!(dead.iter().all(|dead| dead.received().len() > 1));
+        clock.store(at.plus(REST).micros(), Ordering::SeqCst);
+        assert_eq!(turn().await, 0);
+        clock.store(at.plus(SHORT_REST + REST).micros(), Ordering::SeqCst);
+        assert!(turn().await >= 10);
+        assert!(dead.iter().all(|dead| dead.received().len() == 4));
+    }
+}
+
+#[test]
+fn a_lane_for_which_nothing_was_due_for_a_while_has_its_turn_after_those_that_waited_longer() {
+    let lanes = Arc::<Lanes>::default();
+    let clock = Clock::fixed(Arc::new(AtomicI64::new(NOW.micros())));
+    let lane = |n| Lane::Webhook(WebhookId::from_random([n; 16]));
+    let open = |due: Vec<Lane>| {
+        let opened = lanes.open(due, &clock);
+        let names: Vec<Lane> = opened.iter().map(|open| open.lane.clone()).collect();
+        names
+    };
+    let backlog = lane(99);
+    assert_eq!(open(vec![backlog.clone()]), std::slice::from_ref(&backlog));
+    let trickle: Vec<Lane> = (0..10).map(lane).collect();
+    assert_eq!(open(trickle.clone()), trickle);
+    // While something is due for the one alone, the others keep their turn.
+    lanes.open(vec![backlog.clone()], &clock).clear();
+    let mut due = trickle.clone();
+    due.push(backlog.clone());
+    assert_eq!(open(due.clone()), trickle);
+    assert_eq!(open(due)[0], backlog);
+    // What is remembered has an end.
+    for n in 0..10_000_u32 {
+        let mut id = [0; 16];
+        id[..4].copy_from_slice(&n.to_be_bytes());
+        open(vec![Lane::Webhook(WebhookId::from_random(id))]);
+        assert!(lanes.remembered() <= 4096);
+    }
+    assert!(lanes.remembered() >= 2048);
+}
