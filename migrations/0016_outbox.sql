@@ -26,4 +26,6 @@ CREATE INDEX outbox_due ON outbox (lane, next_at) WHERE next_at IS NOT NULL;
 
 CREATE INDEX outbox_lane ON outbox (lane, id);
 
+CREATE INDEX outbox_told ON outbox (lane, finished_at) WHERE state = 'delivered';
+
 CREATE INDEX outbox_finished_at ON outbox (finished_at) WHERE finished_at IS NOT NULL;
