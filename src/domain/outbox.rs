@@ -62,6 +62,17 @@ impl fmt::Display for Lane {
     }
 }
 
+/// Whether a receiver takes messages.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Receiver {
+    /// It does.
+    Open,
+    /// It does not, and may again.
+    Closed,
+    /// It is no more.
+    Gone,
+}
+
 /// The state of a delivery.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum State {
@@ -113,6 +124,8 @@ pub enum Answer {
     Unanswered(String),
     /// The receiver wants no more messages, or is no more.
     Gone(String),
+    /// The receiver was given up or turned off before; nothing was sent.
+    Closed(String),
 }
 
 /// What follows an attempt.

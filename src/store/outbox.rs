@@ -139,6 +139,21 @@ impl Store {
         purge.exec().await
     }
 
+    /// Every lane that has any delivery, whatever became of it.
+    pub async fn list_lanes(&self) -> Result<Vec<Lane>, StoreError> {
+        let rows = self.db.q(ALL_LANES).all::<(String,)>().await?;
+        Ok(rows
+            .iter()
+            .filter_map(|(lane,)| Lane::parse(lane))
+            .collect())
+    }
+
+    /// Deletes at most `limit` deliveries of a lane, whatever became of them; how many.
+    pub async fn purge_lane(&self, lane: &Lane, limit: i64) -> Result<u64, StoreError> {
+        let purge = self.db.w(PURGE_LANE).bind(lane.to_string()).bind(limit);
+        purge.exec().await
+    }
+
     /// Moves at most `limit` rows here from `webhook_deliveries`, where the version before this one writes; how many.
     /// `migrations/0016_outbox.sql` says why. A row whose lease ends between `now` and `leased` is left to the instance
     /// that sends it, so that its message is not sent twice.
@@ -225,7 +240,7 @@ impl Tx {
         Ok(rows == 1)
     }
 
-    /// Keeps other transactions from giving up or deleting a lane until this one ends. A transaction that changes the
+    /// Keeps other transactions from giving up a lane until this one ends. A transaction that changes the
     /// receiver of the lane takes this lock first: two that lock the same rows in different orders block each other.
     pub async fn lock_lane(&mut self, lane: &Lane) -> Result<(), StoreError> {
         self.q(LOCK_LANE).bind(lane.to_string()).exec().await?;
@@ -238,16 +253,10 @@ impl Tx {
         Ok(told.opt::<(i64,)>().await?.is_some())
     }
 
-    /// Gives up what waits in a lane; how much.
+    /// Gives up what waits in a lane, at most a thousand messages; how many.
     pub async fn give_up_deliveries(&mut self, lane: &Lane, now: Ts) -> Result<u64, StoreError> {
         let give_up = self.q(GIVE_UP).bind(lane.to_string()).bind(now.micros());
         give_up.exec().await
-    }
-
-    /// Deletes a lane: what waits in it and what is kept of it.
-    pub async fn delete_lane(&mut self, lane: &Lane) -> Result<(), StoreError> {
-        self.q(DELETE_LANE).bind(lane.to_string()).exec().await?;
-        Ok(())
     }
 }
 
@@ -372,6 +381,10 @@ macro_rules! waiting_lanes {
     };
 }
 
+const ALL_LANES: &str = "WITH RECURSIVE lanes (lane) AS (SELECT MIN(lane) FROM outbox UNION ALL \
+    SELECT (SELECT MIN(o.lane) FROM outbox o WHERE o.lane > lanes.lane) FROM lanes WHERE lanes.lane IS NOT NULL) \
+    SELECT lane FROM lanes WHERE lane IS NOT NULL";
+
 const DUE: &str = concat!(
     waiting_lanes!(),
     "SELECT due.lane FROM (SELECT lanes.lane AS lane, (SELECT MIN(o.next_at) FROM outbox o WHERE o.lane = lanes.lane \
@@ -402,12 +415,14 @@ const LOCK_LANE: &str = "UPDATE outbox SET attempts = attempts \
 const TOLD: &str = "SELECT CAST(1 AS BIGINT) FROM outbox WHERE lane = $1 AND finished_at >= $2 AND state = 'delivered' LIMIT 1";
 
 const GIVE_UP: &str = "UPDATE outbox SET state = 'failed', next_at = NULL, finished_at = $2 \
-    WHERE lane = $1 AND next_at IS NOT NULL";
+    WHERE next_at IS NOT NULL AND id IN \
+    (SELECT id FROM outbox WHERE lane = $1 AND next_at IS NOT NULL ORDER BY next_at LIMIT 1000)";
 
 const SEND_AGAIN: &str = "UPDATE outbox SET state = 'pending', attempts = 0, next_at = $3, finished_at = NULL \
     WHERE lane = $1 AND id = $2";
 
-const DELETE_LANE: &str = "DELETE FROM outbox WHERE lane = $1";
+const PURGE_LANE: &str = "DELETE FROM outbox WHERE id IN \
+    (SELECT id FROM outbox WHERE lane = $1 ORDER BY id LIMIT $2)";
 
 const PURGE: &str = "DELETE FROM outbox WHERE id IN \
     (SELECT id FROM outbox WHERE finished_at < $1 ORDER BY finished_at LIMIT $2)";

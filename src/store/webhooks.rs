@@ -7,7 +7,6 @@ use super::Store;
 use super::db::Tx;
 use super::error::StoreError;
 use crate::domain::ids::WebhookId;
-use crate::domain::outbox::Lane;
 use crate::spec::time::Ts;
 
 /// At most so many webhooks.
@@ -174,10 +173,10 @@ impl Tx {
         Ok(())
     }
 
-    /// Removes a webhook and everything that waits for it.
+    /// Removes a webhook; what is left in its lane is deleted in slices.
     pub async fn delete_webhook(&mut self, id: WebhookId) -> Result<(), StoreError> {
         self.q(DELETE).bind(id.0).exec().await?;
-        self.delete_lane(&Lane::Webhook(id)).await
+        Ok(())
     }
 
     /// Everyone who wants to be told, and what.

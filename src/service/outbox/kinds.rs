@@ -1,8 +1,9 @@
 //! What differs between kinds of message: how one is sent, and what it means for a receiver to be given up.
 
-use crate::domain::outbox::{Lane, Sent};
+use crate::domain::outbox::{Lane, Receiver, Sent};
 use crate::service::{Services, webhooks};
 use crate::spec::time::{Clock, Ts};
+use crate::store::Store;
 use crate::store::db::Tx;
 use crate::store::error::StoreError;
 use crate::store::outbox::Delivery;
@@ -18,15 +19,28 @@ pub(super) async fn send(
     }
 }
 
-/// Notes that a receiver is given up, with the reason as a sentence. `false` when it was given up before: what was
-/// sent to it again since then goes on. The caller has locked the lane.
+/// Notes that a receiver is given up, with the reason as a sentence. The caller has locked the lane.
 pub(super) async fn close(
     tx: &mut Tx,
     lane: &Lane,
     reason: String,
     now: Ts,
-) -> Result<bool, StoreError> {
+) -> Result<(), StoreError> {
     match lane {
         Lane::Webhook(id) => webhooks::sender::disable(tx, *id, reason, now).await,
+    }
+}
+
+/// Whether a receiver takes messages.
+pub(super) async fn receiver(store: &Store, lane: &Lane) -> Result<Receiver, StoreError> {
+    match lane {
+        Lane::Webhook(id) => webhooks::sender::receiver(store, *id).await,
+    }
+}
+
+/// Whether a receiver takes none, which stays so until the transaction ends. The caller has locked the lane.
+pub(super) async fn is_closed(tx: &mut Tx, lane: &Lane) -> Result<bool, StoreError> {
+    match lane {
+        Lane::Webhook(id) => webhooks::sender::is_disabled(tx, *id).await,
     }
 }

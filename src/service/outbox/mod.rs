@@ -7,6 +7,7 @@
 
 mod kinds;
 mod lanes;
+mod tidying;
 
 #[cfg(test)]
 mod tests;
@@ -20,7 +21,6 @@ use super::Services;
 use crate::crypto::random;
 use crate::domain::outbox::{Answer, Kind, Lane, Next};
 use crate::spec::time::{Clock, Ts};
-use crate::store::db::Tx;
 use crate::store::error::StoreError;
 use crate::store::outbox::{Attempt, Delivery};
 use crate::telemetry::metrics::OutboxMetrics;
@@ -46,9 +46,6 @@ const LEASE: Duration = Duration::from_mins(1);
 
 /// How often the outbox looks for what is due.
 pub const EVERY: Duration = Duration::from_millis(500);
-
-/// How long a finished delivery can be looked at and sent again.
-const KEPT: Duration = Duration::from_hours(30 * 24);
 
 /// How often what waits is counted, and what is older is deleted.
 pub const TIDY_EVERY: Duration = Duration::from_mins(1);
@@ -84,6 +81,13 @@ impl Told {
     fn is_full(&self) -> bool {
         self.tried >= usize::try_from(AT_ONCE).unwrap_or(usize::MAX)
     }
+}
+
+/// What came of one message.
+struct Noted {
+    answered: bool,
+    /// Whether its receiver takes no more.
+    closed: bool,
 }
 
 impl Outbox {
@@ -135,27 +139,6 @@ impl Outbox {
         }
         tried
     }
-
-    /// Deletes what was finished long ago, counts what waits, and gives up receivers for which more than `most` waits.
-    pub async fn tidy(&self, most: i64) -> Result<(), StoreError> {
-        let (store, now) = (&self.services.store, self.clock.now());
-        while store.purge_deliveries(now.minus(KEPT), 500).await? == 500 {}
-        let waiting = store.count_waiting_deliveries(most.saturating_add(1));
-        let waiting = waiting.await?;
-        for kind in Kind::ALL {
-            let of_kind = waiting.iter().filter(|(lane, _)| lane.kind() == kind);
-            metrics(kind).waiting(of_kind.map(|(_, count)| *count).sum());
-        }
-        for (lane, _) in waiting.iter().filter(|(_, count)| *count > most) {
-            let mut tx = store.db().begin().await?;
-            tx.lock_lane(lane).await?;
-            let reason = format!("more than {most} messages waited");
-            let given_up = give_up(&mut tx, lane, reason, now).await?;
-            tx.commit().await?;
-            metrics(lane.kind()).failed(given_up);
-        }
-        Ok(())
-    }
 }
 
 /// Moves some deliveries here that an instance of the version before this one wrote; whether there may be more.
@@ -177,7 +160,7 @@ async fn send_to(services: &Arc<Services>, lane: &Lane, clock: &Clock) -> Result
         tried: due.len(),
         answered: 0,
     };
-    let mut sending = JoinSet::new();
+    let (mut sending, mut closed) = (JoinSet::new(), false);
     for delivery in due {
         let (services, clock) = (Arc::clone(services), clock.clone());
         sending.spawn(async move { send(&services, delivery, until, &clock).await });
@@ -185,30 +168,38 @@ async fn send_to(services: &Arc<Services>, lane: &Lane, clock: &Clock) -> Result
     while let Some(sent) = sending.join_next().await {
         // What could not be noted is sent again when its lease ends.
         match sent {
-            Ok(Ok(answered)) => told.answered += usize::from(answered),
+            Ok(Ok(noted)) => {
+                told.answered += usize::from(noted.answered);
+                closed |= noted.closed;
+            }
             Ok(Err(error)) => tracing::warn!(%error, "what came of a message cannot be noted"),
             Err(error) => tracing::error!(%error, "sending a message broke off"),
         }
     }
+    if closed {
+        tidying::give_up(services, lane, clock.now()).await?;
+    }
     Ok(told)
 }
 
-/// Sends one message and notes what came of it; whether the receiver answered.
+/// Sends one message and notes what came of it.
 async fn send(
     services: &Services,
     delivery: Delivery,
     lease: Ts,
     clock: &Clock,
-) -> Result<bool, StoreError> {
+) -> Result<Noted, StoreError> {
     let sent = kinds::send(services, &delivery, clock).await?;
     let now = clock.now();
     let next = next(&sent.answer, delivery.attempts, now);
-    let (answered, gone, error) = match sent.answer {
-        Answer::Taken => (true, false, None),
-        Answer::Refused(error) => (true, false, Some(error)),
-        Answer::Unanswered(error) => (false, false, Some(error)),
-        Answer::Gone(error) => (true, true, Some(error)),
+    let (answered, gone, closed, error) = match sent.answer {
+        Answer::Taken => (true, false, false, None),
+        Answer::Refused(error) => (true, false, false, Some(error)),
+        Answer::Unanswered(error) => (false, false, false, Some(error)),
+        Answer::Gone(error) => (true, true, false, Some(error)),
+        Answer::Closed(error) => (true, false, true, Some(error)),
     };
+    let mut noted = Noted { answered, closed };
     let attempt = Attempt {
         next,
         status: sent.status,
@@ -220,27 +211,31 @@ async fn send(
         tx.lock_lane(lane).await?;
     }
     if !tx.finish_attempt(delivery.id, lease, &attempt, now).await? {
-        return Ok(answered);
+        return Ok(noted);
     }
-    let mut failed = u64::from(next == Next::GiveUp);
     // A receiver that was told something else meanwhile is not dead: it only does not like this message.
-    if next == Next::GiveUp && (gone || !tx.was_told_since(lane, delivery.created_at).await?) {
-        failed += give_up(&mut tx, lane, attempt.error.unwrap_or_default(), now).await?;
+    if next == Next::GiveUp
+        && !closed
+        && (gone || !tx.was_told_since(lane, delivery.created_at).await?)
+    {
+        let reason = attempt.error.unwrap_or_default();
+        kinds::close(&mut tx, lane, reason, now).await?;
+        noted.closed = true;
     }
     tx.commit().await?;
     match next {
         Next::Done => metrics.delivered(),
         Next::Again(_) => metrics.retried(),
-        Next::GiveUp => metrics.failed(failed),
+        Next::GiveUp => metrics.failed(1),
     }
-    Ok(answered)
+    Ok(noted)
 }
 
 /// What follows an attempt, the last of so many.
 fn next(answer: &Answer, attempts: i64, now: Ts) -> Next {
     match answer {
         Answer::Taken => Next::Done,
-        Answer::Gone(_) => Next::GiveUp,
+        Answer::Gone(_) | Answer::Closed(_) => Next::GiveUp,
         Answer::Refused(_) | Answer::Unanswered(_) => {
             let tried = usize::try_from(attempts).unwrap_or(usize::MAX);
             let pause = PAUSES.get(tried.saturating_sub(1));
@@ -256,14 +251,6 @@ fn jittered(seconds: u64) -> Duration {
     let [fraction] = random::bytes::<1>();
     let millis = seconds * 1000;
     Duration::from_millis(millis + millis * u64::from(fraction) / 255 / 5)
-}
-
-/// Gives a receiver up with all that waits for it; how many messages.
-async fn give_up(tx: &mut Tx, lane: &Lane, reason: String, now: Ts) -> Result<u64, StoreError> {
-    if !kinds::close(tx, lane, reason, now).await? {
-        return Ok(0);
-    }
-    tx.give_up_deliveries(lane, now).await
 }
 
 /// What is counted of a kind of message.

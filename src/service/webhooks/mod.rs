@@ -138,7 +138,7 @@ pub async fn create(
 }
 
 /// Replaces what is said of a webhook, if it is still the `version` that the caller saw. Disabling gives up what
-/// waits for it; that can be redelivered.
+/// waits for it, which can be redelivered: a thousand messages here, what is left of many by the outbox.
 pub async fn update(
     services: &Services,
     tx: &mut Tx,
@@ -175,14 +175,14 @@ pub async fn update(
     Ok(is)
 }
 
-/// Removes a webhook with its deliveries.
+/// Removes a webhook. Its deliveries, of which there may be very many, are neither sent nor shown from then on, and
+/// are deleted by `Outbox::tidy`.
 pub async fn delete(
     tx: &mut Tx,
     id: WebhookId,
     origin: &Origin,
     now: Ts,
 ) -> Result<(), WebhookError> {
-    tx.lock_lane(&Lane::Webhook(id)).await?;
     let was = find(tx, id).await?;
     tx.delete_webhook(id).await?;
     let event = event(EventType::WebhookDeleted, id, origin, now);
@@ -213,7 +213,8 @@ pub async fn rotate_secret(
     Ok(secret.to_text())
 }
 
-/// Sends a delivery of a webhook again, whatever became of it; with the same `webhook-id`.
+/// Sends a delivery of a webhook again, whatever became of it; with the same `webhook-id`. What is left of a webhook
+/// that is gone is not known.
 pub async fn redeliver(
     tx: &mut Tx,
     webhook: WebhookId,
@@ -223,7 +224,8 @@ pub async fn redeliver(
 ) -> Result<Delivery, WebhookError> {
     let lane = Lane::Webhook(webhook);
     let unknown = WebhookError::UnknownDelivery(id);
-    if !tx.send_again(&lane, id, now).await? {
+    let is_gone = tx.find_webhook(webhook).await?.is_none();
+    if is_gone || !tx.send_again(&lane, id, now).await? {
         return Err(unknown);
     }
     let event = event(EventType::WebhookRedelivered, webhook, origin, now);

@@ -3,9 +3,10 @@
 use super::{WebhookError, event, origin_of};
 use crate::domain::audit::{EventType, Origin};
 use crate::domain::ids::WebhookId;
-use crate::domain::outbox::{Answer, Sent};
+use crate::domain::outbox::{Answer, Receiver, Sent};
 use crate::service::Services;
 use crate::spec::time::{Clock, Ts};
+use crate::store::Store;
 use crate::store::db::Tx;
 use crate::store::error::StoreError;
 use crate::store::outbox::Delivery;
@@ -30,7 +31,7 @@ pub(in crate::service) async fn send(
         return unsent(Answer::Gone("the webhook was deleted".to_owned()));
     };
     if !to.enabled {
-        return unsent(Answer::Unanswered("the webhook is disabled".to_owned()));
+        return unsent(Answer::Closed("the webhook is disabled".to_owned()));
     }
     let open = |sealed: &[u8]| services.webhooks.open(id, sealed);
     let Some(current) = open(&to.secrets.current) else {
@@ -75,20 +76,40 @@ fn meaning(status: u16) -> Answer {
     }
 }
 
-/// Disables a webhook that is given up; `false` when it is disabled already.
+/// Whether a webhook takes messages.
+pub(in crate::service) async fn receiver(
+    store: &Store,
+    id: WebhookId,
+) -> Result<Receiver, StoreError> {
+    Ok(match store.find_webhook(id).await? {
+        Some(webhook) if webhook.enabled => Receiver::Open,
+        Some(_) => Receiver::Closed,
+        None => Receiver::Gone,
+    })
+}
+
+/// Whether a webhook is told nothing, which stays so until the transaction ends.
+pub(in crate::service) async fn is_disabled(
+    tx: &mut Tx,
+    id: WebhookId,
+) -> Result<bool, StoreError> {
+    tx.lock_webhook(id).await?;
+    let webhook = tx.find_webhook(id).await?;
+    Ok(webhook.is_none_or(|webhook| !webhook.enabled))
+}
+
+/// Disables a webhook that is given up, unless it is disabled or gone already.
 pub(in crate::service) async fn disable(
     tx: &mut Tx,
     id: WebhookId,
     reason: String,
     now: Ts,
-) -> Result<bool, StoreError> {
+) -> Result<(), StoreError> {
     tx.lock_webhook(id).await?;
-    let Some(mut webhook) = tx.find_webhook(id).await? else {
-        return Ok(true);
+    let webhook = tx.find_webhook(id).await?;
+    let Some(mut webhook) = webhook.filter(|webhook| webhook.enabled) else {
+        return Ok(());
     };
-    if !webhook.enabled {
-        return Ok(false);
-    }
     webhook.enabled = false;
     webhook.disabled_reason = Some(reason.clone());
     webhook.updated_at = now;
@@ -96,5 +117,5 @@ pub(in crate::service) async fn disable(
     let event = event(EventType::WebhookDisabled, id, &Origin::system(), now);
     tx.record_event(&event.detail("reason", reason)).await?;
     tracing::warn!(webhook.id = %id, "webhook {id} is disabled: it could not be told for too long");
-    Ok(true)
+    Ok(())
 }

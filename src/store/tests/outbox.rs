@@ -231,9 +231,11 @@ async fn lanes_are_due_counted_and_given_up_each_for_itself() {
         assert_eq!(failed.await.unwrap().len(), 6);
         assert_eq!(store.purge_deliveries(Ts(50), 9).await.unwrap(), 0);
         assert_eq!(store.purge_deliveries(Ts(51), 4).await.unwrap(), 4);
-        let mut tx = store.db().begin().await.unwrap();
-        tx.delete_lane(&lane(9)).await.unwrap();
-        tx.commit().await.unwrap();
+        assert_eq!(
+            store.list_lanes().await.unwrap(),
+            [lane(7), lane(8), lane(9)]
+        );
+        assert_eq!(store.purge_lane(&lane(9), 9).await.unwrap(), 1);
         assert_eq!(store.list_due_lanes(Ts(99)).await.unwrap(), [lane(7)]);
     }
 }

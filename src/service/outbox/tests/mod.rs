@@ -1,5 +1,6 @@
 //! Leases, pauses, giving up and lanes, with webhooks as the messages.
 
+mod closed;
 mod lanes;
 mod older;
 

@@ -85,6 +85,7 @@ async fn a_webhook_that_is_deleted_takes_its_lane_with_it_and_no_other() {
         deleted.await.unwrap();
         tx.commit().await.unwrap();
         adopt(&services).await.unwrap();
+        outbox(&services, soon(&services)).tidy(9).await.unwrap();
         let waiting = services.store.count_waiting_deliveries(100).await.unwrap();
         assert_eq!(waiting, [(Lane::Webhook(other.id), 1)]);
         assert!(rows(&services, webhook.id, None).await.is_empty());
