@@ -37,7 +37,8 @@ impl Store {
             let Some((version, noted)) = self.noted_since(from).await? else {
                 return Ok(Since::Unknown);
             };
-            if version < now {
+            // Some are missing, or the database is one of before.
+            if version < now || noted.is_empty() {
                 return Ok(Since::Unknown);
             }
             let changes = self.read_noted(&noted).await?;

@@ -65,6 +65,10 @@ fn asked(next: Next) -> (Factor, Proofs) {
 fn a_factor_is_read_as_it_is_stored() {
     assert_eq!(Factor::parse("password"), Some(Factor::Password));
     assert_eq!(Factor::parse("of-tomorrow"), None);
+    for acr in Acr::ALL {
+        assert_eq!(Acr::parse(acr.as_str()), Some(*acr));
+    }
+    assert_eq!(Acr::parse("urn:of:tomorrow"), None);
 }
 
 #[test]

@@ -110,16 +110,16 @@ impl Decisions {
             // What is known of users and resources must be no older than the policies that were read, nor newer.
             versions = self.versions().await?;
         }
-        if last.version != Some(versions.policy) {
-            // Something changes all the time. The policies are newer than these facts: nothing that is kept counts.
-            last.facts = None;
-            return Ok(());
-        }
         if last.facts != Some(versions.facts) {
             let types = tokio::time::timeout(STALE, self.store.list_object_types());
             let types = Arc::new(types.await.map_err(|_| slow())??);
             *self.types.write().unwrap_or_else(PoisonError::into_inner) = types;
             last.facts = Some(versions.facts);
+        }
+        if last.version != Some(versions.policy) {
+            // Something changes all the time. The policies are newer than these facts: nothing that is kept counts.
+            last.facts = None;
+            return Ok(());
         }
         // After the policies: new facts are never judged by older policies.
         self.facts.store(versions.facts, Ordering::Release);

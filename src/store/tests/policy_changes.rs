@@ -222,6 +222,8 @@ async fn whoever_misses_something_reads_everything() {
             Since::Unknown => None,
         };
         assert_eq!(changed_since(from).await, Some(0));
+        // The database is a backup of before.
+        assert_eq!(changed_since(from + 1).await, None);
         let save = async |name: &str| {
             commit(&store, async |tx| {
                 save_role(tx, name, &role(&[], &[])).await;
