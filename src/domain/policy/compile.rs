@@ -8,7 +8,8 @@ use serde_json::{Map, Value};
 use super::attributes::Declarations;
 use super::bounds::{Bounded, Count};
 use super::cedar::Broken;
-use super::groups::{Compiled, Deleted, Group};
+use super::family::Deleted;
+use super::groups::{Compiled, Group};
 use super::roles::Role;
 use super::snapshot::Snapshot;
 
@@ -76,7 +77,7 @@ impl Snapshot {
     }
 
     fn advanced(&self, changes: Changes) -> Self {
-        let roles = self.roles.with(changes.roles, &changes.deleted.roles);
+        let roles = self.roles.with(changes.roles, &changes.deleted);
         let (groups, touched) = self.groups.with(changes.groups, &changes.deleted);
         let touched = touched.into_iter().map(|name| {
             let about = groups.get(&name).map(Compiled::about);

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use proptest::prelude::*;
 use serde_json::{Map, Value, json};
 
-use super::groups::Deleted;
+use super::family::Deleted;
 use super::*;
 use crate::domain::ids::UserId;
 use crate::spec::time::Ts;

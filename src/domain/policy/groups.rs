@@ -3,11 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
-use rpds::HashTrieMapSync;
 use serde_json::{Map, Value};
 
 use super::decision::{Assignment, Levels};
-use super::roles::{Ancestors, moved_ancestors, without};
+use super::family::{Ancestors, Child, Deleted, Family, Member, without};
 
 /// A group as it is written down.
 #[derive(Clone, Debug, Default)]
@@ -22,109 +21,41 @@ pub struct Group {
     pub levels: Levels,
 }
 
-/// Names of what was deleted: what other things had of them is gone too, also when there is another of that name.
-#[derive(Clone, Debug, Default)]
-pub struct Deleted {
-    /// Roles: no parents of others, not given to groups.
-    pub roles: BTreeSet<String>,
-    /// Groups: no parents of others.
-    pub groups: BTreeSet<String>,
-    /// Organizations: groups have no roles for them.
-    pub organizations: BTreeSet<String>,
-}
-
-impl Deleted {
-    pub(super) fn is_empty(&self) -> bool {
-        self.roles.is_empty() && self.groups.is_empty() && self.organizations.is_empty()
-    }
-}
-
 /// Every group. Cheap to copy: what is in it is shared.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Groups {
-    groups: HashTrieMapSync<String, Compiled>,
+    groups: Family<Group>,
 }
 
-#[derive(Clone, Debug)]
-pub(super) struct Compiled {
-    written: Arc<Group>,
-    /// The group itself, its parents, their parents and so on.
-    pub(super) ancestors: Ancestors,
-}
+pub(super) type Compiled = Member<Group>;
 
 impl Compiled {
     /// What policies may ask about it, and what it is in.
     pub(super) fn about(&self) -> (Map<String, Value>, Ancestors) {
-        (self.written.attributes.clone(), Arc::clone(&self.ancestors))
+        (self.own.attributes.clone(), Arc::clone(&self.ancestors))
     }
 
     /// Roles of its members, without those through its parents.
     pub(super) fn assignments(&self) -> &[Assignment] {
-        &self.written.assignments
+        &self.own.assignments
     }
 
     /// Levels of its members, without those through its parents.
     pub(super) fn levels(&self) -> &Levels {
-        &self.written.levels
+        &self.own.levels
     }
 }
 
 impl Groups {
     /// These groups after a change, and the names of all whose attributes or ancestors may be others now. `None` is a
-    /// group that is gone; what was deleted, if only for a moment, is not a parent or a role of any group any more.
+    /// group that is gone.
     #[must_use]
     pub(super) fn with(
         &self,
         changed: BTreeMap<String, Option<Group>>,
         deleted: &Deleted,
     ) -> (Self, BTreeSet<String>) {
-        let mut groups = self.groups.clone();
-        let mut moved = BTreeSet::new();
-        if !deleted.is_empty() {
-            for (name, group) in self.groups.iter() {
-                let Some(written) = group.written.without(deleted) else {
-                    continue;
-                };
-                if written.parents != group.written.parents {
-                    moved.insert(name.clone());
-                }
-                let group = Compiled {
-                    written: Arc::new(written),
-                    ancestors: Arc::clone(&group.ancestors),
-                };
-                groups.insert_mut(name.clone(), group);
-            }
-        }
-        let mut touched: BTreeSet<String> = changed.keys().cloned().collect();
-        for (name, written) in changed {
-            let Some(written) = written else {
-                groups.remove_mut(&name);
-                moved.insert(name);
-                continue;
-            };
-            let before = groups.get(&name);
-            if before.is_none_or(|before| before.written.parents != written.parents) {
-                moved.insert(name.clone());
-            }
-            let ancestors = before.map_or_else(Ancestors::default, |it| Arc::clone(&it.ancestors));
-            let written = Arc::new(written);
-            groups.insert_mut(name, Compiled { written, ancestors });
-        }
-        let ancestors = moved_ancestors(
-            &moved,
-            || {
-                groups
-                    .iter()
-                    .map(|(name, group)| (name.as_str(), &group.ancestors))
-            },
-            |name| groups.get(name).map(|group| &group.written.parents),
-        );
-        for (name, ancestors) in ancestors {
-            if let Some(group) = groups.get_mut(&name) {
-                group.ancestors = ancestors;
-            }
-            touched.insert(name);
-        }
+        let (groups, touched) = self.groups.with(changed, deleted);
         (Self { groups }, touched)
     }
 
@@ -135,11 +66,11 @@ impl Groups {
 
     /// How many groups, parents and roles of them there are, levels of the one that has most, and levels of all.
     pub(super) fn counts(&self) -> [usize; 5] {
-        let mut counts = [self.groups.size(), 0, 0, 0, 0];
-        for group in self.groups.values() {
-            let levels = group.written.levels.values().map(HashMap::len).sum();
-            counts[1] += group.written.parents.len();
-            counts[2] += group.written.assignments.len();
+        let mut counts = [self.groups.len(), 0, 0, 0, 0];
+        for (_, group) in self.groups.iter() {
+            let levels = group.own.levels.values().map(HashMap::len).sum();
+            counts[1] += group.own.parents.len();
+            counts[2] += group.own.assignments.len();
             counts[3] = counts[3].max(levels);
             counts[4] += levels;
         }
@@ -147,8 +78,11 @@ impl Groups {
     }
 }
 
-impl Group {
-    /// Without what was deleted; `None` when it has nothing of it.
+impl Child for Group {
+    fn parents(&self) -> &BTreeSet<String> {
+        &self.parents
+    }
+
     fn without(&self, deleted: &Deleted) -> Option<Self> {
         let parents = without(&self.parents, &deleted.groups);
         let is_left = |assignment: &&Assignment| {
@@ -179,7 +113,7 @@ impl Groups {
                 attributes,
                 assignments,
                 levels,
-            } = &*group.written;
+            } = &*group.own;
             let assignments = assignments.iter().collect::<BTreeSet<_>>();
             let ordered = |levels| BTreeMap::<&String, _>::from_iter(levels);
             let levels = levels.iter().map(|(kind, levels)| (kind, ordered(levels)));

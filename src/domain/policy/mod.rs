@@ -8,6 +8,7 @@ mod cedar;
 mod compile;
 mod could_ever;
 mod decision;
+mod family;
 mod groups;
 mod permission;
 mod roles;

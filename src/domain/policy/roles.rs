@@ -1,27 +1,15 @@
 //! Roles and groups, compiled: what each has of itself and of its parents.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
-use std::sync::Arc;
 
-use rpds::HashTrieMapSync;
-
+use super::family::{Child, Deleted, Family, Member, with_ancestors, without};
 use super::permission::Permission;
 
 /// What every role gives, its parents' permissions included. Cheap to copy: what is in it is shared.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Roles {
-    roles: HashTrieMapSync<String, Compiled>,
+    roles: Family<Own>,
 }
-
-#[derive(Clone, Debug)]
-struct Compiled {
-    own: Arc<Own>,
-    /// The role, its parents, their parents and so on, the nearest first.
-    ancestors: Ancestors,
-}
-
-/// A name, its parents, their parents and so on: the nearest first, none twice.
-pub(super) type Ancestors = Arc<[String]>;
 
 /// What a role has by itself.
 #[derive(Debug, Default)]
@@ -55,11 +43,16 @@ impl Own {
             permissions,
         }
     }
+}
 
-    /// Without these parents; `None` when it has none of them.
-    fn without(&self, deleted: &BTreeSet<String>) -> Option<Self> {
+impl Child for Own {
+    fn parents(&self) -> &BTreeSet<String> {
+        &self.parents
+    }
+
+    fn without(&self, deleted: &Deleted) -> Option<Self> {
         Some(Self {
-            parents: without(&self.parents, deleted)?,
+            parents: without(&self.parents, &deleted.roles)?,
             actions: self.actions.clone(),
             permissions: self.permissions,
         })
@@ -67,64 +60,19 @@ impl Own {
 }
 
 impl Roles {
-    /// These roles after a change: `None` is a role that is gone. What was deleted, if only for a moment, is nobody's
-    /// parent any more. A parent that does not exist gives nothing; a cycle, which is refused on write, gives all of
-    /// its members the same.
+    /// These roles after a change: `None` is a role that is gone.
     #[must_use]
-    pub(super) fn with(
-        &self,
-        changed: BTreeMap<String, Option<Role>>,
-        deleted: &BTreeSet<String>,
-    ) -> Self {
-        let mut roles = self.roles.clone();
-        let mut moved = BTreeSet::new();
-        if !deleted.is_empty() {
-            for (name, role) in self.roles.iter() {
-                if let Some(own) = role.own.without(deleted) {
-                    let role = Compiled {
-                        own: Arc::new(own),
-                        ancestors: Arc::clone(&role.ancestors),
-                    };
-                    roles.insert_mut(name.clone(), role);
-                    moved.insert(name.clone());
-                }
-            }
-        }
-        for (name, role) in changed {
-            let Some(role) = role else {
-                roles.remove_mut(&name);
-                moved.insert(name);
-                continue;
-            };
-            let own = Arc::new(Own::of(role));
-            let before = roles.get(&name);
-            if before.is_none_or(|before| before.own.parents != own.parents) {
-                moved.insert(name.clone());
-            }
-            let ancestors = before.map_or_else(Ancestors::default, |it| Arc::clone(&it.ancestors));
-            roles.insert_mut(name, Compiled { own, ancestors });
-        }
-        let ancestors = moved_ancestors(
-            &moved,
-            || {
-                roles
-                    .iter()
-                    .map(|(name, role)| (name.as_str(), &role.ancestors))
-            },
-            |name| roles.get(name).map(|role| &role.own.parents),
-        );
-        for (name, ancestors) in ancestors {
-            if let Some(role) = roles.get_mut(&name) {
-                role.ancestors = ancestors;
-            }
-        }
+    pub(super) fn with(&self, changed: BTreeMap<String, Option<Role>>, deleted: &Deleted) -> Self {
+        let changed = changed.into_iter();
+        let changed = changed.map(|(name, role)| (name, role.map(Own::of)));
+        let (roles, _) = self.roles.with(changed.collect(), deleted);
         Self { roles }
     }
 
     /// How many roles, permissions and parents there are.
     pub(super) fn counts(&self) -> [usize; 3] {
-        let mut counts = [self.roles.size(), 0, 0];
-        for role in self.roles.values() {
+        let mut counts = [self.roles.len(), 0, 0];
+        for (_, role) in self.roles.iter() {
             counts[1] += role.own.permissions;
             counts[2] += role.own.parents.len();
         }
@@ -179,8 +127,8 @@ impl Roles {
         resource_type: &'a str,
     ) -> impl Iterator<Item = &'a str> {
         self.roles
-            .values()
-            .filter_map(move |role| role.own.actions.get(resource_type))
+            .iter()
+            .filter_map(move |(_, role)| role.own.actions.get(resource_type))
             .flat_map(|actions| actions.iter().map(String::as_str))
             .filter(|action| *action != Permission::EVERY_ACTION)
     }
@@ -188,7 +136,7 @@ impl Roles {
     /// Every role that allows the action, in the order of their names.
     #[must_use]
     pub(super) fn all_granting(&self, resource_type: &str, action: &str) -> Vec<&str> {
-        let allows = |role: &Compiled| {
+        let allows = |role: &Member<Own>| {
             let actions = role.own.actions.get(resource_type);
             actions.is_some_and(|actions| {
                 actions.contains(action) || actions.contains(Permission::EVERY_ACTION)
@@ -207,54 +155,6 @@ impl Roles {
         names.sort_unstable();
         names
     }
-}
-
-/// Names without those that were deleted; `None` when none of them was.
-pub(super) fn without(
-    names: &BTreeSet<String>,
-    deleted: &BTreeSet<String>,
-) -> Option<BTreeSet<String>> {
-    if names.is_disjoint(deleted) {
-        return None;
-    }
-    Some(names.difference(deleted).cloned().collect())
-}
-
-/// The ancestors, as they are now, of everything whose ancestors may be others than before: what was given other
-/// parents, and all that came to one of these. `all` is everything there is, with the ancestors of before.
-pub(super) fn moved_ancestors<'a, I: Iterator<Item = (&'a str, &'a Ancestors)>>(
-    moved: &BTreeSet<String>,
-    all: impl Fn() -> I,
-    parents: impl Fn(&str) -> Option<&'a BTreeSet<String>>,
-) -> Vec<(String, Ancestors)> {
-    if moved.is_empty() {
-        return Vec::new();
-    }
-    let is_below = |ancestors: &Ancestors| ancestors.iter().any(|name| moved.contains(name));
-    all()
-        .filter(|(name, ancestors)| moved.contains(*name) || is_below(ancestors))
-        .map(|(name, _)| (name.to_owned(), with_ancestors(name, &parents).into()))
-        .collect()
-}
-
-/// A name, its parents, their parents and so on: the nearest first, none twice.
-#[must_use]
-fn with_ancestors<'a>(
-    name: &str,
-    parents: impl Fn(&str) -> Option<&'a BTreeSet<String>>,
-) -> Vec<String> {
-    let mut all = vec![name.to_owned()];
-    let mut seen = BTreeSet::from([name.to_owned()]);
-    let mut next = 0;
-    while let Some(current) = all.get(next).cloned() {
-        next += 1;
-        for parent in parents(&current).into_iter().flatten() {
-            if seen.insert(parent.clone()) {
-                all.push(parent.clone());
-            }
-        }
-    }
-    all
 }
 
 /// Names that are their own ancestors.
@@ -277,7 +177,7 @@ pub fn in_cycles(parents: &BTreeMap<&str, &BTreeSet<String>>) -> Vec<String> {
 impl Roles {
     pub(super) fn dump(&self) -> Vec<String> {
         let roles = self.roles.iter().collect::<BTreeMap<_, _>>();
-        let role = |(name, role): (&String, &Compiled)| {
+        let role = |(name, role): (&String, &Member<Own>)| {
             let Own {
                 parents,
                 actions,
@@ -309,7 +209,7 @@ mod tests {
                 ((*name).to_owned(), Some(role))
             })
             .collect();
-        Roles::default().with(written, &BTreeSet::new())
+        Roles::default().with(written, &Deleted::default())
     }
 
     #[test]

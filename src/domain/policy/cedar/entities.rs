@@ -9,7 +9,7 @@ use rpds::HashTrieMapSync;
 use serde_json::{Map, Value};
 
 use super::super::attributes::{Declarations, Of};
-use super::super::roles::Ancestors;
+use super::super::family::Ancestors;
 use super::values::{attributes, resource_uid, typed, uid};
 use super::{Asked, CLIENT, GROUP, ORG, ORGANIZATION, Policies, USER, text};
 
