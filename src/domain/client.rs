@@ -6,7 +6,7 @@ use thiserror::Error;
 
 use super::ids::ClientId;
 use super::policy::Application;
-use super::redirect::{self, TrustedRedirect};
+use super::redirect::{self, TrustedRedirect, Unregistered};
 use crate::crypto::client_secret::{PresentedSecret, StoredSecret};
 use crate::spec::alg::SigningAlg;
 use crate::spec::auth_method::AuthMethod;
@@ -269,6 +269,12 @@ impl Client {
             .iter()
             .any(|registered| redirect::matches(registered, presented, native));
         known.then(|| TrustedRedirect::proven(presented))
+    }
+
+    /// What to tell of a redirect URI that is not the client's.
+    #[must_use]
+    pub fn unregistered(&self, presented: &str) -> Unregistered {
+        Unregistered::among(&self.metadata.redirect_uris, presented)
     }
 
     /// The proof that a person may be sent to `presented` after signing out.

@@ -1,9 +1,13 @@
 //! Where a browser may be sent: the one comparison of redirect URIs
 //! ([RFC 9700 §2.1](https://www.rfc-editor.org/rfc/rfc9700#section-2.1)).
 
+mod unregistered;
+
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 use url::{Host, Url};
+
+pub use unregistered::{Unregistered, shown};
 
 /// Longest redirect URI, in bytes.
 pub const MAX_BYTES: usize = 2000;

@@ -83,7 +83,10 @@ async fn answer(
             code,
             description,
         }) => return Ok(respond::error(site, &target, code, &description)),
-        Err(Refused::Page(message)) => return Err(PageError::bad_request(message)),
+        Err(Refused::Page(message)) => {
+            tracing::info!("refused on a page: {message}");
+            return Err(PageError::bad_request(message));
+        }
         Err(Refused::Store(error)) => return Err(error.into()),
     };
     let session =

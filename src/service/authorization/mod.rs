@@ -18,6 +18,7 @@ use crate::domain::client::Client;
 use crate::domain::grant::{CodeBinding, Grant};
 use crate::domain::ids::{ClientId, GrantId};
 use crate::domain::pending::{Pending, Purpose};
+use crate::domain::redirect;
 use crate::domain::session::Session;
 use crate::domain::sign_in::Wanted;
 use crate::service::decisions::access::{Circumstances, permitted};
@@ -138,24 +139,40 @@ async fn identify_client(services: &Services, params: &Params) -> Result<Arc<Cli
     let id = params
         .find("client_id")
         .ok_or_else(|| page("client_id is missing."))?;
-    let unknown = || page("client_id is not that of an application registered here.");
+    let unknown = || {
+        Refused::Page(format!(
+            "client_id {} is not that of an application registered here.",
+            redirect::shown(id)
+        ))
+    };
     let id = ClientId::parse(id).ok_or_else(unknown)?;
     services.clients.find(&id).await?.ok_or_else(unknown)
 }
 
 /// `redirect_uri`, `response_mode` and `state`: from here on errors may be redirected.
 fn prove_target(client: &Client, params: &Params) -> Result<ResponseTarget, Refused> {
-    let page = |sentence: &str| Err(Refused::Page(sentence.to_owned()));
+    let page = |sentence: &str| {
+        let (id, name) = (&client.id, client.shown_name());
+        let named = if name == id.as_str() {
+            id.to_string()
+        } else {
+            format!("{name} ({id})")
+        };
+        Err(Refused::Page(format!(
+            "The application {named}: {sentence}"
+        )))
+    };
     if params.count("redirect_uri") > 1 {
         return page("redirect_uri was sent more than once.");
     }
     let Some(presented) = params.find("redirect_uri") else {
-        return page("redirect_uri is missing.");
+        return page("redirect_uri is missing; it must be one of the application's redirect_uris.");
     };
     let Some(redirect) = client.trust(presented) else {
-        return page(
-            "redirect_uri is not one that this application has registered. It must be the same, character by character.",
-        );
+        let unregistered = client.unregistered(presented);
+        return page(&format!(
+            "redirect_uri is not one that it has registered: {unregistered}. It must be the same, character by character; its operator can add another to redirect_uris."
+        ));
     };
     let once = |name| {
         (params.count(name) == 1)
