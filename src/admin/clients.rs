@@ -224,7 +224,7 @@ async fn rotate_secret(
     if !was.auth_method.uses_secret() {
         let detail = format!(
             "this client authenticates with {}, which needs no secret",
-            was.auth_method.as_str()
+            was.auth_method.name()
         );
         return Err(Problem::conflict("no_secret", detail));
     }

@@ -69,7 +69,7 @@ pub struct CreateArgs {
     /// What it may ask for at most, separated by spaces.
     #[arg(long, value_parser = Scope::parse)]
     pub scope: Option<Scope>,
-    /// How it authenticates [default: client_secret_basic].
+    /// The only way in which it authenticates [default: its secret, by header or by body].
     #[arg(long, value_name = "METHOD", value_parser = PossibleValuesParser::new(AuthMethod::ALL.map(AuthMethod::as_str)))]
     pub auth_method: Option<String>,
     /// Where it publishes its public keys, for private_key_jwt.
@@ -210,7 +210,7 @@ async fn list(services: &Services) -> Result<Answer, Failure> {
             vec![
                 client.id.to_string(),
                 plain(name),
-                client.auth_method.as_str().to_owned(),
+                client.auth_method.shown().to_owned(),
                 types.join(" "),
                 state(client).to_owned(),
             ]

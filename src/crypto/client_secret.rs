@@ -20,9 +20,17 @@ pub enum StoredSecret {
     Bare(TokenDigest),
 }
 
-/// A secret that a client presents, in both stored forms.
+/// A secret that a client presents, in every way in which it can be read.
 #[derive(Clone, Copy, Debug)]
 pub struct PresentedSecret {
+    first: Reading,
+    other: Option<Reading>,
+    counted: TokenDigest,
+}
+
+/// One way to read a presented secret, in both stored forms.
+#[derive(Clone, Copy, Debug)]
+struct Reading {
     keyed: KeyedDigest,
     bare: TokenDigest,
 }
@@ -51,8 +59,30 @@ impl ClientSecretMac {
     /// A secret to be compared with stored ones.
     #[must_use]
     pub fn present(&self, secret: &PlainToken) -> PresentedSecret {
-        let bare = secret.digest();
+        let first = self.read(secret);
         PresentedSecret {
+            first,
+            other: None,
+            counted: first.bare,
+        }
+    }
+
+    /// A secret that may have been meant in either of two ways. It is one attempt: what it is counted under covers both,
+    /// so that the second of a pair cannot be changed under the count of the first.
+    #[must_use]
+    pub fn present_either(&self, first: &PlainToken, other: &PlainToken) -> PresentedSecret {
+        let (first, other) = (self.read(first), self.read(other));
+        let both = [*first.bare.as_bytes(), *other.bare.as_bytes()].concat();
+        PresentedSecret {
+            first,
+            other: Some(other),
+            counted: TokenDigest::of(&both),
+        }
+    }
+
+    fn read(&self, secret: &PlainToken) -> Reading {
+        let bare = secret.digest();
+        Reading {
             keyed: self.upgrade(bare),
             bare,
         }
@@ -63,12 +93,20 @@ impl PresentedSecret {
     /// The presented secret for counting attempts in memory; it is not stored.
     #[must_use]
     pub const fn for_counting(&self) -> TokenDigest {
-        self.bare
+        self.counted
     }
 
-    /// Whether it is the stored one, in constant time.
+    /// Whether one of its readings is the stored one. Each is compared, in constant time.
     #[must_use]
     pub fn is(&self, stored: &StoredSecret) -> bool {
+        let first = self.first.is(stored);
+        let other = self.other.is_some_and(|other| other.is(stored));
+        first | other
+    }
+}
+
+impl Reading {
+    fn is(&self, stored: &StoredSecret) -> bool {
         match stored {
             StoredSecret::Keyed(digest) => *digest == self.keyed,
             StoredSecret::Bare(digest) => *digest == self.bare,
@@ -97,6 +135,31 @@ mod tests {
         assert_eq!(one.upgrade(right.digest()), one.digest(&right));
         assert!(!other.present(&right).is(&keyed));
         assert_ne!(one.digest(&right).as_bytes(), right.digest().as_bytes());
+    }
+
+    #[test]
+    fn a_secret_that_can_be_read_in_two_ways_fits_either_and_is_counted_as_the_pair() {
+        let mac = ClientSecretMac::new(&MasterKey::generate());
+        let [decoded, raw, other] =
+            ["a secret with", "a+secret+with", "another"].map(PlainToken::new);
+        let presented = mac.present_either(&decoded, &raw);
+        for secret in [&decoded, &raw] {
+            for stored in [
+                StoredSecret::Keyed(mac.digest(secret)),
+                StoredSecret::Bare(secret.digest()),
+            ] {
+                assert!(presented.is(&stored), "{stored:?}");
+                assert!(!mac.present_either(&other, &other).is(&stored));
+            }
+        }
+        let counted = |first, other| mac.present_either(first, other).for_counting();
+        assert_ne!(counted(&decoded, &raw), counted(&decoded, &other));
+        assert_ne!(counted(&decoded, &raw), counted(&other, &raw));
+        assert_ne!(
+            counted(&decoded, &raw),
+            mac.present(&decoded).for_counting()
+        );
+        assert_eq!(counted(&decoded, &raw), presented.for_counting());
     }
 
     #[test]

@@ -32,6 +32,17 @@ mod tests {
     use std::collections::HashSet;
 
     use super::*;
+    use crate::spec::params::{decode, encode};
+
+    #[test]
+    fn what_is_made_needs_no_form_encoding_rfc6749_2_3_1() {
+        for _ in 0..100 {
+            let secret = prefixed("sgs_");
+            let text = secret.expose();
+            assert_eq!(encode([("s", text)]), format!("s={text}"));
+            assert_eq!(decode(text.as_bytes()).as_deref(), Some(text));
+        }
+    }
 
     #[test]
     fn tokens_hold_256_bits_and_never_repeat() {

@@ -44,6 +44,11 @@ impl fmt::Debug for PlainToken {
 pub struct TokenDigest([u8; 32]);
 
 impl TokenDigest {
+    /// Of something made of digests.
+    pub(super) fn of(bytes: &[u8]) -> Self {
+        Self(digest::sha256(bytes))
+    }
+
     /// The 32 bytes for storage.
     pub const fn as_bytes(&self) -> &[u8; 32] {
         &self.0

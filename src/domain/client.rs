@@ -1,19 +1,21 @@
 //! Clients: the applications that people sign in to, and the services that call others.
 
-use std::time::Duration;
+mod registration;
 
-use thiserror::Error;
+use std::time::Duration;
 
 use super::ids::ClientId;
 use super::policy::Application;
 use super::redirect::{self, TrustedRedirect, Unregistered};
 use crate::crypto::client_secret::{PresentedSecret, StoredSecret};
 use crate::spec::alg::SigningAlg;
-use crate::spec::auth_method::AuthMethod;
+use crate::spec::auth_method::{AuthMethod, RegisteredMethod};
 use crate::spec::client_metadata::{ApplicationType, ClientMetadata, RefreshTokenRotation};
 use crate::spec::grant_type::GrantType;
 use crate::spec::scope::Scope;
 use crate::spec::time::Ts;
+
+pub use registration::{MetadataError, has_private_key};
 
 /// Scopes that a client without `scope` of its own may ask for.
 pub const DEFAULT_SCOPE: &str = "openid profile email address phone offline_access";
@@ -28,7 +30,7 @@ pub struct Client {
     /// What it may ask for at most.
     pub scope: Scope,
     /// How it authenticates.
-    pub auth_method: AuthMethod,
+    pub auth_method: RegisteredMethod,
     /// Whether its authorization requests need PKCE.
     pub require_pkce: bool,
     /// Secrets that are valid now or will stop being so; several while rotating.
@@ -50,27 +52,18 @@ pub struct ClientSecret {
     pub expires_at: Option<Ts>,
 }
 
-/// Metadata that cannot be registered: RFC 7591 §3.2.2.
-#[derive(Debug, Error, PartialEq, Eq)]
-#[error("{field}: {problem}")]
-pub struct MetadataError {
-    /// The metadata name.
-    pub field: &'static str,
-    /// What is wrong and what was expected.
-    pub problem: String,
-}
-
 impl Client {
-    /// Checks what is to be registered and makes the client of it.
-    pub fn register(id: ClientId, metadata: ClientMetadata) -> Result<Self, MetadataError> {
+    /// Checks what is to be registered and makes the client of it, or says everything that is wrong with it.
+    pub fn register(id: ClientId, metadata: ClientMetadata) -> Result<Self, Vec<MetadataError>> {
         let client = Self {
             scope: match &metadata.scope {
                 Some(scope) => scope.clone(),
                 None => Scope::parse(DEFAULT_SCOPE).unwrap_or_default(),
             },
-            auth_method: metadata
-                .token_endpoint_auth_method
-                .unwrap_or(AuthMethod::ClientSecretBasic),
+            auth_method: RegisteredMethod::of(
+                metadata.token_endpoint_auth_method,
+                metadata.jwks.is_some() || metadata.jwks_uri.is_some(),
+            ),
             require_pkce: metadata.require_pkce.unwrap_or(true),
             id,
             metadata,
@@ -78,103 +71,11 @@ impl Client {
             disabled_at: None,
             not_before: Ts(0),
         };
-        client.check()?;
-        Ok(client)
-    }
-
-    fn check(&self) -> Result<(), MetadataError> {
-        let refuse = |field, problem: &str| {
-            Err(MetadataError {
-                field,
-                problem: problem.to_owned(),
-            })
-        };
-        let metadata = &self.metadata;
-        for uri in &metadata.redirect_uris {
-            redirect::check_registration(uri, self.is_native()).map_err(|problem| {
-                MetadataError {
-                    field: "redirect_uris",
-                    problem,
-                }
-            })?;
-        }
-        for uri in &metadata.post_logout_redirect_uris {
-            redirect::check_registration(uri, self.is_native()).map_err(|problem| {
-                MetadataError {
-                    field: "post_logout_redirect_uris",
-                    problem,
-                }
-            })?;
-        }
-        let shown = [
-            ("client_uri", &metadata.client_uri),
-            ("logo_uri", &metadata.logo_uri),
-            ("policy_uri", &metadata.policy_uri),
-            ("tos_uri", &metadata.tos_uri),
-        ];
-        for (field, uri) in shown {
-            if uri.as_ref().is_some_and(|uri| !is_web_link(uri)) {
-                return refuse(field, "must be an https URL (or http on this machine)");
-            }
-        }
-        if self.has_grant_type(GrantType::AuthorizationCode) && metadata.redirect_uris.is_empty() {
-            return refuse(
-                "redirect_uris",
-                "at least one is needed for grant_types = [\"authorization_code\"]",
-            );
-        }
-        if self.has_grant_type(GrantType::RefreshToken)
-            && !self.has_grant_type(GrantType::AuthorizationCode)
-        {
-            return refuse(
-                "grant_types",
-                "refresh_token needs authorization_code beside it",
-            );
-        }
-        if self.has_grant_type(GrantType::ClientCredentials) && self.is_public() {
-            return refuse(
-                "grant_types",
-                "client_credentials needs a client that authenticates, not token_endpoint_auth_method = \"none\" (RFC 6749 section 4.4)",
-            );
-        }
-        if metadata
-            .response_types
-            .as_ref()
-            .is_some_and(|types| types.iter().any(|t| t != "code"))
-        {
-            return refuse("response_types", "only \"code\" is supported");
-        }
-        if self.is_public() && metadata.require_pkce == Some(false) {
-            return refuse(
-                "require_pkce",
-                "public clients always use PKCE (RFC 9700 section 2.1.1)",
-            );
-        }
-        let longest = MAX_ACCESS_TOKEN_LIFETIME.as_secs();
-        if metadata
-            .access_token_lifetime
-            .is_some_and(|secs| secs == 0 || u64::from(secs) > longest)
-        {
-            return refuse("access_token_lifetime", "must be 1 to 3600 seconds");
-        }
-        if metadata.may_introspect && self.is_public() {
-            return refuse("may_introspect", "a public client cannot prove who asks");
-        }
-        match (self.auth_method, &metadata.jwks, &metadata.jwks_uri) {
-            (_, Some(_), Some(_)) => refuse(
-                "jwks",
-                "give jwks or jwks_uri, not both (RFC 7591 section 2)",
-            ),
-            (AuthMethod::PrivateKeyJwt, None, None) => {
-                refuse("jwks", "private_key_jwt needs jwks or jwks_uri")
-            }
-            (_, Some(jwks), None) if !jwks.get("keys").is_some_and(serde_json::Value::is_array) => {
-                refuse(
-                    "jwks",
-                    "must be a JWK Set: an object with an array named keys (RFC 7517 section 5)",
-                )
-            }
-            (_, _, _) => Ok(()),
+        let mistakes = client.mistakes();
+        if mistakes.is_empty() {
+            Ok(client)
+        } else {
+            Err(mistakes)
         }
     }
 
@@ -186,7 +87,7 @@ impl Client {
         let known = [
             ("client_name", self.shown_name()),
             ("application_type", native),
-            ("token_endpoint_auth_method", self.auth_method.as_str()),
+            ("token_endpoint_auth_method", self.auth_method.name()),
         ];
         let known = known.map(|(name, value)| (name.to_owned(), value.into()));
         attributes.extend(known);
@@ -200,7 +101,7 @@ impl Client {
     /// Whether the client cannot keep a secret.
     #[must_use]
     pub fn is_public(&self) -> bool {
-        self.auth_method == AuthMethod::None
+        self.auth_method == RegisteredMethod::Only(AuthMethod::None)
     }
 
     /// Whether the client runs on a person's device.
@@ -303,16 +204,3 @@ impl Client {
 
 /// The longest lifetime an access token may have.
 pub const MAX_ACCESS_TOKEN_LIFETIME: Duration = Duration::from_hours(1);
-
-fn is_web_link(uri: &str) -> bool {
-    redirect::check_registration(uri.split('#').next().unwrap_or_default(), false).is_ok()
-}
-/// Whether a JWK Set holds a member that only its owner may know (RFC 7518 §6.2.2, §6.3.2, §6.4.1).
-#[must_use]
-pub fn has_private_key(jwks: &serde_json::Value) -> bool {
-    const PRIVATE: [&str; 8] = ["d", "p", "q", "dp", "dq", "qi", "oth", "k"];
-    let keys = jwks.get("keys").and_then(serde_json::Value::as_array);
-    keys.into_iter()
-        .flatten()
-        .any(|key| PRIVATE.iter().any(|name| key.get(name).is_some()))
-}

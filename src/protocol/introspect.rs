@@ -8,7 +8,6 @@ use axum::response::Response;
 use super::client_auth::{AuthenticatedClient, authenticate_at};
 use super::{answered, form};
 use crate::crypto::credential::{Credential, CredentialKind};
-use crate::domain::audit::Actor;
 use crate::domain::ids::GrantId;
 use crate::http::bearer::note_refusal;
 use crate::http::caller::Caller;
@@ -44,9 +43,7 @@ async fn answer(site: &Site, asking: &Caller, params: &Params) -> Result<String,
     if caller.client().is_public() {
         // Any caller could ask in a public client's name (RFC 7662 §4).
         let sentence = "a public client cannot introspect tokens; the caller must authenticate";
-        let client = caller.client().id.clone();
-        let origin = asking.origin.by(Actor::Client(client));
-        note_refusal(site, &origin, sentence, now);
+        note_refusal(site, &caller.origin(&asking.origin), sentence, now);
         return Err(OAuthError::invalid_client(sentence, false));
     }
     if caller.may_have_waited() {
@@ -91,9 +88,19 @@ async fn access_token(
 fn may_see(caller: &AuthenticatedClient, token: &AccessToken) -> bool {
     let client = caller.client();
     let own = client.id.as_str();
-    client.metadata.may_introspect
+    let seen = client.metadata.may_introspect
         || client.id == token.client_id
-        || token.audience.iter().any(|audience| audience == own)
+        || token.audience.iter().any(|audience| audience == own);
+    if !seen {
+        hidden(caller);
+    }
+    seen
+}
+
+/// The caller is told no more than that the token is not active (RFC 7662 §2.2); the operator reads why.
+fn hidden(caller: &AuthenticatedClient) {
+    let id = &caller.client().id;
+    tracing::info!(client.id = %id, "client {id} asked about a token that is neither its own nor meant for it, and was told that it is not active; may_introspect = true lets a client see every token");
 }
 
 /// A refresh token is shown to its own client, and to clients that may introspect every token.
@@ -112,7 +119,11 @@ async fn refresh_token(
     let current = grant.generation == credential.generation && credential.generation > 0;
     let late = now >= grant.expires_at || grant.is_idle(now, site.services.grant_limits());
     let seen = client.metadata.may_introspect || client.id == grant.client_id;
-    if !seen || !current || late || grant.revoked_at.is_some() || !found.alive {
+    if !current || late || grant.revoked_at.is_some() || !found.alive {
+        return Ok(None);
+    }
+    if !seen {
+        hidden(caller);
         return Ok(None);
     }
     let mut claims = ClaimSet::default();

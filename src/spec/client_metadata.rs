@@ -48,7 +48,7 @@ pub struct ClientMetadata {
     /// The response types the client may use; `code` is the only one there is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub response_types: Option<Vec<String>>,
-    /// How the client authenticates (default `client_secret_basic`).
+    /// The one way in which the client authenticates (default: its secret, by header or by body).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub token_endpoint_auth_method: Option<AuthMethod>,
     /// The only algorithm the client's assertions may use (default any).

@@ -4,6 +4,7 @@
 //! carry; the columns beside it exist only to find it.
 
 mod chain;
+mod columns;
 mod event_type;
 mod guard;
 
@@ -18,9 +19,11 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::ids::{ClientId, UserId};
+use crate::spec::auth_method::AuthMethod;
 use crate::spec::time::Ts;
 
 pub use chain::{Hash, Link};
+pub use columns::Columns;
 pub use event_type::EventType;
 
 /// Who acts.
@@ -74,6 +77,8 @@ pub struct Origin {
     pub ip: Option<IpAddr>,
     /// The request's id, as in the logs and in its answer.
     pub request_id: Option<String>,
+    /// How the client that acts has authenticated in this request.
+    pub auth_method: Option<AuthMethod>,
 }
 
 impl Origin {
@@ -97,6 +102,7 @@ impl Origin {
             client_id: None,
             ip: Some(ip),
             request_id: Some(request_id),
+            auth_method: None,
         }
     }
 
@@ -105,7 +111,17 @@ impl Origin {
     pub fn by(&self, actor: Actor) -> Self {
         Self {
             actor,
+            auth_method: None,
             ..self.clone()
+        }
+    }
+
+    /// The same place, with a client that has authenticated so.
+    #[must_use]
+    pub fn by_client(&self, id: &ClientId, auth_method: AuthMethod) -> Self {
+        Self {
+            auth_method: Some(auth_method),
+            ..self.by(Actor::Client(id.clone()))
         }
     }
 
@@ -122,6 +138,7 @@ impl Origin {
             client_id: None,
             ip: None,
             request_id: None,
+            auth_method: None,
         }
     }
 }
@@ -233,6 +250,7 @@ impl Event {
                 kind: self.origin.actor.kind(),
                 id: self.origin.actor.id(),
                 client_id: self.origin.client_id.as_ref().map(ClientId::as_str),
+                auth_method: self.origin.auth_method.map(AuthMethod::as_str),
             },
             ip: self.origin.ip,
             request_id: self.request_id(),
@@ -307,91 +325,14 @@ struct BodyActor<'a> {
     id: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     client_id: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    auth_method: Option<&'static str>,
 }
 
 #[derive(Serialize)]
 struct BodyTarget<'a> {
     r#type: &'a str,
     id: &'a str,
-}
-
-/// The columns by which events are found. The same values stand in the body.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Columns {
-    /// When.
-    pub at: Ts,
-    /// The dotted name of the type.
-    pub kind: String,
-    /// [`Actor::kind`].
-    pub actor_kind: String,
-    /// [`Actor::id`].
-    pub actor_id: Option<String>,
-    /// The person concerned.
-    pub user_id: Option<Uuid>,
-    /// The client concerned.
-    pub client_id: Option<String>,
-    /// What kind of thing it was done to.
-    pub target_kind: Option<String>,
-    /// Which one.
-    pub target_id: Option<String>,
-    /// The organization concerned.
-    pub organization: Option<String>,
-    /// The request.
-    pub request_id: Option<String>,
-}
-
-impl Columns {
-    /// The first column that says something else than the body does, or `body` when that is no event.
-    #[must_use]
-    pub fn differs_from(&self, id: EventId, body: &str) -> Option<&'static str> {
-        let Ok(Value::Object(body)) = serde_json::from_str::<Value>(body) else {
-            return Some("body");
-        };
-        let text = |name: &str| body.get(name).and_then(Value::as_str);
-        let routine = EventType::parse(&self.kind).is_some_and(EventType::is_routine);
-        let inner = |outer: &str, name: &str| body.get(outer)?.get(name)?.as_str();
-        let (user, time) = (
-            self.user_id.map(|id| id.to_string()),
-            self.at.rfc3339_micros(),
-        );
-        let pairs = [
-            ("id", text("id"), Some(id.to_string())),
-            ("at", text("time"), Some(time)),
-            ("type", text("type"), Some(self.kind.clone())),
-            (
-                "actor_kind",
-                inner("actor", "kind"),
-                Some(self.actor_kind.clone()),
-            ),
-            ("actor_id", inner("actor", "id"), self.actor_id.clone()),
-            ("user_id", text("user_id"), user),
-            ("client_id", text("client_id"), self.client_id.clone()),
-            (
-                "target_kind",
-                inner("target", "type").filter(|_| !routine),
-                self.target_kind.clone(),
-            ),
-            (
-                "target_id",
-                inner("target", "id").filter(|_| !routine),
-                self.target_id.clone(),
-            ),
-            (
-                "organization",
-                text("organization"),
-                self.organization.clone(),
-            ),
-            (
-                "request_id",
-                text("request_id").filter(|_| !routine),
-                self.request_id.clone(),
-            ),
-        ];
-        pairs
-            .into_iter()
-            .find(|(_, said, stored)| *said != stored.as_deref())
-            .map(|(name, ..)| name)
-    }
 }
 
 /// The name of an event: a UUID of version 7, so that names sort by time

@@ -26,6 +26,23 @@ fn every_type_has_one_name_and_is_read_back() {
 }
 
 #[test]
+fn the_body_says_how_a_client_has_authenticated_and_of_nobody_else() {
+    let id = ClientId::parse("web").unwrap();
+    let client = origin().by_client(&id, AuthMethod::ClientSecretPost);
+    let actor = |origin: &Origin| {
+        let body = Event::new(EventType::TokenIssued, origin, NOW).body(EventId::new(NOW, [3; 10]));
+        let body: Value = serde_json::from_str(&body.unwrap()).unwrap();
+        body["actor"].clone()
+    };
+    let told = actor(&client);
+    assert_eq!(told["kind"], "client");
+    assert_eq!(told["id"], "web");
+    assert_eq!(told["auth_method"], "client_secret_post");
+    assert_eq!(actor(&client.by(Actor::System))["auth_method"], Value::Null);
+    assert_eq!(actor(&origin())["auth_method"], Value::Null);
+}
+
+#[test]
 fn the_body_says_who_did_what_to_whom_from_where() {
     let user = UserId::from_random([2; 16]);
     let event = Event::new(EventType::UserUpdated, &origin(), NOW)

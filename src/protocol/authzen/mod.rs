@@ -17,7 +17,6 @@ use serde_json::{Map, Value, json};
 
 use super::answered;
 use super::client_auth::authenticate;
-use crate::domain::audit::Actor;
 use crate::http::bearer::{self, Admitted, Purpose, Refused, bearer};
 use crate::http::caller::Caller;
 use crate::http::error::OAuthError;
@@ -160,15 +159,14 @@ async fn caller<T>(
 
 /// A client that proves itself and is registered for the scope.
 async fn client(site: &Site, asking: &Caller, now: Ts) -> Result<(), OAuthError> {
-    let client = authenticate(site, asking, &Params::default(), now).await?;
-    let client = client.client();
+    let caller = authenticate(site, asking, &Params::default(), now).await?;
+    let client = caller.client();
     if !client.is_public() && client.scope.contains(Scope::DECIDE) {
         return Ok(());
     }
     let sentence =
         "this client is not registered for the scope signet:decide; add it to the client's scope";
-    let origin = asking.origin.by(Actor::Client(client.id.clone()));
-    bearer::note_refusal(site, &origin, sentence, now);
+    bearer::note_refusal(site, &caller.origin(&asking.origin), sentence, now);
     Err(OAuthError::new(ErrorCode::InsufficientScope, sentence))
 }
 

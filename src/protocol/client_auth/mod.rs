@@ -1,16 +1,16 @@
 //! Client authentication (RFC 6749 §2.3): what was presented, whose it claims to be, and the proof that it is.
-//! A client uses exactly the one method it registered.
+//! A client uses exactly the one method it registered; one that registered none and has a secret sends that in the
+//! header or in the body, at every endpoint.
 
+mod mismatch;
+mod presented;
 mod private_key_jwt;
 mod secret;
 
 use std::sync::Arc;
 
-use axum::http::HeaderMap;
-
-use crate::domain::audit::{Actor, Event, EventType, Origin};
+use crate::domain::audit::{Event, EventType, Origin};
 use crate::domain::client::Client;
-use crate::domain::ids::ClientId;
 use crate::http::caller::Caller;
 use crate::http::error::OAuthError;
 use crate::http::rate_limit::Policy;
@@ -19,11 +19,14 @@ use crate::spec::auth_method::AuthMethod;
 use crate::spec::error_code::ErrorCode;
 use crate::spec::params::Params;
 use crate::spec::time::Ts;
+use crate::store::error::StoreError;
+use presented::{Credential, Presented};
 
 /// A client that has proven who it is, in the way it registered; only [`authenticate`] makes one.
 #[derive(Clone, Debug)]
 pub struct AuthenticatedClient {
     client: Arc<Client>,
+    used: AuthMethod,
 }
 
 impl AuthenticatedClient {
@@ -37,7 +40,7 @@ impl AuthenticatedClient {
     /// checked before has to be checked again then.
     #[must_use]
     pub fn may_have_waited(&self) -> bool {
-        match self.client.auth_method {
+        match self.used {
             AuthMethod::PrivateKeyJwt => true,
             AuthMethod::ClientSecretBasic | AuthMethod::ClientSecretPost | AuthMethod::None => {
                 false
@@ -45,34 +48,10 @@ impl AuthenticatedClient {
         }
     }
 
-    /// The same origin, now that it is known who asks.
+    /// The same origin, now that it is known who asks, and how it has proven so.
     #[must_use]
     pub fn origin(&self, request: &Origin) -> Origin {
-        request.by(Actor::Client(self.client.id.clone()))
-    }
-}
-
-/// What a request presents about its client.
-struct Presented {
-    client_id: ClientId,
-    credential: Credential,
-}
-
-enum Credential {
-    Basic(crate::crypto::secret::PlainToken),
-    Post(crate::crypto::secret::PlainToken),
-    Assertion(String),
-    Nothing,
-}
-
-impl Credential {
-    const fn method(&self) -> AuthMethod {
-        match self {
-            Self::Basic(_) => AuthMethod::ClientSecretBasic,
-            Self::Post(_) => AuthMethod::ClientSecretPost,
-            Self::Assertion(_) => AuthMethod::PrivateKeyJwt,
-            Self::Nothing => AuthMethod::None,
-        }
+        request.by_client(&self.client.id, self.used)
     }
 }
 
@@ -96,7 +75,7 @@ pub async fn authenticate_at(
     clients_version: i64,
 ) -> Result<AuthenticatedClient, OAuthError> {
     let limits = &site.services.limits;
-    let presented = presented(&caller.headers, params)?;
+    let presented = Presented::read(&caller.headers, params)?;
     let client = match prove(site, caller, &presented, now, clients_version).await {
         Ok(client) => client,
         Err(Unproven::Uncounted(error)) => {
@@ -117,14 +96,17 @@ pub async fn authenticate_at(
         client.id.to_string()
     };
     limits.check(Policy::Client, &key).await?;
-    Ok(AuthenticatedClient { client })
+    Ok(AuthenticatedClient {
+        client,
+        used: presented.credential.method(),
+    })
 }
 
 /// Tells the audit trail, unless the failure is ours.
 fn note_refusal(site: &Site, caller: &Caller, presented: &Presented, error: &OAuthError, now: Ts) {
     if error.is_refusal() {
         let event = Event::new(EventType::ClientRefused, &caller.origin, now)
-            .target("client", &presented.client_id)
+            .target("client", presented.claimed.first())
             .detail("method", presented.credential.method().as_str())
             .detail("reason", error.description());
         site.services.audit.note(event);
@@ -159,22 +141,16 @@ async fn prove(
     let refuse = |description: String| {
         OAuthError::invalid_client(description, method == AuthMethod::ClientSecretBasic)
     };
-    let client = site
-        .services
-        .clients
-        .find_at(&presented.client_id, clients_version)
+    let client = find(site, presented, clients_version)
         .await?
         .ok_or_else(|| Unproven::Counted(refuse(UNKNOWN_OR_WRONG.to_owned())))?;
-    if method != client.auth_method {
-        return Err(Unproven::Counted(refuse(format!(
-            "this client is registered to authenticate with {}, but the request used {}",
-            client.auth_method.as_str(),
-            method.as_str()
-        ))));
+    if !client.auth_method.accepts(method) {
+        let sentence = mismatch::sentence(&client, method);
+        return Err(Unproven::Counted(refuse(sentence)));
     }
     match &presented.credential {
         Credential::Basic(secret) | Credential::Post(secret) => {
-            let presented = site.services.client_secrets.present(secret);
+            let presented = secret.present(&site.services.client_secrets);
             let counted = presented.for_counting();
             let attempt = limits.client_secret(client.id.as_str(), counted, caller.ip)?;
             if client.secret_matches(&presented, now) {
@@ -199,50 +175,19 @@ async fn prove(
     Ok(client)
 }
 
-const UNKNOWN_OR_WRONG: &str = "client_id is unknown, or its secret is wrong";
-
-/// Reads the one credential of the request; two of them are refused (RFC 6749 §2.3), and so are two names.
-fn presented(headers: &HeaderMap, params: &Params) -> Result<Presented, OAuthError> {
-    let basic = secret::basic(headers)?;
-    let post = params.find("client_secret");
-    let assertion = params.find("client_assertion");
-    if usize::from(basic.is_some()) + usize::from(post.is_some()) + usize::from(assertion.is_some())
-        > 1
-    {
-        return Err(OAuthError::invalid_request(
-            "the request authenticates its client in more than one way; use exactly one of Authorization, client_secret and client_assertion",
-        ));
+/// The client that the request claims to come from, if it is one.
+async fn find(
+    site: &Site,
+    presented: &Presented,
+    clients_version: i64,
+) -> Result<Option<Arc<Client>>, StoreError> {
+    for id in presented.claimed.all() {
+        let found = site.services.clients.find_at(id, clients_version).await?;
+        if found.is_some() {
+            return Ok(found);
+        }
     }
-    let named = params.find("client_id");
-    let (claimed, credential) = if let Some((id, secret)) = basic {
-        (id, Credential::Basic(secret))
-    } else if let Some(secret) = post {
-        let id = named.ok_or_else(|| {
-            OAuthError::invalid_request("client_id is missing beside client_secret")
-        })?;
-        (
-            id.to_owned(),
-            Credential::Post(crate::crypto::secret::PlainToken::new(secret)),
-        )
-    } else if let Some(assertion) = assertion {
-        let id = private_key_jwt::claimed_client(params, assertion)?;
-        (id, Credential::Assertion(assertion.to_owned()))
-    } else {
-        let id = named.ok_or_else(|| {
-            OAuthError::invalid_client("the request does not say which client sends it: client authentication or client_id is missing", false)
-        })?;
-        (id.to_owned(), Credential::Nothing)
-    };
-    if named.is_some_and(|named| named != claimed) {
-        return Err(OAuthError::invalid_request(
-            "client_id is not the client that the request authenticates",
-        ));
-    }
-    let used_basic = matches!(credential, Credential::Basic(_));
-    let client_id = ClientId::parse(&claimed)
-        .ok_or_else(|| OAuthError::invalid_client(UNKNOWN_OR_WRONG, used_basic))?;
-    Ok(Presented {
-        client_id,
-        credential,
-    })
+    Ok(None)
 }
+
+const UNKNOWN_OR_WRONG: &str = "client_id is unknown, or its secret is wrong";

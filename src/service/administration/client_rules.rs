@@ -12,7 +12,6 @@ use crate::domain::ids::ClientId;
 use crate::domain::policy::{Of, Permission};
 use crate::service::registry::client_secrets;
 use crate::service::tokens::claims;
-use crate::spec::auth_method::AuthMethod;
 use crate::spec::client_metadata::ClientMetadata;
 use crate::spec::grant_type::GrantType;
 use crate::store::error::StoreError;
@@ -190,16 +189,16 @@ pub(super) async fn check_client(
             may know this one";
         checking.refuse("jwks", problem);
     }
-    let method = metadata.token_endpoint_auth_method;
     let secret = row.secret.as_ref().map(|secret| {
-        let method = method.unwrap_or(AuthMethod::ClientSecretBasic);
-        check_secret(checking, &row.id, method, secret.expose());
+        check_secret(checking, &row.id, metadata, secret.expose());
         PlainToken::new(secret.expose())
     });
     match Client::register(id, metadata.clone()) {
         Ok(client) => Ok(Some(CheckedClient { client, secret })),
-        Err(error) => {
-            checking.refuse(error.field, error.problem);
+        Err(mistakes) => {
+            for mistake in mistakes {
+                checking.refuse(mistake.field, mistake.problem);
+            }
             Ok(None)
         }
     }
@@ -217,8 +216,10 @@ pub(super) fn check_claims(checking: &mut Checking<'_>, field: &str, claims: &[S
     }
 }
 
-fn check_secret(checking: &mut Checking<'_>, name: &str, method: AuthMethod, secret: &str) {
-    if !method.uses_secret() {
+fn check_secret(checking: &mut Checking<'_>, name: &str, metadata: &ClientMetadata, secret: &str) {
+    if let Some(method) = metadata.token_endpoint_auth_method
+        && !method.uses_secret()
+    {
         let problem = format!(
             "token_endpoint_auth_method = {:?} uses no secret",
             method.as_str()

@@ -77,7 +77,6 @@ pub async fn seed(services: &Arc<Services>) -> Result<DemoCredentials, Administr
                 metadata: ClientMetadata {
                     client_name: Some("Signet playground API".to_owned()),
                     grant_types: Some(vec![GrantType::ClientCredentials]),
-                    token_endpoint_auth_method: Some(AuthMethod::ClientSecretBasic),
                     may_introspect: true,
                     ..ClientMetadata::default()
                 },

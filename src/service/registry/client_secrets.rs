@@ -68,7 +68,7 @@ pub async fn rotate(
     if !client.auth_method.uses_secret() {
         return Err(RotateError::NoSecret {
             id: id.clone(),
-            method: client.auth_method.as_str(),
+            method: client.auth_method.name(),
         });
     }
     let digest = services.client_secrets.digest(&secret);

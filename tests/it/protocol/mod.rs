@@ -5,6 +5,7 @@ mod authzen;
 mod authzen_callers;
 mod authzen_examples;
 mod client_auth;
+mod client_auth_methods;
 mod discovery;
 mod introspect;
 mod jwks;
