@@ -358,7 +358,10 @@ impl From<AdministrationError> for Problem {
                 let refers = mistakes.first().filter(|first| first.refers).cloned();
                 let mistakes = mistakes.into_iter().map(|mistake| Mistake {
                     param: mistake.field,
-                    detail: mistake.problem,
+                    detail: match mistake.hint {
+                        Some(hint) => format!("{}; {hint}", mistake.problem),
+                        None => mistake.problem,
+                    },
                 });
                 let problem = Self::mistakes(mistakes.collect());
                 match refers {

@@ -142,6 +142,10 @@ impl Site {
 }
 
 const DOCUMENT: &str = r#"
+[[resources]]
+identifier = "https://api.example.test"
+scopes = ["orders:read"]
+
 [[clients]]
 client_id = "web"
 client_secret = "a-long-random-secret-of-the-operator"

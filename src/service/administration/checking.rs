@@ -11,6 +11,9 @@ use super::vocabulary::vocabulary;
 use crate::config::parse::nearest;
 use crate::domain::ids::UserId;
 use crate::domain::policy::{Declarations, Of, Vocabulary};
+use crate::service::registry::resources;
+use crate::service::tokens::claims;
+use crate::spec::scope::Scope;
 use crate::spec::time::Ts;
 use crate::store::db::Tx;
 use crate::store::error::StoreError;
@@ -27,6 +30,8 @@ pub struct Checking<'a> {
     declarations: Option<Declarations>,
     /// What policies may speak of, once it was asked for.
     vocabulary: Option<Vocabulary>,
+    /// Every scope there is, once it was asked for.
+    scopes: Option<Scope>,
     /// Whether something of that name is there, once it was asked.
     there: BTreeMap<(KindName, String), bool>,
     kind: KindName,
@@ -41,6 +46,8 @@ pub(super) struct Named {
     pub(super) names: BTreeMap<KindName, BTreeSet<String>>,
     /// Whether what it does not name goes.
     pub(super) prune: bool,
+    /// Every scope there will be.
+    pub(super) scopes: Scope,
     pub(super) declarations: Declarations,
     pub(super) vocabulary: Vocabulary,
 }
@@ -55,6 +62,7 @@ impl<'a> Checking<'a> {
             hints,
             declarations: None,
             vocabulary: None,
+            scopes: None,
             there: BTreeMap::new(),
             kind: KindName::Role,
             name: String::new(),
@@ -69,6 +77,7 @@ impl<'a> Checking<'a> {
             named: Some(named),
             declarations: Some(named.declarations.clone()),
             vocabulary: Some(named.vocabulary.clone()),
+            scopes: Some(named.scopes.clone()),
             ..Self::one(tx, now, true)
         }
     }
@@ -166,6 +175,38 @@ impl<'a> Checking<'a> {
             None => vocabulary(self.tx).await?,
         };
         Ok(self.vocabulary.insert(vocabulary))
+    }
+
+    /// Notes a mistake for each scope that means nothing. Scopes are public: discovery lists them.
+    pub(super) async fn scopes(
+        &mut self,
+        field: &str,
+        tokens: impl Iterator<Item = &str>,
+    ) -> Result<(), StoreError> {
+        let known = match self.scopes.take() {
+            Some(known) => known,
+            None => resources::scopes(&self.tx.list_resources().await?),
+        };
+        for token in tokens.filter(|token| !known.contains(token)) {
+            let hint = if claims::is_name(token) {
+                "claims are chosen by id_token_claims, access_token_claims and userinfo_claims"
+                    .to_owned()
+            } else if let Some(near) = nearest(token, known.iter()) {
+                format!("did you mean {near:?}?")
+            } else {
+                "add it to the scopes of a resource server".to_owned()
+            };
+            self.mistakes.push(Mistake {
+                kind: self.kind,
+                name: self.name.clone(),
+                field: field.to_owned(),
+                problem: format!("there is no scope {token:?}"),
+                refers: true,
+                hint: Some(hint),
+            });
+        }
+        self.scopes = Some(known);
+        Ok(())
     }
 
     /// Notes a mistake unless something of that name will be there.

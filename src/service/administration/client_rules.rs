@@ -150,10 +150,12 @@ const HARMLESS: [&str; 9] = [
     "access_token_lifetime",
 ];
 
-/// The client, if it can be registered; else its mistakes are noted.
+/// The client, if it can be registered; else its mistakes are noted. A scope that it has already is not asked about: an
+/// act on another member does not fail for a resource server that went.
 pub(super) async fn check_client(
     checking: &mut Checking<'_>,
     row: &ClientRow,
+    was: Option<&Client>,
 ) -> Result<Option<CheckedClient>, StoreError> {
     checking.at(KindName::Client, &row.id);
     let Some(id) = ClientId::parse(&row.id) else {
@@ -188,6 +190,13 @@ pub(super) async fn check_client(
         let problem = "holds a private or symmetric key: send public keys alone, and make a new pair, as others \
             may know this one";
         checking.refuse("jwks", problem);
+    }
+    if let Some(scope) = &metadata.scope {
+        let known = was.map(|was| &was.scope);
+        let added = scope
+            .iter()
+            .filter(|token| known.is_none_or(|known| !known.contains(token)));
+        checking.scopes("scope", added).await?;
     }
     let secret = row.secret.as_ref().map(|secret| {
         check_secret(checking, &row.id, metadata, secret.expose());

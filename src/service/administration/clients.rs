@@ -48,7 +48,7 @@ impl Act {
     ) -> Result<ClientPut, AdministrationError> {
         self.judge_client(&row.id, None, Some(&row.metadata))
             .await?;
-        let (checked, warnings) = self.check_client(row).await?;
+        let (checked, warnings) = self.check_client(row, None).await?;
         if self.tx.find_client(&checked.client.id).await?.is_some() {
             return Err(AdministrationError::Exists {
                 kind: KindName::Client,
@@ -72,7 +72,7 @@ impl Act {
             secret: None,
             metadata: metadata.clone(),
         };
-        let (checked, _) = self.check_client(&row).await?;
+        let (checked, _) = self.check_client(&row, Some(was)).await?;
         let put = self.put_client(&checked, Some(was)).await?;
         let before = &was.metadata;
         let proves = |it: &ClientMetadata| {
@@ -141,9 +141,10 @@ impl Act {
     async fn check_client(
         &mut self,
         row: &ClientRow,
+        was: Option<&Client>,
     ) -> Result<(CheckedClient, Vec<String>), AdministrationError> {
         let mut checking = Checking::one(&mut self.tx, self.now, true);
-        let checked = check_client(&mut checking, row).await?;
+        let checked = check_client(&mut checking, row, was).await?;
         let warnings = checking.done()?;
         // A client that cannot be registered has left a mistake.
         let checked = checked.ok_or(AdministrationError::Invalid(Vec::new()))?;

@@ -66,11 +66,14 @@ fn may_have(client: &Client, resource: &Resource) -> bool {
 /// Every scope that means something here: the standard ones, Signet's own and those of the resource servers.
 #[must_use]
 pub fn scopes(resources: &[Resource]) -> Scope {
-    let standard: Scope = DEFAULT_SCOPE
-        .split(' ')
-        .chain([Scope::DECIDE, Scope::ADMIN])
-        .collect();
-    resources
-        .iter()
-        .fold(standard, |scopes, resource| scopes.union(&resource.scopes))
+    resources.iter().fold(own_scopes(), |scopes, resource| {
+        scopes.union(&resource.scopes)
+    })
+}
+
+/// The scopes that belong to no resource server: the standard ones and Signet's own.
+#[must_use]
+pub fn own_scopes() -> Scope {
+    let own = [Scope::DECIDE, Scope::ADMIN];
+    DEFAULT_SCOPE.split(' ').chain(own).collect()
 }

@@ -14,6 +14,7 @@ mod instances;
 mod lifted;
 mod lists;
 mod readings;
+mod registration;
 mod repeats;
 mod roundabout;
 mod schemathesis;

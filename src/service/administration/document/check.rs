@@ -13,6 +13,9 @@ use super::super::{AdministrationError, groups, roles};
 use super::{Document, GroupRow, Options};
 use crate::domain::directory::{Group, Role, RoleName};
 use crate::domain::policy::{ADMIN_ROLE, Declarations, in_cycles};
+use crate::domain::resource::{Identifier, Resource};
+use crate::service::registry::resources::own_scopes;
+use crate::spec::scope::Scope;
 use crate::spec::time::Ts;
 use crate::store::db::Tx;
 use crate::store::error::StoreError;
@@ -53,7 +56,7 @@ pub(super) async fn check(
     for row in &document.clients {
         checked
             .clients
-            .extend(check_client(&mut checking, row).await?);
+            .extend(check_client(&mut checking, row, None).await?);
     }
     for row in &document.users {
         let key = check_user(&mut checking, row).await?;
@@ -96,11 +99,22 @@ async fn named(tx: &mut Tx, document: &Document, options: Options) -> Result<Nam
     }
     let types = document.objects.iter().map(|(name, _)| name.kind.clone());
     vocabulary.resource_types.extend(types);
+    let mut scopes = Scope::default();
+    for resource in tx.list_resources().await? {
+        let described = |(known, _): &(Identifier, Resource)| known.as_str() == resource.identifier;
+        if !options.prune && !document.resources.iter().any(described) {
+            scopes = scopes.union(&resource.scopes);
+        }
+    }
+    for (_, resource) in &document.resources {
+        scopes = scopes.union(&resource.scopes);
+    }
     Ok(Named {
         names: names
             .map(|(kind, names)| (kind, names.into_iter().collect()))
             .collect(),
         prune: options.prune,
+        scopes: own_scopes().union(&scopes),
         declarations: vocabulary.declarations.clone(),
         vocabulary,
     })
