@@ -72,6 +72,9 @@ pub struct CreateArgs {
     /// The only way in which it authenticates [default: its secret, by header or by body].
     #[arg(long, value_name = "METHOD", value_parser = PossibleValuesParser::new(AuthMethod::ALL.map(AuthMethod::as_str)))]
     pub auth_method: Option<String>,
+    /// Whether its authorization requests need PKCE; public clients always do [default: true].
+    #[arg(long, value_name = "BOOL")]
+    pub require_pkce: Option<bool>,
     /// Where it publishes its public keys, for private_key_jwt.
     #[arg(long, value_name = "URL")]
     pub jwks_uri: Option<String>,
@@ -103,6 +106,7 @@ impl CreateArgs {
             grant_types: Some(types).filter(|types| !types.is_empty()),
             scope: self.scope.clone(),
             token_endpoint_auth_method: self.auth_method.as_deref().and_then(AuthMethod::parse),
+            require_pkce: self.require_pkce,
             jwks_uri: self.jwks_uri.clone(),
             first_party: self.first_party,
             may_introspect: self.may_introspect,

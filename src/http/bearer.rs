@@ -79,11 +79,15 @@ impl Purpose {
     #[must_use]
     pub const fn lacks_scope(self) -> &'static str {
         match self {
-            Self::Administration => "the token does not have the scope signet:admin",
+            Self::Administration => {
+                "the token does not have the scope signet:admin; add it to the client's scope, and ask for it"
+            }
             Self::Decisions => {
                 "asking for decisions needs the scope signet:decide, and of a person the permission signet:decide"
             }
-            Self::UserInfo => "the token lacks the scope openid",
+            Self::UserInfo => {
+                "the token lacks the scope openid; add it to the client's scope, and ask for it"
+            }
         }
     }
 

@@ -137,6 +137,7 @@ async fn answer(
             )
             .await?
             {
+                authorization::note_left_out(&resolved.client, &pending);
                 return Ok(respond::code(site, target, &granted.code));
             }
             // Something was ended since it was looked at: look again, and ask again for what was allowed.

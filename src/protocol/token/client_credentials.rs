@@ -17,7 +17,7 @@ pub(super) async fn answer(
     if client.is_public() {
         return Err(OAuthError::new(
             ErrorCode::UnauthorizedClient,
-            "a public client cannot use client_credentials",
+            "a public client cannot use client_credentials; register it with a secret or a key, not with token_endpoint_auth_method = none",
         ));
     }
     let scope = scope(request)?;
@@ -54,7 +54,13 @@ fn scope(request: &TokenRequest) -> Result<Scope, OAuthError> {
     match asked.first_outside(&own) {
         Some(token) => Err(OAuthError::new(
             ErrorCode::InvalidScope,
-            format!("scope {token} is not one that this client may have for itself"),
+            if about_people.contains(token) {
+                format!(
+                    "scope {token} is about a person, and a client has it only for one who signed in"
+                )
+            } else {
+                format!("scope {token} is not in this client's scope; add it there")
+            },
         )),
         None => Ok(asked),
     }

@@ -135,7 +135,11 @@ impl TokenRequest {
             if !covered || !is_for(resource) {
                 return Err(OAuthError::new(
                     ErrorCode::InvalidTarget,
-                    "resource is not a resource server that this grant and this client cover",
+                    if covered {
+                        "resource is not a resource server of which this client may have a scope; add one of its scopes to the client's scope, or register it as the client's default_resource"
+                    } else {
+                        "resource is not a resource server of this grant; name it in the authorization request too"
+                    },
                 ));
             }
             if !resources.iter().any(|known| known == resource) {

@@ -189,6 +189,22 @@ fn prove_target(client: &Client, params: &Params) -> Result<ResponseTarget, Refu
     })
 }
 
+/// Tells the operator what a client asked for and did not get because of its registration: OAuth leaves it out without
+/// a word (RFC 6749 §3.3).
+pub fn note_left_out(client: &Client, pending: &Pending) {
+    let Some(Ok(asked)) = pending.parameter("scope").map(Scope::parse) else {
+        return;
+    };
+    let id = &client.id;
+    if let Some(token) = asked.first_outside(&client.scope) {
+        tracing::info!(client.id = %id, "client {id} asked for the scope {}, which was left out: it is not in the client's scope", redirect::shown(token));
+    } else if asked.contains(Scope::OFFLINE_ACCESS)
+        && !client.has_grant_type(GrantType::RefreshToken)
+    {
+        tracing::info!(client.id = %id, "client {id} asked for the scope offline_access, which was left out: refresh_token is not among the client's grant_types");
+    }
+}
+
 /// What is left of a request that ends with a code.
 pub struct Code {
     /// The code.

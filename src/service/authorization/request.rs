@@ -143,7 +143,7 @@ fn check_response_type(client: &Client, params: &Params) -> Result<(), Refusal> 
         Some("code") if client.has_grant_type(GrantType::AuthorizationCode) => Ok(()),
         Some("code") => Err(refuse(
             ErrorCode::UnauthorizedClient,
-            "this client is not registered for grant_type authorization_code",
+            "this client is not registered for grant_type authorization_code; add it to the client's grant_types",
         )),
         Some(_) => Err(refuse(
             ErrorCode::UnsupportedResponseType,
@@ -176,13 +176,17 @@ fn granted_scope(client: &Client, params: &Params) -> Result<Scope, Refusal> {
     if !client.has_grant_type(GrantType::RefreshToken) {
         scope = scope.without(Scope::OFFLINE_ACCESS);
     }
-    if scope.is_empty() && params.find("scope").is_some() {
-        return Err(refuse(
+    match params.find("scope") {
+        Some(Scope::OFFLINE_ACCESS) if scope.is_empty() => Err(refuse(
             ErrorCode::InvalidScope,
-            "scope names nothing that this client may have",
-        ));
+            "scope offline_access needs offline_access in the client's scope and refresh_token in its grant_types",
+        )),
+        Some(_) if scope.is_empty() => Err(refuse(
+            ErrorCode::InvalidScope,
+            "scope names nothing that this client may have; add what it needs to the client's scope",
+        )),
+        Some(_) | None => Ok(scope),
     }
-    Ok(scope)
 }
 
 /// `resource` (RFC 8707 §2).
@@ -197,7 +201,7 @@ async fn resources(
         if !is_for(&all, client, resource) {
             return Err(refuse(
                 ErrorCode::InvalidTarget,
-                "resource is not a resource server of which this client may have a scope",
+                "resource is not a resource server of which this client may have a scope; add one of its scopes to the client's scope, or register it as the client's default_resource",
             ));
         }
         if !resources.iter().any(|known| known == resource) {
@@ -226,8 +230,11 @@ fn code_challenge(client: &Client, params: &Params) -> Result<Option<CodeChallen
         (None, Some(_)) => Err(invalid(
             "code_challenge is missing, but code_challenge_method was sent",
         )),
-        (None, None) if client.require_pkce || client.is_public() => Err(invalid(
-            "code_challenge is missing; this client must use PKCE (RFC 7636) with code_challenge_method=S256",
+        (None, None) if client.is_public() => Err(invalid(
+            "code_challenge is missing; a public client must use PKCE (RFC 7636) with code_challenge_method=S256",
+        )),
+        (None, None) if client.require_pkce => Err(invalid(
+            "code_challenge is missing; this client must use PKCE (RFC 7636) with code_challenge_method=S256, or be registered with require_pkce = false if its software cannot",
         )),
         (None, None) => Ok(None),
     }
