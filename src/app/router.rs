@@ -65,7 +65,7 @@ pub fn routes(site: Site, options: Options) -> Router {
     let (api, description) = admin::routes(&site);
     let pages = Router::new()
         .route("/authorize", get(authorize::get).post(authorize::post))
-        .route("/login", get(login::get).post(login::post))
+        .merge(login::routes())
         .route("/consent", get(consent::get).post(consent::post))
         .route("/logout", get(logout::get).post(logout::post))
         .route("/account", get(account::get).post(account::post))

@@ -12,7 +12,8 @@ use super::user::User;
 use crate::spec::time::Ts;
 
 /// A way to prove who one is; an account has some of them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Factor {
     /// A password.
     Password,
@@ -22,13 +23,28 @@ pub enum Factor {
 }
 
 impl Factor {
+    /// Every factor.
+    pub const ALL: &[Self] = &[
+        Self::Password,
+        #[cfg(test)]
+        Self::Code,
+    ];
+
+    /// Its name in `factors.kind`, in the reasons of refused sign-ins and in the counts of attempts.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Password => "password",
+            #[cfg(test)]
+            Self::Code => "code",
+        }
+    }
+
     /// Reads `factors.kind`.
     #[must_use]
     pub fn parse(kind: &str) -> Option<Self> {
-        match kind {
-            "password" => Some(Self::Password),
-            _ => None,
-        }
+        let mut all = Self::ALL.iter().copied();
+        all.find(|factor| factor.as_str() == kind)
     }
 
     /// The authentication method in `amr` ([RFC 8176 §2](https://www.rfc-editor.org/rfc/rfc8176#section-2)).
@@ -89,38 +105,18 @@ impl Acr {
     }
 }
 
-/// Something that was proven in a sign-in. Only the service that checks the factor makes one.
+/// Something that was proven in a sign-in. Only `service::sign_in::step`, which has the factor checked, makes one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Proof {
-    /// The password was right.
-    Password {
-        /// When.
-        at: Ts,
-    },
-    /// The code was right.
-    #[cfg(test)]
-    Code {
-        /// When.
-        at: Ts,
-    },
+pub struct Proof {
+    factor: Factor,
+    at: Ts,
 }
 
 impl Proof {
-    const fn factor(self) -> Factor {
-        match self {
-            Self::Password { .. } => Factor::Password,
-            #[cfg(test)]
-            Self::Code { .. } => Factor::Code,
-        }
-    }
-
-    const fn at(self) -> Ts {
-        match self {
-            Self::Password { at } => at,
-            #[cfg(test)]
-            Self::Code { at } => at,
-        }
+    /// The factor was proven at that time.
+    #[must_use]
+    pub const fn of(factor: Factor, at: Ts) -> Self {
+        Self { factor, at }
     }
 }
 
@@ -142,7 +138,7 @@ impl Proofs {
             .filter(|before| before.are_of(account))
             .map(|before| before.given)
             .unwrap_or_default();
-        proofs.retain(|known| known.factor() != proof.factor());
+        proofs.retain(|known| known.factor != proof.factor);
         proofs.push(proof);
         Self {
             user: account.user.id,
@@ -159,7 +155,7 @@ impl Proofs {
     fn that_count(mut self, account: &Account, wanted: &Wanted) -> Self {
         let are_of = self.are_of(account);
         self.given
-            .retain(|proof| are_of && proof.at() >= wanted.began);
+            .retain(|proof| are_of && proof.at >= wanted.began);
         Self {
             user: account.user.id,
             version: account.user.token_version,
@@ -168,7 +164,7 @@ impl Proofs {
     }
 
     fn factors(&self) -> BTreeSet<Factor> {
-        self.given.iter().map(|proof| proof.factor()).collect()
+        self.given.iter().map(|proof| proof.factor).collect()
     }
 }
 
@@ -306,11 +302,7 @@ impl SignedIn {
     /// one factor.
     #[must_use]
     pub fn amr(&self) -> Vec<String> {
-        let mut amr: Vec<_> = self
-            .proofs
-            .iter()
-            .map(|proof| proof.factor().amr())
-            .collect();
+        let mut amr: Vec<_> = self.proofs.iter().map(|proof| proof.factor.amr()).collect();
         if amr.len() > 1 {
             amr.push("mfa");
         }
@@ -359,7 +351,7 @@ fn strongest(proven: &BTreeSet<Factor>) -> Option<Acr> {
 }
 
 fn oldest(proofs: &[Proof]) -> Option<Ts> {
-    proofs.iter().map(|proof| proof.at()).min()
+    proofs.iter().map(|proof| proof.at).min()
 }
 
 #[cfg(test)]

@@ -193,10 +193,10 @@ fn a_bare_digest_is_made_only_where_nothing_can_be_guessed_from_it() {
     );
 }
 
-/// A proof is made where its factor is checked; `domain/sign_in` decides what it is worth.
+/// A proof is made by the step that has its factor checked; `domain/sign_in` decides what it is worth.
 #[test]
-fn only_the_check_of_a_factor_makes_a_proof() {
-    let homes = ["domain/sign_in", "service/sign_in/"];
+fn only_the_step_that_checks_a_factor_makes_a_proof() {
+    let homes = ["domain/sign_in", "service/sign_in/step.rs"];
     let makes = |source: &Source| source.code.contains("Proof::") && !source.path.contains("tests");
     let found: Vec<_> = sources()
         .into_iter()

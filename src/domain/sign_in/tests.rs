@@ -34,11 +34,11 @@ fn wanted(acr: WantedAcr) -> Wanted {
 }
 
 fn password(at: i64) -> Proof {
-    Proof::Password { at: Ts(at) }
+    Proof::of(Factor::Password, Ts(at))
 }
 
 fn code(at: i64) -> Proof {
-    Proof::Code { at: Ts(at) }
+    Proof::of(Factor::Code, Ts(at))
 }
 
 fn two_factors() -> WantedAcr {
@@ -63,6 +63,9 @@ fn asked(next: Next) -> (Factor, Proofs) {
 
 #[test]
 fn a_factor_is_read_as_it_is_stored() {
+    for factor in Factor::ALL {
+        assert_eq!(Factor::parse(factor.as_str()), Some(*factor));
+    }
     assert_eq!(Factor::parse("password"), Some(Factor::Password));
     assert_eq!(Factor::parse("of-tomorrow"), None);
     for acr in Acr::ALL {
@@ -251,8 +254,8 @@ proptest! {
         account.factors = factors.clone();
         account.user.disabled_at = disabled.then_some(Ts(1));
         let given = Proofs { user: UserId::from_bytes([owner; 16]), version, given: proofs.clone() };
-        let counts = |proof: &&Proof| owner == 1 && version == 7 && proof.at() >= BEGAN;
-        let is_proven = |factor| proofs.iter().filter(counts).any(|proof| proof.factor() == factor);
+        let counts = |proof: &&Proof| owner == 1 && version == 7 && proof.at >= BEGAN;
+        let is_proven = |factor| proofs.iter().filter(counts).any(|proof| proof.factor == factor);
         let (has_password, has_code) = (is_proven(Factor::Password), is_proven(Factor::Code));
         match next(account, given, &wanted(acr.clone())) {
             Next::Done(signed_in) => {
@@ -266,7 +269,7 @@ proptest! {
                     };
                     prop_assert!(required.iter().any(reached));
                 }
-                let counted: Vec<_> = proofs.iter().filter(counts).map(|proof| proof.at()).collect();
+                let counted: Vec<_> = proofs.iter().filter(counts).map(|proof| proof.at).collect();
                 prop_assert_eq!(Some(signed_in.auth_time()), counted.into_iter().min());
             }
             Next::Ask { factor, proofs: so_far } => {
@@ -297,7 +300,7 @@ proptest! {
             }
             last = number;
             let proof = if is_code { code(2_000) } else { password(2_000) };
-            expected.insert(proof.factor());
+            expected.insert(proof.factor);
             so_far = Some(Proofs::add(so_far, &account, proof));
             let proofs = so_far.clone().unwrap();
             prop_assert_eq!(&proofs.factors(), &expected);

@@ -9,13 +9,14 @@ use tokio::time::{Instant, timeout};
 use super::browsers::KnownBrowser;
 use super::{Limited, Limits, block};
 use crate::domain::rate::Rule;
+use crate::domain::sign_in::Factor;
 use crate::store::ephemeral::{Asked, Taken, Undo};
 
 /// What is guessed at. Each kind has counts of its own per account; an address has one for all kinds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Guess {
-    /// A password.
-    Password,
+    /// What a factor of an account is proven with.
+    Factor(Factor),
     /// The one-time link of a set-up; there is no account yet.
     SetupLink,
 }
@@ -23,7 +24,7 @@ pub enum Guess {
 impl Guess {
     const fn as_str(self) -> &'static str {
         match self {
-            Self::Password => "password",
+            Self::Factor(factor) => factor.as_str(),
             Self::SetupLink => "set-up link",
         }
     }

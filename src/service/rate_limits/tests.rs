@@ -6,6 +6,9 @@ use tokio::task::JoinSet;
 use super::browsers::KnownBrowser;
 use super::*;
 use crate::crypto::secret::PlainToken;
+use crate::domain::sign_in::Factor;
+
+const PASSWORD: Guess = Guess::Factor(Factor::Password);
 
 fn limits(settings: &[(&str, &str)]) -> Arc<Limits> {
     let env = settings
@@ -22,7 +25,7 @@ fn ip(text: &str) -> IpAddr {
 
 /// A wrong guess: whether it was looked at, and else how long to wait.
 async fn wrong(limits: &Limits, account: &str, from: &str) -> Result<(), Limited> {
-    let guess = limits.guess(Guess::Password, Some(account), ip(from), None);
+    let guess = limits.guess(PASSWORD, Some(account), ip(from), None);
     guess.await.map(drop)
 }
 
@@ -75,7 +78,7 @@ async fn many_addresses_together_have_one_count_and_a_known_browser_another() {
     assert!(limited.wait <= Duration::from_secs(15));
     let known = |number| {
         let browser = Some(KnownBrowser([number; 16]));
-        limits.guess(Guess::Password, Some("alice"), ip("198.51.100.1"), browser)
+        limits.guess(PASSWORD, Some("alice"), ip("198.51.100.1"), browser)
     };
     // Wrong, wrong, right: the owner begins anew.
     for _ in 0..5 {
@@ -117,10 +120,7 @@ async fn a_hundred_guesses_at_once_get_no_more_than_one_after_the_other() {
         let limits = Arc::clone(&limits);
         tasks.spawn(async move {
             let from = ip("192.0.2.1");
-            match limits
-                .guess(Guess::Password, Some("alice"), from, None)
-                .await
-            {
+            match limits.guess(PASSWORD, Some("alice"), from, None).await {
                 Ok(attempt) => {
                     tokio::time::sleep(Duration::from_millis(20)).await;
                     drop(attempt);
@@ -142,7 +142,7 @@ async fn a_hundred_right_passwords_at_once_all_sign_in() {
     for _ in 0..100 {
         let limits = Arc::clone(&limits);
         tasks.spawn(async move {
-            let attempt = limits.guess(Guess::Password, Some("alice"), ip("192.0.2.1"), None);
+            let attempt = limits.guess(PASSWORD, Some("alice"), ip("192.0.2.1"), None);
             let attempt = attempt.await.unwrap();
             tokio::time::sleep(Duration::from_millis(20)).await;
             attempt.succeeded().await;

@@ -9,7 +9,6 @@ mod account;
 mod consent;
 mod error;
 mod form_post;
-mod login;
 mod logout;
 mod manual;
 mod reference;
@@ -22,7 +21,6 @@ use askama::Template;
 pub use consent::{ConsentPage, ScopeLine};
 pub use error::ErrorPage;
 pub use form_post::FormPostPage;
-pub use login::{LoginPage, SelectAccountPage};
 pub use logout::{LogoutPage, SignedOutPage};
 pub use manual::{Chapter, ManualPage};
 pub use reference::{

@@ -7,6 +7,7 @@ use scraper::{ElementRef, Html, Selector};
 
 use super::*;
 use crate::web::assets::{Asset, asset_url};
+use crate::web::login::{LoginPage, SelectAccountPage};
 
 mod filled;
 mod gallery;

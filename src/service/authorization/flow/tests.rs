@@ -35,7 +35,11 @@ fn half_way(now: Ts) -> Pending {
         path: OwnPath::account(),
     };
     Pending {
-        proofs: Some(Proofs::add(None, &account(), Proof::Password { at: now })),
+        proofs: Some(Proofs::add(
+            None,
+            &account(),
+            Proof::of(Factor::Password, now),
+        )),
         ..Pending::begin(purpose, Some(browser_digest(COOKIE)), now)
     }
 }
@@ -68,9 +72,7 @@ fn proofs_cannot_be_taken_to_another_browser() {
 #[test]
 fn proofs_expire_with_the_sign_in_however_late_they_came() {
     let (flows, now) = (flows(), Ts::from_secs(1_000));
-    let proof = Proof::Password {
-        at: now.plus(Duration::from_mins(9)),
-    };
+    let proof = Proof::of(Factor::Password, now.plus(Duration::from_mins(9)));
     let late = Pending {
         proofs: Some(Proofs::add(None, &account(), proof)),
         ..half_way(now)
