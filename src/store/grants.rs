@@ -4,7 +4,8 @@ use sqlx::types::Json;
 use uuid::Uuid;
 
 use super::Store;
-use super::db::{Engine, Tx, row};
+use super::db::{Tx, row, writes};
+use super::dialect;
 use super::error::StoreError;
 use crate::domain::binding::Binding;
 use crate::domain::grant::{CodeBinding, Grant};
@@ -27,42 +28,10 @@ impl Store {
     /// Stores a new grant. `false` when the session ended, the person was disabled, the client was disabled or,
     /// where `consented`, access was taken back meanwhile.
     pub async fn insert_grant(&self, grant: &Grant, consented: bool) -> Result<bool, StoreError> {
-        let insert = match self.db.engine() {
-            Engine::Postgres => INSERT_POSTGRES,
-            Engine::Sqlite => INSERT_SQLITE,
-        };
-        let rows = self
-            .db
-            .w(insert)
-            .bind(grant.id.0)
-            .bind(grant.client_id.as_str().to_owned())
-            .bind(grant.user_id.0)
-            .bind(grant.user_version)
-            .bind(grant.session_id.0)
-            .bind(grant.offline)
-            .bind(grant.scope.to_string())
-            .bind(Json(grant.resources.clone()))
-            .bind(grant.nonce.clone())
-            .bind(Json(grant.claims.clone()))
-            .bind(grant.bound_to.redirect_uri.clone())
-            .bind(
-                grant
-                    .bound_to
-                    .code_challenge
-                    .as_ref()
-                    .map(|challenge| challenge.as_str().to_owned()),
-            )
-            .bind(grant.auth_time.micros())
-            .bind(grant.acr.clone())
-            .bind(Json(grant.amr.clone()))
-            .bind(grant.created_at.micros())
-            .bind(grant.code_expires_at.micros())
-            .bind(grant.expires_at.micros())
-            .bind(consented)
-            .bind(grant.ip.map(|ip| ip.to_string()))
-            .bind(grant.binding.to_column())
-            .exec()
-            .await?;
+        let insert = dialect::pick(self.db.engine(), INSERT_POSTGRES, INSERT_SQLITE);
+        let insert = self.db.w(insert).bind(grant.created_at.micros());
+        let insert = bind_grant(insert.bind(consented), grant);
+        let rows = insert.exec().await?;
         Ok(rows == 1)
     }
 
@@ -242,25 +211,59 @@ impl GrantRow {
     }
 }
 
-// The consent is locked until the grant is there: a withdrawal at this moment waits, and then finds the grant.
-// SQLite has one writer at a time and needs no lock.
-const INSERT_POSTGRES: &str = "WITH held AS MATERIALIZED (SELECT 1 FROM consents WHERE user_id = $3 AND client_id = $2 FOR KEY SHARE) \
-    INSERT INTO grants (id, client_id, user_id, user_version, session_id, offline, scope, resources, nonce, claims, \
-    redirect_uri, code_challenge, auth_time, acr, amr, generation, created_at, advanced_at, code_expires_at, expires_at, ip, binding) \
-    SELECT $1, c.id, u.id, u.token_version, s.id, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, 0, $16, $16, $17, $18, $20, $21 \
-    FROM users u, clients c, sessions s \
-    WHERE u.id = $3 AND u.token_version = $4 AND u.disabled_at IS NULL \
-    AND c.id = $2 AND c.disabled_at IS NULL \
-    AND s.id = $5 AND s.ended_at IS NULL AND s.expires_at > $16 AND (NOT $19 OR EXISTS (SELECT 1 FROM held))";
+writes! { $
+    fn bind_grant(grant: &Grant), grant_writes {
+        // The statement names these five.
+        id = grant.id.0,
+        client_id = grant.client_id.as_str().to_owned(),
+        user_id = grant.user_id.0,
+        user_version = grant.user_version,
+        session_id = grant.session_id.0,
+        offline = grant.offline,
+        scope = grant.scope.to_string(),
+        resources = Json(grant.resources.clone()),
+        nonce = grant.nonce.clone(),
+        claims = Json(grant.claims.clone()),
+        redirect_uri = grant.bound_to.redirect_uri.clone(),
+        code_challenge = grant.bound_to.code_challenge.as_ref().map(|it| it.as_str().to_owned()),
+        binding = grant.binding.to_column(),
+        auth_time = grant.auth_time.micros(),
+        acr = grant.acr.clone(),
+        amr = Json(grant.amr.clone()),
+        ip = grant.ip.map(|ip| ip.to_string()),
+        code_expires_at = grant.code_expires_at.micros(),
+        expires_at = grant.expires_at.micros(),
+    }
+}
 
-const INSERT_SQLITE: &str = "INSERT INTO grants (id, client_id, user_id, user_version, session_id, offline, scope, resources, nonce, claims, \
-    redirect_uri, code_challenge, auth_time, acr, amr, generation, created_at, advanced_at, code_expires_at, expires_at, ip, binding) \
-    SELECT $1, c.id, u.id, u.token_version, s.id, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, 0, $16, $16, $17, $18, $20, $21 \
-    FROM users u, clients c, sessions s \
-    WHERE u.id = $3 AND u.token_version = $4 AND u.disabled_at IS NULL \
-    AND c.id = $2 AND c.disabled_at IS NULL \
-    AND s.id = $5 AND s.ended_at IS NULL AND s.expires_at > $16 \
-    AND (NOT $19 OR EXISTS (SELECT 1 FROM consents k WHERE k.user_id = $3 AND k.client_id = $2))";
+/// `$1` is when it is created, `$2` whether it was consented to.
+macro_rules! insert {
+    () => {
+        concat!(
+            "INSERT INTO grants (",
+            grant_writes!(names),
+            ", generation, created_at, advanced_at) SELECT ",
+            grant_writes!(values),
+            ", 0, $1, $1 FROM users u, clients c, sessions s \
+            WHERE u.id = $5 AND u.token_version = $6 AND u.disabled_at IS NULL \
+            AND c.id = $4 AND c.disabled_at IS NULL \
+            AND s.id = $7 AND s.ended_at IS NULL AND s.expires_at > $1 AND (NOT $2 OR EXISTS "
+        )
+    };
+}
+
+// The consent is locked until the grant is there: a withdrawal at this moment waits, and then finds the grant.
+const INSERT_POSTGRES: &str = concat!(
+    "WITH held AS MATERIALIZED (SELECT 1 FROM consents WHERE user_id = $5 AND client_id = $4 FOR KEY SHARE) ",
+    insert!(),
+    "(SELECT 1 FROM held))"
+);
+
+// SQLite has one writer at a time and needs no lock.
+const INSERT_SQLITE: &str = concat!(
+    insert!(),
+    "(SELECT 1 FROM consents k WHERE k.user_id = $5 AND k.client_id = $4))"
+);
 
 const FIND: &str = concat!(
     "SELECT ",

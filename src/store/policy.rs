@@ -224,7 +224,7 @@ impl Store {
     }
 
     /// The ids of the resources of a type that are written down, after `after`, at most `limit`.
-    pub async fn list_objects(
+    pub async fn list_object_ids(
         &self,
         kind: &str,
         after: &str,

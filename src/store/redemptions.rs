@@ -220,35 +220,51 @@ impl Columns {
     }
 }
 
+/// What the guard moves.
+macro_rules! moved {
+    () => {
+        " SET generation = grants.generation + b.step, advanced_at = b.now FROM "
+    };
+}
+
+/// The guard: every proof that was presented, against the grant and what it hangs on.
+macro_rules! guard {
+    () => {
+        " WHERE grants.id = b.id AND grants.generation = b.generation AND grants.client_id = b.client_id \
+        AND grants.binding IS NOT DISTINCT FROM b.binding \
+        AND (b.generation > 0 OR (grants.redirect_uri = b.redirect_uri \
+            AND grants.code_challenge IS NOT DISTINCT FROM b.code_challenge AND grants.code_expires_at > b.now)) \
+        AND (b.generation = 0 OR grants.advanced_at > b.idle_since) \
+        AND grants.revoked_at IS NULL AND grants.expires_at > b.now \
+        AND EXISTS (SELECT 1 FROM users u WHERE u.id = grants.user_id AND u.token_version = grants.user_version \
+            AND u.disabled_at IS NULL) \
+        AND EXISTS (SELECT 1 FROM clients c WHERE c.id = grants.client_id AND c.disabled_at IS NULL \
+            AND c.not_before <= grants.created_at) \
+        AND (grants.offline OR EXISTS (SELECT 1 FROM sessions s WHERE s.id = grants.session_id \
+            AND s.ended_at IS NULL AND s.expires_at > b.now)) RETURNING "
+    };
+}
+
 // The two texts differ only in how the batch is read. Rows are locked in key order, so that batches of
 // different instances cannot deadlock.
 const ADVANCE_POSTGRES: &str = concat!(
-    "WITH locked AS MATERIALIZED (SELECT id FROM grants WHERE id = ANY($1::uuid[]) ORDER BY id FOR UPDATE) UPDATE grants \
-    SET generation = grants.generation + b.step, advanced_at = b.now FROM locked JOIN UNNEST($1::uuid[], $2::bigint[], \
-    $3::text[], $4::text[], $5::text[], $6::text[], $7::bigint[], $8::bigint[], $9::bigint[]) AS b (id, generation, \
-    client_id, redirect_uri, code_challenge, binding, step, now, idle_since) ON b.id = locked.id WHERE grants.id = b.id AND grants.generation \
-    = b.generation AND grants.client_id = b.client_id AND grants.binding IS NOT DISTINCT FROM b.binding AND (b.generation > 0 OR (grants.redirect_uri = b.redirect_uri AND \
-    grants.code_challenge IS NOT DISTINCT FROM b.code_challenge AND grants.code_expires_at > b.now)) AND (b.generation = 0 \
-    OR grants.advanced_at > b.idle_since) AND grants.revoked_at IS NULL AND grants.expires_at > b.now AND EXISTS (SELECT 1 \
-    FROM users u WHERE u.id = grants.user_id AND u.token_version = grants.user_version AND u.disabled_at IS NULL) AND \
-    EXISTS (SELECT 1 FROM clients c WHERE c.id = grants.client_id AND c.disabled_at IS NULL AND c.not_before <= \
-    grants.created_at) AND (grants.offline OR EXISTS (SELECT 1 FROM sessions s WHERE s.id = grants.session_id AND \
-    s.ended_at IS NULL AND s.expires_at > b.now)) RETURNING ",
+    "WITH locked AS MATERIALIZED (SELECT id FROM grants WHERE id = ANY($1::uuid[]) ORDER BY id FOR UPDATE) UPDATE grants",
+    moved!(),
+    "locked JOIN UNNEST($1::uuid[], $2::bigint[], $3::text[], $4::text[], $5::text[], $6::text[], $7::bigint[], \
+    $8::bigint[], $9::bigint[]) AS b (id, generation, client_id, redirect_uri, code_challenge, binding, step, now, \
+    idle_since) ON b.id = locked.id",
+    guard!(),
     grant_columns!("grants.")
 );
 
 const ADVANCE_SQLITE: &str = concat!(
-    "UPDATE grants SET generation = grants.generation + b.step, advanced_at = b.now FROM (SELECT unhex(value ->> '$.id') AS \
-    id, value ->> '$.generation' AS generation, value ->> '$.client_id' AS client_id, value ->> '$.redirect_uri' AS \
-    redirect_uri, value ->> '$.code_challenge' AS code_challenge, value ->> '$.binding' AS binding, value ->> '$.step' AS step, value ->> '$.now' AS now, \
-    value ->> '$.idle_since' AS idle_since FROM json_each($1)) AS b WHERE grants.id = b.id AND grants.generation = \
-    b.generation AND grants.client_id = b.client_id AND grants.binding IS NOT DISTINCT FROM b.binding AND (b.generation > 0 OR (grants.redirect_uri = b.redirect_uri AND \
-    grants.code_challenge IS NOT DISTINCT FROM b.code_challenge AND grants.code_expires_at > b.now)) AND (b.generation = 0 \
-    OR grants.advanced_at > b.idle_since) AND grants.revoked_at IS NULL AND grants.expires_at > b.now AND EXISTS (SELECT 1 \
-    FROM users u WHERE u.id = grants.user_id AND u.token_version = grants.user_version AND u.disabled_at IS NULL) AND \
-    EXISTS (SELECT 1 FROM clients c WHERE c.id = grants.client_id AND c.disabled_at IS NULL AND c.not_before <= \
-    grants.created_at) AND (grants.offline OR EXISTS (SELECT 1 FROM sessions s WHERE s.id = grants.session_id AND \
-    s.ended_at IS NULL AND s.expires_at > b.now)) RETURNING ",
+    "UPDATE grants",
+    moved!(),
+    "(SELECT unhex(value ->> '$.id') AS id, value ->> '$.generation' AS generation, value ->> '$.client_id' AS client_id, \
+    value ->> '$.redirect_uri' AS redirect_uri, value ->> '$.code_challenge' AS code_challenge, \
+    value ->> '$.binding' AS binding, value ->> '$.step' AS step, value ->> '$.now' AS now, \
+    value ->> '$.idle_since' AS idle_since FROM json_each($1)) AS b",
+    guard!(),
     grant_columns!()
 );
 

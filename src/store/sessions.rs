@@ -4,7 +4,7 @@ use sqlx::types::Json;
 use uuid::Uuid;
 
 use super::Store;
-use super::db::{Tx, row};
+use super::db::{Tx, row, writes};
 use super::error::StoreError;
 use crate::crypto::secret::TokenDigest;
 use crate::domain::ids::{SessionId, UserId};
@@ -79,19 +79,9 @@ impl Tx {
         session: &Session,
         token: TokenDigest,
     ) -> Result<bool, StoreError> {
-        let rows = self
-            .q(INSERT)
-            .bind(session.id.0)
-            .bind(token.as_bytes().to_vec())
-            .bind(session.user_id.0)
-            .bind(session.user_version)
-            .bind(session.auth_time.micros())
-            .bind(session.acr.clone())
-            .bind(Json(session.amr.clone()))
-            .bind(session.expires_at.micros())
-            .bind(session.last_seen_at.micros())
-            .exec()
-            .await?;
+        let insert = self.q(INSERT).bind(session.id.0).bind(session.user_version);
+        let insert = bind_session(insert, session, token).bind(session.user_id.0);
+        let rows = insert.exec().await?;
         Ok(rows == 1)
     }
 
@@ -102,18 +92,8 @@ impl Tx {
         session: &Session,
         token: TokenDigest,
     ) -> Result<bool, StoreError> {
-        let rows = self
-            .q(RENEW)
-            .bind(session.id.0)
-            .bind(token.as_bytes().to_vec())
-            .bind(session.auth_time.micros())
-            .bind(session.acr.clone())
-            .bind(Json(session.amr.clone()))
-            .bind(session.expires_at.micros())
-            .bind(session.user_version)
-            .bind(session.last_seen_at.micros())
-            .exec()
-            .await?;
+        let renew = self.q(RENEW).bind(session.id.0).bind(session.user_version);
+        let rows = bind_session(renew, session, token).exec().await?;
         Ok(rows == 1)
     }
 
@@ -188,12 +168,32 @@ const PAGE: &str = concat!(
     AND s.user_version = u.token_version ORDER BY s.id LIMIT $4"
 );
 
-const INSERT: &str = "INSERT INTO sessions (id, token_digest, user_id, user_version, auth_time, acr, amr, created_at, last_seen_at, expires_at) \
-    SELECT $1, $2, u.id, u.token_version, $5, $6, $7, $9, $9, $8 FROM users u \
-    WHERE u.id = $3 AND u.token_version = $4 AND u.disabled_at IS NULL";
+writes! { $
+    fn bind_session(session: &Session, token: TokenDigest), session_writes {
+        // The statement names it.
+        last_seen_at = session.last_seen_at.micros(),
+        token_digest = token.as_bytes().to_vec(),
+        auth_time = session.auth_time.micros(),
+        acr = session.acr.clone(),
+        amr = Json(session.amr.clone()),
+        expires_at = session.expires_at.micros(),
+    }
+}
 
-const RENEW: &str = "UPDATE sessions SET token_digest = $2, auth_time = $3, acr = $4, amr = $5, last_seen_at = $8, expires_at = $6 \
-    WHERE id = $1 AND ended_at IS NULL AND user_version = $7";
+const INSERT: &str = concat!(
+    "INSERT INTO sessions (",
+    session_writes!(names),
+    ", id, user_id, user_version, created_at) SELECT ",
+    session_writes!(values),
+    ", $1, u.id, u.token_version, $3 FROM users u WHERE u.token_version = $2 AND u.disabled_at IS NULL AND u.id = ",
+    session_writes!(next)
+);
+
+const RENEW: &str = concat!(
+    "UPDATE sessions SET ",
+    session_writes!(set),
+    " WHERE id = $1 AND ended_at IS NULL AND user_version = $2"
+);
 
 const TOUCH: &str = "UPDATE sessions SET last_seen_at = $2 WHERE id = $1 AND last_seen_at < $2";
 

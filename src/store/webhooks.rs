@@ -4,7 +4,7 @@ use sqlx::types::Json;
 use uuid::Uuid;
 
 use super::Store;
-use super::db::Tx;
+use super::db::{Run, Tx, reads, row, writes};
 use super::error::StoreError;
 use crate::domain::ids::WebhookId;
 use crate::spec::time::Ts;
@@ -55,6 +55,16 @@ pub struct SealedSecrets {
     pub previous: Option<(Vec<u8>, Ts)>,
 }
 
+reads! {
+    /// A webhook.
+    find_webhook(id: WebhookId) -> Option<Webhook> = find;
+}
+
+async fn find(run: &mut impl Run, id: WebhookId) -> Result<Option<Webhook>, StoreError> {
+    let row = run.q(FIND).bind(id.0).opt::<WebhookRow>().await?;
+    Ok(row.map(WebhookRow::into_webhook))
+}
+
 impl Store {
     /// Webhooks in the order of their names, after `after`, at most `limit`.
     pub async fn list_webhooks(
@@ -65,12 +75,6 @@ impl Store {
         let list = self.db.q(LIST).bind(after.map_or(Uuid::nil(), |id| id.0));
         let rows = list.bind(limit).all::<WebhookRow>().await?;
         Ok(rows.into_iter().map(WebhookRow::into_webhook).collect())
-    }
-
-    /// A webhook.
-    pub async fn find_webhook(&self, id: WebhookId) -> Result<Option<Webhook>, StoreError> {
-        let row = self.db.q(FIND).bind(id.0).opt::<WebhookRow>().await?;
-        Ok(row.map(WebhookRow::into_webhook))
     }
 
     /// Where a webhook is told, and its secrets.
@@ -105,23 +109,10 @@ impl Tx {
         if count >= MAX_WEBHOOKS {
             return Ok(false);
         }
-        self.q(INSERT)
-            .bind(webhook.id.0)
-            .bind(webhook.url.clone())
-            .bind(webhook.description.clone())
-            .bind(Json(webhook.event_types.clone()))
-            .bind(secret)
-            .bind(webhook.enabled)
-            .bind(webhook.created_at.micros())
-            .exec()
-            .await?;
+        let insert = self.q(INSERT).bind(webhook.id.0);
+        let insert = insert.bind(webhook.created_at.micros());
+        bind_webhook(insert, webhook).bind(secret).exec().await?;
         Ok(true)
-    }
-
-    /// A webhook.
-    pub async fn find_webhook(&mut self, id: WebhookId) -> Result<Option<Webhook>, StoreError> {
-        let row = self.q(FIND).bind(id.0).opt::<WebhookRow>().await?;
-        Ok(row.map(WebhookRow::into_webhook))
     }
 
     /// Keeps others from changing a webhook until the transaction ends.
@@ -141,16 +132,9 @@ impl Tx {
 
     /// Writes what can be changed of a webhook.
     pub async fn update_webhook(&mut self, webhook: &Webhook) -> Result<(), StoreError> {
-        self.q(UPDATE)
-            .bind(webhook.id.0)
-            .bind(webhook.url.clone())
-            .bind(webhook.description.clone())
-            .bind(Json(webhook.event_types.clone()))
-            .bind(webhook.enabled)
-            .bind(webhook.disabled_reason.clone())
-            .bind(webhook.updated_at.micros())
-            .exec()
-            .await?;
+        let update = self.q(UPDATE).bind(webhook.id.0);
+        let update = update.bind(webhook.updated_at.micros());
+        bind_webhook(update, webhook).exec().await?;
         Ok(())
     }
 
@@ -192,17 +176,28 @@ impl Tx {
     }
 }
 
-#[derive(sqlx::FromRow)]
-struct WebhookRow {
-    id: Uuid,
-    url: String,
-    description: Option<String>,
-    event_types: Json<Vec<String>>,
-    enabled: bool,
-    disabled_reason: Option<String>,
-    version: i64,
-    created_at: i64,
-    updated_at: i64,
+row! { $
+    struct WebhookRow, webhook_columns {
+        id: Uuid,
+        url: String,
+        description: Option<String>,
+        event_types: Json<Vec<String>>,
+        enabled: bool,
+        disabled_reason: Option<String>,
+        version: i64,
+        created_at: i64,
+        updated_at: i64,
+    }
+}
+
+writes! { $
+    fn bind_webhook(webhook: &Webhook), webhook_writes {
+        url = webhook.url.clone(),
+        description = webhook.description.clone(),
+        event_types = Json(webhook.event_types.clone()),
+        enabled = webhook.enabled,
+        disabled_reason = webhook.disabled_reason.clone(),
+    }
 }
 
 impl WebhookRow {
@@ -223,14 +218,27 @@ impl WebhookRow {
 
 const COUNT: &str = "SELECT CAST(COUNT(*) AS BIGINT) FROM webhooks";
 
-const INSERT: &str = "INSERT INTO webhooks (id, url, description, event_types, secret, enabled, version, created_at, updated_at) \
-    VALUES ($1, $2, $3, $4, $5, $6, 1, $7, $7)";
+const INSERT: &str = concat!(
+    "INSERT INTO webhooks (",
+    webhook_writes!(names),
+    ", id, version, created_at, updated_at, secret) VALUES (",
+    webhook_writes!(values),
+    ", $1, 1, $2, $2, ",
+    webhook_writes!(next),
+    ")"
+);
 
-const LIST: &str = "SELECT id, url, description, event_types, enabled, disabled_reason, version, created_at, updated_at \
-    FROM webhooks WHERE id > $1 ORDER BY id LIMIT $2";
+const LIST: &str = concat!(
+    "SELECT ",
+    webhook_columns!(),
+    " FROM webhooks WHERE id > $1 ORDER BY id LIMIT $2"
+);
 
-const FIND: &str = "SELECT id, url, description, event_types, enabled, disabled_reason, version, created_at, updated_at \
-    FROM webhooks WHERE id = $1";
+const FIND: &str = concat!(
+    "SELECT ",
+    webhook_columns!(),
+    " FROM webhooks WHERE id = $1"
+);
 
 // A write that changes nothing holds the row on both engines.
 const LOCK_ROW: &str = "UPDATE webhooks SET version = version WHERE id = $1";
@@ -242,8 +250,11 @@ const DESTINATION: &str =
 
 const SECRET: &str = "SELECT secret FROM webhooks WHERE id = $1";
 
-const UPDATE: &str = "UPDATE webhooks SET url = $2, description = $3, event_types = $4, enabled = $5, disabled_reason = $6, \
-    updated_at = $7, version = version + 1 WHERE id = $1";
+const UPDATE: &str = concat!(
+    "UPDATE webhooks SET ",
+    webhook_writes!(set),
+    ", updated_at = $2, version = version + 1 WHERE id = $1"
+);
 
 const REPLACE_SECRET: &str = "UPDATE webhooks SET secret = $2, previous_secret = $3, previous_until = $4, updated_at = $5, \
     version = version + 1 WHERE id = $1";

@@ -102,7 +102,10 @@ impl Decisions {
             Some(Place::Level(id)) => Some(id),
             Some(Place::Written(_)) | None => {
                 let after = after.as_ref().map_or("", Place::id);
-                let written = self.store.list_objects(kind, after, LOOKED_AT_ROWS).await?;
+                let written = self
+                    .store
+                    .list_object_ids(kind, after, LOOKED_AT_ROWS)
+                    .await?;
                 complete = written.len() < LOOKED_AT;
                 candidates.extend(written.into_iter().map(Place::Written));
                 None

@@ -3,8 +3,6 @@
 mod memberships;
 mod row;
 
-use serde_json::{Map, Value};
-use sqlx::types::Json;
 use uuid::Uuid;
 
 use super::Store;
@@ -15,29 +13,13 @@ use super::factors::password_hash;
 use super::names::prefix_pattern;
 use crate::domain::ids::UserId;
 use crate::domain::user::User;
-use crate::spec::standard_claims::StandardClaims;
 use crate::spec::time::Ts;
 
 pub(super) use memberships::members;
 pub use memberships::{Member, Memberships};
+pub use row::UserFields;
 pub(super) use row::{UserRow, user_columns};
-
-/// What a person is made of, apart from their password.
-#[derive(Clone, Debug, Default)]
-pub struct UserFields {
-    /// The name as it is shown.
-    pub username: String,
-    /// The name as it is found: [`crate::domain::user::username_key`].
-    pub username_key: String,
-    /// E-mail address.
-    pub email: Option<String>,
-    /// Whether it is known to be theirs.
-    pub email_verified: bool,
-    /// Standard claims.
-    pub claims: StandardClaims,
-    /// What policies may ask.
-    pub attributes: Map<String, Value>,
-}
+use row::{bind_user, user_writes};
 
 /// A person and the hash of their password.
 #[derive(Clone, Debug)]
@@ -187,18 +169,9 @@ impl Tx {
         password_hash: Option<String>,
         now: Ts,
     ) -> Result<(), StoreError> {
-        self.q(INSERT)
-            .bind(id.0)
-            .bind(fields.username.clone())
-            .bind(fields.username_key.clone())
-            .bind(password_hash.clone())
-            .bind(fields.email.clone())
-            .bind(fields.email_verified)
-            .bind(Json(fields.claims.clone()))
-            .bind(Json(fields.attributes.clone()))
-            .bind(now.micros())
-            .exec()
-            .await?;
+        let insert = self.q(INSERT).bind(id.0).bind(now.micros());
+        let insert = bind_user(insert, fields).bind(password_hash.clone());
+        insert.exec().await?;
         if let Some(hash) = &password_hash {
             self.save_password(id, hash).await?;
         }
@@ -212,16 +185,8 @@ impl Tx {
         fields: &UserFields,
         now: Ts,
     ) -> Result<(), StoreError> {
-        self.q(UPDATE)
-            .bind(id.0)
-            .bind(fields.username.clone())
-            .bind(fields.email.clone())
-            .bind(fields.email_verified)
-            .bind(Json(fields.claims.clone()))
-            .bind(Json(fields.attributes.clone()))
-            .bind(now.micros())
-            .exec()
-            .await?;
+        let update = self.q(UPDATE).bind(id.0).bind(now.micros());
+        bind_user(update, fields).exec().await?;
         bump_changes(self, FACTS).await
     }
 
@@ -319,11 +284,21 @@ const RENAME: &str = "UPDATE users SET username = $2, username_key = $3 WHERE id
 
 const LIST_KEYS: &str = "SELECT id, username_key FROM users ORDER BY username_key";
 
-const INSERT: &str = "INSERT INTO users (id, username, username_key, password_hash, email, email_verified, claims, attributes, \
-    token_version, created_at, updated_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 0, $9, $9)";
+const INSERT: &str = concat!(
+    "INSERT INTO users (",
+    user_writes!(names),
+    ", id, token_version, created_at, updated_at, password_hash) VALUES (",
+    user_writes!(values),
+    ", $1, 0, $2, $2, ",
+    user_writes!(next),
+    ")"
+);
 
-const UPDATE: &str = "UPDATE users SET username = $2, email = $3, email_verified = $4, claims = $5, attributes = $6, updated_at = $7 \
-    WHERE id = $1";
+const UPDATE: &str = concat!(
+    "UPDATE users SET ",
+    user_writes!(set),
+    ", updated_at = $2 WHERE id = $1"
+);
 
 const RAISE_VERSION: &str =
     "UPDATE users SET token_version = token_version + 1 WHERE id = $1 RETURNING token_version";

@@ -1,4 +1,4 @@
-//! A row of `users`, without the password.
+//! A row of `users`, without the password: as it is read, and what is written of it.
 
 use serde_json::{Map, Value};
 use sqlx::types::Json;
@@ -8,7 +8,7 @@ use crate::domain::ids::UserId;
 use crate::domain::user::User;
 use crate::spec::standard_claims::StandardClaims;
 use crate::spec::time::Ts;
-use crate::store::db::row;
+use crate::store::db::{row, writes};
 
 row! { $
     pub(in crate::store) struct UserRow, user_columns {
@@ -26,6 +26,36 @@ row! { $
 }
 
 pub(in crate::store) use user_columns;
+
+/// What a person is made of, apart from their password.
+#[derive(Clone, Debug, Default)]
+pub struct UserFields {
+    /// The name as it is shown.
+    pub username: String,
+    /// The name as it is found: [`crate::domain::user::username_key`].
+    pub username_key: String,
+    /// E-mail address.
+    pub email: Option<String>,
+    /// Whether it is known to be theirs.
+    pub email_verified: bool,
+    /// Standard claims.
+    pub claims: StandardClaims,
+    /// What policies may ask.
+    pub attributes: Map<String, Value>,
+}
+
+writes! { $
+    pub(super) fn bind_user(fields: &UserFields), user_writes {
+        username = fields.username.clone(),
+        username_key = fields.username_key.clone(),
+        email = fields.email.clone(),
+        email_verified = fields.email_verified,
+        claims = Json(fields.claims.clone()),
+        attributes = Json(fields.attributes.clone()),
+    }
+}
+
+pub(super) use user_writes;
 
 impl UserRow {
     pub(in crate::store) const fn id(&self) -> Uuid {
