@@ -4,7 +4,7 @@ use sqlx::types::Json;
 use uuid::Uuid;
 
 use super::Store;
-use super::db::{Run, Tx, reads, row, writes};
+use super::db::{Readable, Run, Tx, reads, row, writes};
 use super::error::StoreError;
 use crate::domain::ids::WebhookId;
 use crate::spec::time::Ts;
@@ -163,25 +163,49 @@ impl Tx {
         Ok(())
     }
 
-    /// Everyone who wants to be told, and what.
+    /// Disables webhooks of which it cannot be read what they are told; which.
+    pub async fn disable_unreadable_webhooks(
+        &mut self,
+        now: Ts,
+    ) -> Result<Vec<WebhookId>, StoreError> {
+        let rows = self.q(ENABLED).bind(MAX_WEBHOOKS).all::<EnabledRow>();
+        let mut disabled = Vec::new();
+        for (id, types) in rows.await? {
+            if types.0.is_none() {
+                let disable = self.q(DISABLE).bind(id).bind(now.micros());
+                disable.bind(UNREADABLE.to_owned()).exec().await?;
+                disabled.push(WebhookId(id));
+            }
+        }
+        Ok(disabled)
+    }
+
+    /// Everyone who wants to be told, and what. A webhook of which that cannot be read is left out.
     pub async fn list_enabled_webhooks(
         &mut self,
     ) -> Result<Vec<(WebhookId, Vec<String>)>, StoreError> {
         let rows = self.q(ENABLED).bind(MAX_WEBHOOKS);
-        let rows = rows.all::<(Uuid, Json<Vec<String>>)>().await?;
+        let known = |(id, types): EnabledRow| Some((WebhookId(id), types.0?.0));
         Ok(rows
+            .all::<EnabledRow>()
+            .await?
             .into_iter()
-            .map(|(id, types)| (WebhookId(id), types.0))
+            .filter_map(known)
             .collect())
     }
 }
+
+type EnabledRow = (Uuid, Readable<Json<Vec<String>>>);
+
+/// Why a webhook is disabled of which it cannot be read what it is told.
+pub const UNREADABLE: &str = "its event_types cannot be read; set them again";
 
 row! { $
     struct WebhookRow, webhook_columns {
         id: Uuid,
         url: String,
         description: Option<String>,
-        event_types: Json<Vec<String>>,
+        event_types: Readable<Json<Vec<String>>>,
         enabled: bool,
         disabled_reason: Option<String>,
         version: i64,
@@ -201,14 +225,19 @@ writes! { $
 }
 
 impl WebhookRow {
+    /// A webhook of which it cannot be read what it is told is told nothing.
     fn into_webhook(self) -> Webhook {
+        let (event_types, enabled, disabled_reason) = match self.event_types.0 {
+            Some(event_types) => (event_types.0, self.enabled, self.disabled_reason),
+            None => (Vec::new(), false, Some(UNREADABLE.to_owned())),
+        };
         Webhook {
             id: WebhookId(self.id),
             url: self.url,
             description: self.description,
-            event_types: self.event_types.0,
-            enabled: self.enabled,
-            disabled_reason: self.disabled_reason,
+            event_types,
+            enabled,
+            disabled_reason,
             version: self.version,
             created_at: Ts(self.created_at),
             updated_at: Ts(self.updated_at),
@@ -255,6 +284,9 @@ const UPDATE: &str = concat!(
     webhook_writes!(set),
     ", updated_at = $2, version = version + 1 WHERE id = $1"
 );
+
+const DISABLE: &str = "UPDATE webhooks SET enabled = FALSE, updated_at = $2, version = version + 1, \
+    disabled_reason = $3 WHERE id = $1";
 
 const REPLACE_SECRET: &str = "UPDATE webhooks SET secret = $2, previous_secret = $3, previous_until = $4, updated_at = $5, \
     version = version + 1 WHERE id = $1";

@@ -1,6 +1,6 @@
 //! What differs between kinds of message: how one is sent, and what it means for a receiver to be given up.
 
-use crate::domain::outbox::{Lane, Receiver, Sent};
+use crate::domain::outbox::{Kind, Lane, Receiver, Sent};
 use crate::service::{Services, webhooks};
 use crate::spec::time::{Clock, Ts};
 use crate::store::Store;
@@ -28,6 +28,17 @@ pub(super) async fn close(
 ) -> Result<(), StoreError> {
     match lane {
         Lane::Webhook(id) => webhooks::sender::disable(tx, *id, reason, now).await,
+    }
+}
+
+/// Closes the receivers of a kind whose rows cannot be read.
+pub(super) async fn close_unreadable(
+    services: &Services,
+    kind: Kind,
+    now: Ts,
+) -> Result<(), StoreError> {
+    match kind {
+        Kind::Webhook => webhooks::sender::disable_unreadable(services, now).await,
     }
 }
 

@@ -19,10 +19,12 @@ use tokio::task::JoinSet;
 
 use super::Services;
 use crate::crypto::random;
+use crate::domain::ids::{DeliveryId, WebhookId};
 use crate::domain::outbox::{Answer, Kind, Lane, Next};
 use crate::spec::time::{Clock, Ts};
+use crate::store::db::Tx;
 use crate::store::error::StoreError;
-use crate::store::outbox::{Attempt, Delivery};
+use crate::store::outbox::{Attempt, Delivery, Leased};
 use crate::telemetry::metrics::OutboxMetrics;
 use lanes::Lanes;
 
@@ -50,8 +52,16 @@ pub const EVERY: Duration = Duration::from_millis(500);
 /// How often what waits is counted, and what is older is deleted.
 pub const TIDY_EVERY: Duration = Duration::from_mins(1);
 
-/// The pause after each attempt that fails, in seconds: about three days in all.
+/// The pause after each attempt that fails, in seconds; the last one after all that follow. Together they are longer than
+/// [`GIVEN_UP_AFTER`].
 const PAUSES: [u64; 9] = [5, 300, 1800, 7200, 18_000, 36_000, 50_400, 72_000, 86_400];
+
+/// A message that has waited so long is given up if it fails once more, and so is a receiver that has taken nothing
+/// meanwhile, however many messages wait for it,
+const GIVEN_UP_AFTER: Duration = Duration::from_hours(3 * 24);
+
+/// if it was tried so often: a receiver is not away because this server was.
+const TRIED: i64 = 5;
 
 /// At most so many rows of the version before this one are moved in one transaction.
 const ADOPTED: i64 = 1000;
@@ -147,7 +157,28 @@ pub async fn adopt(services: &Services) -> Result<bool, StoreError> {
     // With room for a lease that begins meanwhile, and for clocks that differ.
     let leased = now.plus(LEASE * 2);
     let adopted = store.adopt_webhook_deliveries(now, leased, ADOPTED).await?;
-    Ok(i64::try_from(adopted).is_ok_and(|adopted| adopted >= ADOPTED))
+    note_unreadable(Kind::Webhook, &adopted.unreadable);
+    Ok(i64::try_from(adopted.rows).is_ok_and(|rows| rows >= ADOPTED))
+}
+
+/// Moves what an instance of the version before this one wrote for a webhook that is to be deleted, so that it is
+/// deleted in slices like all that is left in its lane; whether that was all.
+pub(super) async fn adopt_all_of(
+    tx: &mut Tx,
+    webhook: WebhookId,
+    now: Ts,
+) -> Result<bool, StoreError> {
+    let adopted = tx.adopt_deliveries_of(webhook, ADOPTED, now).await?;
+    note_unreadable(Kind::Webhook, &adopted.unreadable);
+    Ok(i64::try_from(adopted.rows).is_ok_and(|rows| rows < ADOPTED))
+}
+
+/// Counts and logs messages that cannot be read. They were set aside, so each is told once.
+fn note_unreadable(kind: Kind, unreadable: &[DeliveryId]) {
+    for id in unreadable {
+        tracing::error!(delivery.id = %id, "message {id} cannot be read and was given up");
+    }
+    metrics(kind).failed(unreadable.len() as u64);
 }
 
 /// Sends a few of what is due to a receiver.
@@ -155,7 +186,11 @@ async fn send_to(services: &Arc<Services>, lane: &Lane, clock: &Clock) -> Result
     let now = clock.now();
     let until = now.plus(LEASE);
     let due = services.store.lease_deliveries(lane, now, until, AT_ONCE);
-    let due = due.await?;
+    let Leased {
+        deliveries: due,
+        unreadable,
+    } = due.await?;
+    note_unreadable(lane.kind(), &unreadable);
     let mut told = Told {
         tried: due.len(),
         answered: 0,
@@ -191,7 +226,7 @@ async fn send(
 ) -> Result<Noted, StoreError> {
     let sent = kinds::send(services, &delivery, clock).await?;
     let now = clock.now();
-    let next = next(&sent.answer, delivery.attempts, now);
+    let next = next(&sent.answer, &delivery, now);
     let (answered, gone, closed, error) = match sent.answer {
         Answer::Taken => (true, false, false, None),
         Answer::Refused(error) => (true, false, false, Some(error)),
@@ -206,17 +241,25 @@ async fn send(
         error,
     };
     let (lane, metrics) = (&delivery.lane, metrics(delivery.lane.kind()));
+    // Behind a long backlog a message comes late to its last attempt; the receiver does not wait for that.
+    let oldest = match next {
+        Next::Again(_) => services.store.find_oldest_waiting(lane).await?,
+        Next::Done | Next::GiveUp => None,
+    };
+    let waited_since = oldest.filter(|it| is_over(it.queued_at, it.attempts, now));
+    let waited_since = waited_since.map(|it| it.queued_at);
     let mut tx = services.store.db().begin().await?;
-    if next == Next::GiveUp {
+    if next == Next::GiveUp || waited_since.is_some() {
         tx.lock_lane(lane).await?;
     }
     if !tx.finish_attempt(delivery.id, lease, &attempt, now).await? {
         return Ok(noted);
     }
     // A receiver that was told something else meanwhile is not dead: it only does not like this message.
-    if next == Next::GiveUp
+    let given_up = (next == Next::GiveUp).then_some(delivery.queued_at);
+    if let Some(since) = given_up.or(waited_since)
         && !closed
-        && (gone || !tx.was_told_since(lane, delivery.created_at).await?)
+        && (gone || !tx.was_told_since(lane, since).await?)
     {
         let reason = attempt.error.unwrap_or_default();
         kinds::close(&mut tx, lane, reason, now).await?;
@@ -231,19 +274,26 @@ async fn send(
     Ok(noted)
 }
 
-/// What follows an attempt, the last of so many.
-fn next(answer: &Answer, attempts: i64, now: Ts) -> Next {
+/// What follows an attempt.
+fn next(answer: &Answer, delivery: &Delivery, now: Ts) -> Next {
     match answer {
         Answer::Taken => Next::Done,
         Answer::Gone(_) | Answer::Closed(_) => Next::GiveUp,
         Answer::Refused(_) | Answer::Unanswered(_) => {
-            let tried = usize::try_from(attempts).unwrap_or(usize::MAX);
-            let pause = PAUSES.get(tried.saturating_sub(1));
-            pause.map_or(Next::GiveUp, |pause| {
-                Next::Again(now.plus(jittered(*pause)))
-            })
+            if is_over(delivery.queued_at, delivery.attempts, now) {
+                return Next::GiveUp;
+            }
+            let tried = usize::try_from(delivery.attempts).unwrap_or(usize::MAX);
+            let [.., last] = PAUSES;
+            let pause = PAUSES.get(tried.saturating_sub(1)).unwrap_or(&last);
+            Next::Again(now.plus(jittered(*pause)))
         }
     }
+}
+
+/// Whether a message that waits since then and was sent so often is given up when it fails.
+fn is_over(queued_at: Ts, attempts: i64, now: Ts) -> bool {
+    attempts >= TRIED && now.since(queued_at) >= GIVEN_UP_AFTER
 }
 
 /// Up to a fifth longer, so that what failed together is not tried again together.

@@ -19,12 +19,16 @@ pub(super) const SLICE: i64 = 500;
 const SLICES: usize = 100;
 
 impl Outbox {
-    /// Deletes what was finished long ago and what is left of receivers that are gone, counts what waits, gives up
-    /// receivers for which more than `most` waits, and what waits for those that take nothing.
+    /// Deletes what was finished long ago and what is left of receivers that are gone, closes receivers that cannot be
+    /// read, counts what waits, gives up receivers for which more than `most` waits, and what waits for those that take
+    /// nothing.
     pub async fn tidy(&self, most: i64) -> Result<(), StoreError> {
         let (services, now) = (&self.services, self.clock.now());
         let store = &services.store;
         while is_full(store.purge_deliveries(now.minus(KEPT), SLICE).await?) {}
+        for kind in Kind::ALL {
+            kinds::close_unreadable(services, kind, now).await?;
+        }
         // A receiver is older than its lane and its name never comes back, so what is not found now is gone for good.
         for lane in store.list_lanes().await? {
             if kinds::receiver(store, &lane).await? == Receiver::Gone {

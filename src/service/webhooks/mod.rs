@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 use thiserror::Error;
 use uuid::Uuid;
 
-use super::Services;
+use super::{Services, outbox};
 use crate::crypto::master_key::MasterKey;
 use crate::crypto::random;
 use crate::crypto::seal::Sealer;
@@ -176,7 +176,7 @@ pub async fn update(
 }
 
 /// Removes a webhook. Its deliveries, of which there may be very many, are neither sent nor shown from then on, and
-/// are deleted by `Outbox::tidy`.
+/// are deleted by `Outbox::tidy`. [`StoreError::Unavailable`] while many are still in the table of the version before.
 pub async fn delete(
     tx: &mut Tx,
     id: WebhookId,
@@ -184,6 +184,10 @@ pub async fn delete(
     now: Ts,
 ) -> Result<(), WebhookError> {
     let was = find(tx, id).await?;
+    if !outbox::adopt_all_of(tx, id, now).await? {
+        let problem = "messages of this webhook are still being moved; try again in a minute";
+        return Err(StoreError::Unavailable(problem.to_owned()).into());
+    }
     tx.delete_webhook(id).await?;
     let event = event(EventType::WebhookDeleted, id, origin, now);
     tx.record_event(&event.before(view(&was))).await?;

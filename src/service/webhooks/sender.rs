@@ -10,6 +10,7 @@ use crate::store::Store;
 use crate::store::db::Tx;
 use crate::store::error::StoreError;
 use crate::store::outbox::Delivery;
+use crate::store::webhooks::UNREADABLE;
 
 /// 410: the receiver wants no more messages.
 const GONE: u16 = 410;
@@ -114,8 +115,35 @@ pub(in crate::service) async fn disable(
     webhook.disabled_reason = Some(reason.clone());
     webhook.updated_at = now;
     tx.update_webhook(&webhook).await?;
-    let event = event(EventType::WebhookDisabled, id, &Origin::system(), now);
-    tx.record_event(&event.detail("reason", reason)).await?;
+    record_disabled(tx, id, reason, now).await?;
     tracing::warn!(webhook.id = %id, "webhook {id} is disabled: it could not be told for too long");
     Ok(())
+}
+
+/// Disables webhooks whose rows cannot be read. They stay to be looked at, changed and deleted.
+pub(in crate::service) async fn disable_unreadable(
+    services: &Services,
+    now: Ts,
+) -> Result<(), StoreError> {
+    let mut tx = services.store.db().begin().await?;
+    let disabled = tx.disable_unreadable_webhooks(now).await?;
+    for id in &disabled {
+        record_disabled(&mut tx, *id, UNREADABLE.to_owned(), now).await?;
+    }
+    tx.commit().await?;
+    for id in disabled {
+        tracing::error!(webhook.id = %id, "webhook {id} is disabled: {UNREADABLE}");
+    }
+    Ok(())
+}
+
+async fn record_disabled(
+    tx: &mut Tx,
+    id: WebhookId,
+    reason: String,
+    now: Ts,
+) -> Result<(), StoreError> {
+    let event = event(EventType::WebhookDisabled, id, &Origin::system(), now);
+    let event = event.detail("reason", reason);
+    tx.record_event(&event).await.map(drop)
 }

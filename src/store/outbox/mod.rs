@@ -3,13 +3,15 @@
 //! A delivery is written in the transaction of what it tells, so none is lost. To send one, an instance leases it: a
 //! guarded `UPDATE` moves `next_at`, and the delivery is due again at the end of the lease if nothing was noted.
 
+mod older;
+
 use uuid::Uuid;
 
 use super::Store;
-use super::db::{Tx, row};
+use super::db::{Readable, Run, Tx, reads, row};
 use super::dialect;
 use super::error::StoreError;
-use crate::domain::ids::{DeliveryId, WebhookId};
+use crate::domain::ids::DeliveryId;
 use crate::domain::outbox::{Lane, Next, State};
 use crate::spec::time::Ts;
 
@@ -41,6 +43,8 @@ pub struct Delivery {
     pub last_error: Option<String>,
     /// When it was written.
     pub created_at: Ts,
+    /// Since when it waits, or waited: since it was written or sent again by hand.
+    pub queued_at: Ts,
     /// When it was delivered or given up.
     pub finished_at: Option<Ts>,
 }
@@ -68,6 +72,7 @@ impl Delivery {
             last_status: None,
             last_error: None,
             created_at: now,
+            queued_at: now,
             finished_at: None,
         }
     }
@@ -84,8 +89,43 @@ pub struct Attempt {
     pub error: Option<String>,
 }
 
+/// Deliveries that were leased.
+#[derive(Debug, Default)]
+pub struct Leased {
+    /// Those that can be sent.
+    pub deliveries: Vec<Delivery>,
+    /// Those whose rows cannot be read: they failed for good, and are not leased again.
+    pub unreadable: Vec<DeliveryId>,
+}
+
+/// The message that waits longest in a lane.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Oldest {
+    /// Since when it waits.
+    pub queued_at: Ts,
+    /// How often it was sent since then.
+    pub attempts: i64,
+}
+
+reads! {
+    /// The message that waits longest in a lane.
+    find_oldest_waiting(lane: &Lane) -> Option<Oldest> = find_oldest;
+}
+
+async fn find_oldest(run: &mut impl Run, lane: &Lane) -> Result<Option<Oldest>, StoreError> {
+    let oldest = run.q(OLDEST).bind(lane.to_string());
+    Ok(oldest
+        .opt::<(i64, i64)>()
+        .await?
+        .map(|(at, attempts)| Oldest {
+            queued_at: Ts(at),
+            attempts,
+        }))
+}
+
 impl Store {
-    /// Deliveries of a lane, newest first, older than `before`, at most `limit`; perhaps only those in a state.
+    /// Deliveries of a lane, newest first, older than `before`, at most `limit`; perhaps only those in a state. Rows that
+    /// cannot be read are left out.
     pub async fn list_deliveries(
         &self,
         lane: &Lane,
@@ -96,7 +136,7 @@ impl Store {
         let list = self.db.q(LIST).bind(lane.to_string());
         let list = list.bind(state.map(|state| state.as_str().to_owned()));
         let list = list.bind(before.map_or(Uuid::max(), |id| id.0)).bind(limit);
-        read(list.all().await?, lane)
+        Ok(read(list.all().await?, lane).deliveries)
     }
 
     /// Lanes for which something is due, the one that waits longest first.
@@ -110,17 +150,23 @@ impl Store {
             .collect())
     }
 
-    /// Takes due deliveries of a lane until `until`: no other instance sends them meanwhile.
+    /// Takes due deliveries of a lane until `until`: no other instance sends them meanwhile. Those whose rows cannot be
+    /// read are set aside.
     pub async fn lease_deliveries(
         &self,
         lane: &Lane,
         now: Ts,
         until: Ts,
         limit: i64,
-    ) -> Result<Vec<Delivery>, StoreError> {
+    ) -> Result<Leased, StoreError> {
         let lease = self.db.w(LEASE).bind(lane.to_string()).bind(now.micros());
         let lease = lease.bind(until.micros()).bind(limit);
-        read(lease.all().await?, lane)
+        let leased = read(lease.all().await?, lane);
+        for id in &leased.unreadable {
+            let aside = self.db.w(SET_ASIDE).bind(id.0).bind(until.micros());
+            aside.bind(now.micros()).exec().await?;
+        }
+        Ok(leased)
     }
 
     /// How many deliveries wait in each lane that has any, counted up to `most`.
@@ -152,28 +198,6 @@ impl Store {
     pub async fn purge_lane(&self, lane: &Lane, limit: i64) -> Result<u64, StoreError> {
         let purge = self.db.w(PURGE_LANE).bind(lane.to_string()).bind(limit);
         purge.exec().await
-    }
-
-    /// Moves at most `limit` rows here from `webhook_deliveries`, where the version before this one writes; how many.
-    /// `migrations/0016_outbox.sql` says why. A row whose lease ends between `now` and `leased` is left to the instance
-    /// that sends it, so that its message is not sent twice.
-    pub async fn adopt_webhook_deliveries(
-        &self,
-        now: Ts,
-        leased: Ts,
-        limit: i64,
-    ) -> Result<usize, StoreError> {
-        let any = self.db.q(ANY_OLDER).opt::<(i64,)>().await?;
-        if any.is_none() {
-            return Ok(0);
-        }
-        let mut tx = self.db.begin().await?;
-        let older = tx.q(TAKE_OLDER).bind(now.micros()).bind(leased.micros());
-        let older = older.bind(limit).all::<OlderRow>().await?;
-        let rows: Vec<DeliveryRow> = older.into_iter().map(OlderRow::into_row).collect();
-        tx.insert_delivery_rows(&rows).await?;
-        tx.commit().await?;
-        Ok(rows.len())
     }
 }
 
@@ -260,10 +284,23 @@ impl Tx {
     }
 }
 
-fn read(rows: Vec<DeliveryRow>, lane: &Lane) -> Result<Vec<Delivery>, StoreError> {
-    rows.into_iter()
-        .map(|row| row.into_delivery(lane))
-        .collect()
+/// A row of which the rest may not be readable.
+#[derive(sqlx::FromRow)]
+struct NamedRow {
+    id: Uuid,
+    #[sqlx(flatten)]
+    row: Readable<DeliveryRow>,
+}
+
+fn read(rows: Vec<NamedRow>, lane: &Lane) -> Leased {
+    let mut leased = Leased::default();
+    for NamedRow { id, row } in rows {
+        match row.0.and_then(|row| row.into_delivery(lane).ok()) {
+            Some(delivery) => leased.deliveries.push(delivery),
+            None => leased.unreadable.push(DeliveryId(id)),
+        }
+    }
+    leased
 }
 
 row! { $
@@ -281,6 +318,7 @@ row! { $
         last_status: Option<i64>,
         last_error: Option<String>,
         created_at: i64,
+        queued_at: Option<i64>,
         finished_at: Option<i64>,
     }
 }
@@ -299,6 +337,7 @@ impl DeliveryRow {
             last_status: delivery.last_status,
             last_error: delivery.last_error.clone(),
             created_at: delivery.created_at.micros(),
+            queued_at: Some(delivery.queued_at.micros()),
             finished_at: delivery.finished_at.map(Ts::micros),
         }
     }
@@ -322,23 +361,9 @@ impl DeliveryRow {
             last_status: self.last_status,
             last_error: self.last_error,
             created_at: Ts(self.created_at),
+            queued_at: Ts(self.queued_at.unwrap_or(self.created_at)),
             finished_at: self.finished_at.map(Ts),
         })
-    }
-}
-
-/// A row of `webhook_deliveries` under the names of the outbox, its lane left empty.
-#[derive(sqlx::FromRow)]
-struct OlderRow {
-    webhook_id: Uuid,
-    #[sqlx(flatten)]
-    row: DeliveryRow,
-}
-
-impl OlderRow {
-    fn into_row(self) -> DeliveryRow {
-        let lane = Lane::Webhook(WebhookId(self.webhook_id)).to_string();
-        DeliveryRow { lane, ..self.row }
     }
 }
 
@@ -349,7 +374,7 @@ const INSERT_POSTGRES: &str = concat!(
     delivery_columns!(),
     " FROM json_to_recordset(CAST($1 AS json)) AS new (id uuid, lane text, message_id uuid, topic text, body text, \
     state text, attempts bigint, next_at bigint, last_status bigint, last_error text, created_at bigint, \
-    finished_at bigint)"
+    queued_at bigint, finished_at bigint)"
 );
 
 const INSERT_SQLITE: &str = concat!(
@@ -357,7 +382,7 @@ const INSERT_SQLITE: &str = concat!(
     delivery_columns!(),
     ") SELECT unhex(value ->> 'id', '-'), value ->> 'lane', unhex(value ->> 'message_id', '-'), value ->> 'topic', \
     value ->> 'body', value ->> 'state', value ->> 'attempts', value ->> 'next_at', value ->> 'last_status', \
-    value ->> 'last_error', value ->> 'created_at', value ->> 'finished_at' FROM json_each($1)"
+    value ->> 'last_error', value ->> 'created_at', value ->> 'queued_at', value ->> 'finished_at' FROM json_each($1)"
 );
 
 const LIST: &str = concat!(
@@ -405,6 +430,12 @@ const LEASE: &str = concat!(
     delivery_columns!()
 );
 
+const SET_ASIDE: &str = "UPDATE outbox SET state = 'failed', next_at = NULL, finished_at = $3, \
+    last_error = 'the message cannot be read' WHERE id = $1 AND next_at = $2";
+
+const OLDEST: &str = "SELECT COALESCE(queued_at, created_at), attempts FROM outbox \
+    WHERE lane = $1 AND next_at IS NOT NULL ORDER BY COALESCE(queued_at, created_at) LIMIT 1";
+
 const FINISH: &str = "UPDATE outbox SET state = $3, next_at = $4, last_status = $5, last_error = $6, finished_at = $7 \
     WHERE id = $1 AND next_at = $2";
 
@@ -418,7 +449,7 @@ const GIVE_UP: &str = "UPDATE outbox SET state = 'failed', next_at = NULL, finis
     WHERE next_at IS NOT NULL AND id IN \
     (SELECT id FROM outbox WHERE lane = $1 AND next_at IS NOT NULL ORDER BY next_at LIMIT 1000)";
 
-const SEND_AGAIN: &str = "UPDATE outbox SET state = 'pending', attempts = 0, next_at = $3, finished_at = NULL \
+const SEND_AGAIN: &str = "UPDATE outbox SET state = 'pending', attempts = 0, next_at = $3, queued_at = $3, finished_at = NULL \
     WHERE lane = $1 AND id = $2";
 
 const PURGE_LANE: &str = "DELETE FROM outbox WHERE id IN \
@@ -426,10 +457,3 @@ const PURGE_LANE: &str = "DELETE FROM outbox WHERE id IN \
 
 const PURGE: &str = "DELETE FROM outbox WHERE id IN \
     (SELECT id FROM outbox WHERE finished_at < $1 ORDER BY finished_at LIMIT $2)";
-
-const ANY_OLDER: &str = "SELECT CAST(1 AS BIGINT) FROM webhook_deliveries LIMIT 1";
-
-const TAKE_OLDER: &str = "DELETE FROM webhook_deliveries WHERE id IN (SELECT id FROM webhook_deliveries \
-    WHERE next_at IS NULL OR attempts = 0 OR next_at <= $1 OR next_at > $2 ORDER BY id DESC LIMIT $3) \
-    RETURNING webhook_id, id, '' AS lane, event_id AS message_id, type AS topic, body, state, attempts, next_at, \
-    last_status, last_error, created_at, finished_at";

@@ -84,7 +84,7 @@ async fn deliveries_from_before_the_migration_are_sent_listed_and_sent_again() {
         // A few at a time, the newest first; what an older instance sends just now, only after its lease.
         let adopt = async |now, leased, limit| {
             let adopted = store.adopt_webhook_deliveries(Ts(now), Ts(leased), limit);
-            adopted.await.unwrap()
+            adopted.await.unwrap().rows
         };
         assert_eq!(adopt(90, 99, 2).await, 2);
         assert_eq!(adopt(90, 99, 2).await, 1);
@@ -127,7 +127,7 @@ async fn deliveries_from_before_the_migration_are_sent_listed_and_sent_again() {
         assert!(!tx.send_again(&lane, unknown, Ts(50)).await.unwrap());
         tx.commit().await.unwrap();
         let leased = store.lease_deliveries(&lane, Ts(50), Ts(60), 9).await;
-        let mut leased = ids(&leased.unwrap());
+        let mut leased = ids(&leased.unwrap().deliveries);
         leased.sort_unstable();
         assert_eq!(leased, [97, 100]);
     }
@@ -185,7 +185,7 @@ async fn no_row_is_lost_while_an_older_instance_changes_it() {
             assert!(moving.await.unwrap_err().is_cancelled());
         }
         let rest = async || store.adopt_webhook_deliveries(Ts(50), Ts(80), 100).await;
-        while rest().await.unwrap() > 0 {}
+        while rest().await.unwrap().rows > 0 {}
         let lane = Lane::Webhook(HOOK);
         let all = store
             .list_deliveries(&lane, None, None, 1000)
@@ -248,7 +248,7 @@ async fn a_lease_that_has_ended_and_gone_to_another_instance_notes_nothing() {
         let lease = async |now, until| {
             let lane = lane(7);
             let leased = store.lease_deliveries(&lane, Ts(now), Ts(until), 9);
-            leased.await.unwrap()
+            leased.await.unwrap().deliveries
         };
         assert_eq!(lease(10, 20).await[0].body, written.body);
         assert!(lease(19, 29).await.is_empty(), "another instance has it");

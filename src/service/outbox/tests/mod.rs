@@ -3,6 +3,8 @@
 mod closed;
 mod lanes;
 mod older;
+mod time;
+mod unreadable;
 
 use std::collections::HashSet;
 use std::sync::atomic::Ordering;
@@ -99,9 +101,9 @@ async fn one_message_that_is_never_accepted_does_not_disable_a_webhook_that_is_t
         receiver.answers(422);
         happens(&services, EventType::UserCreated, 1).await;
         let mut now = soon(&services);
-        for _ in 0..9 {
+        for _ in 0..4 {
             assert_eq!(send_due(&services, now).await.unwrap(), 1);
-            now = now.plus(Duration::from_hours(30));
+            now = now.plus(Duration::from_hours(22));
         }
         // Another one goes through.
         receiver.answers(204);
@@ -110,7 +112,7 @@ async fn one_message_that_is_never_accepted_does_not_disable_a_webhook_that_is_t
         let lease = services
             .store
             .lease_deliveries(&lane, soon(&services), now, 1);
-        assert_eq!(lease.await.unwrap().len(), 1);
+        assert_eq!(lease.await.unwrap().deliveries.len(), 1);
         let mut tx = services.store.db().begin().await.unwrap();
         let newest = rows(&services, webhook.id, None).await.remove(0);
         let attempt = Attempt {
@@ -169,7 +171,7 @@ async fn two_instances_send_each_message_once_and_a_dead_one_is_taken_over() {
         let taken = one
             .store
             .lease_deliveries(&lane, now, now.plus(Duration::from_mins(1)), 5);
-        assert_eq!(taken.await.unwrap().len(), 5);
+        assert_eq!(taken.await.unwrap().deliveries.len(), 5);
         let sent = tokio::join!(send_due(&one, now), send_due(&two, now));
         assert_eq!(sent.0.unwrap() + sent.1.unwrap(), 25);
         assert_eq!(receiver.received().len(), 25);

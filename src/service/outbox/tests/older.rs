@@ -4,6 +4,8 @@ use uuid::Uuid;
 
 use super::*;
 use crate::domain::ids::WebhookId;
+use crate::service::webhooks::WebhookError;
+use crate::store::db::{Engine, settled};
 
 /// What the version before this one writes when it links an event.
 async fn older_writes(services: &Services, webhook: WebhookId, event: Uuid) {
@@ -84,10 +86,46 @@ async fn a_webhook_that_is_deleted_takes_its_lane_with_it_and_no_other() {
         let deleted = crate::service::webhooks::delete(&mut tx, webhook.id, &origin, NOW);
         deleted.await.unwrap();
         tx.commit().await.unwrap();
-        adopt(&services).await.unwrap();
+        // What an older instance wrote is moved, not swept away by the database.
+        let left = rows(&services, webhook.id, None).await;
+        let messages = left.iter().map(|it| it.message);
+        assert_eq!(messages.filter(|it| *it == Uuid::from_u128(77)).count(), 1);
+        assert_eq!(left.len(), 2);
         outbox(&services, soon(&services)).tidy(9).await.unwrap();
         let waiting = services.store.count_waiting_deliveries(100).await.unwrap();
         assert_eq!(waiting, [(Lane::Webhook(other.id), 1)]);
         assert!(rows(&services, webhook.id, None).await.is_empty());
+    }
+}
+
+#[tokio::test]
+async fn a_webhook_is_not_deleted_while_very_many_messages_of_the_version_before_are_left() {
+    for fresh in both().await {
+        let (directory, receiver) = (tempfile::tempdir().unwrap(), Receiver::new().await);
+        let services = start(&fresh, &directory).await;
+        let (webhook, _) = created(&services, fields(&receiver.url, &["user.created"])).await;
+        let many = "WITH RECURSIVE n (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < 1000) \
+            INSERT INTO webhook_deliveries (id, webhook_id, event_id, type, body, state, attempts, created_at) \
+            SELECT ";
+        let id = match services.store.db().engine() {
+            Engine::Postgres => "gen_random_uuid()",
+            Engine::Sqlite => "randomblob(16)",
+        };
+        let many = format!("{many}{id}, $1, $1, 'user.created', '{{}}', 'failed', 1, 1 FROM n");
+        let many = services.store.db().w(many.leak()).bind(webhook.id.0);
+        many.exec().await.unwrap();
+        let delete = async || {
+            let (origin, mut tx) = (Origin::system(), services.store.db().begin().await.unwrap());
+            crate::service::webhooks::delete(&mut tx, webhook.id, &origin, NOW).await?;
+            tx.commit().await.unwrap();
+            Ok::<_, WebhookError>(())
+        };
+        let refused = settled(delete()).await.unwrap_err();
+        let WebhookError::Store(error) = refused else {
+            panic!("{refused}");
+        };
+        assert!(error.is_unavailable(), "{error}");
+        assert!(adopt(&services).await.unwrap());
+        delete().await.unwrap();
     }
 }
