@@ -58,7 +58,8 @@ pub mod doors {
 
         /// The version and the contents of roles, groups and policies.
         pub async fn read_policy(&self) -> Result<(i64, Written), StoreError> {
-            self.0.read_policy().await
+            let (version, written) = self.0.read_policy().await?;
+            Ok((version.number, written))
         }
     }
 

@@ -1,7 +1,17 @@
 //! How often things were changed that instances keep in memory: the `changes` table.
 
-use super::db::{BUMP, Tx};
+use super::db::{Tx, bump};
 use super::error::StoreError;
+
+/// A version of what instances keep in memory: its number, and a mark that was drawn for it. A database that is restored
+/// to a backup reaches the same numbers again with other marks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Version {
+    /// Grows with every change.
+    pub number: i64,
+    /// None until a version of Signet that draws marks has changed something.
+    pub mark: Option<i64>,
+}
 
 /// The topic that every change of roles, groups and policies bumps.
 pub const POLICY: &str = "policy";
@@ -15,6 +25,5 @@ pub const CLIENTS: &str = "clients";
 /// Says in the transaction of the act that something was changed of what instances keep in memory; follow the commit
 /// with [`Revocations::publish_change`](super::revocations::Revocations::publish_change).
 pub async fn bump_changes(tx: &mut Tx, topic: &str) -> Result<(), StoreError> {
-    tx.q(BUMP).bind(topic).exec().await?;
-    Ok(())
+    bump(tx, topic).await
 }

@@ -17,7 +17,7 @@ use crate::domain::policy::{
 };
 use crate::domain::user::User;
 
-use super::changes::{FACTS, POLICY};
+use super::changes::{FACTS, POLICY, Version};
 
 reads! {
     /// How much there is of everything that instances hold in memory. It looks at every row of nine tables: an act on one
@@ -72,16 +72,18 @@ async fn list_object_types(run: &mut impl Run) -> Result<BTreeSet<String>, Store
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Versions {
     /// Roles, groups and policies.
-    pub policy: i64,
+    pub policy: Version,
     /// People and resources.
-    pub facts: i64,
+    pub facts: Version,
 }
 
 impl Store {
     /// How often everything was changed until now.
     pub async fn policy_versions(&self) -> Result<Versions, StoreError> {
         let mut versions = Versions::default();
-        for (topic, version) in self.db.q(VERSIONS).all::<(String, i64)>().await? {
+        let rows = self.db.q(VERSIONS).all::<(String, i64, Option<i64>)>();
+        for (topic, number, mark) in rows.await? {
+            let version = Version { number, mark };
             match topic.as_str() {
                 POLICY => versions.policy = version,
                 FACTS => versions.facts = version,
@@ -93,7 +95,7 @@ impl Store {
 
     /// Roles, groups and policies, and a version: what was changed after it, some of which is in it already, is told by
     /// [`read_policy_changes`](Self::read_policy_changes).
-    pub async fn read_policy(&self) -> Result<(i64, Written), StoreError> {
+    pub async fn read_policy(&self) -> Result<(Version, Written), StoreError> {
         let version = self.policy_versions().await?.policy;
         Ok((version, self.read_tables().await?))
     }
@@ -300,7 +302,8 @@ const MOST_LEVELS: &str = "SELECT COALESCE(MAX(n), 0) FROM \
 
 const LEVELS_OF_GROUP: &str = "SELECT COUNT(*) FROM group_levels WHERE group_name = $1";
 
-const VERSIONS: &str = "SELECT topic, version FROM changes WHERE topic IN ('policy', 'facts')";
+const VERSIONS: &str =
+    "SELECT topic, version, mark FROM changes WHERE topic IN ('policy', 'facts')";
 
 const ROLES: &str = "SELECT name FROM roles";
 

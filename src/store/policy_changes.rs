@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 
 use super::Store;
 use super::assignments::Holder;
+use super::changes::Version;
 use super::db::{MANY, Noted, Thing};
 use super::error::StoreError;
 use crate::domain::policy::{Changes, Group, Levels, Role};
@@ -20,60 +21,96 @@ const ATTEMPTS: usize = 5;
 pub enum Since {
     /// Nothing.
     Nothing,
-    /// This, as it was at this version.
-    Changed(i64, Box<Changes>),
+    /// This.
+    Changed(Box<Changed>),
     /// It is not known, or more than is worth reading by itself.
     Unknown,
 }
 
+/// Changes, as they stand together at one later version.
+#[derive(Debug)]
+pub struct Changed {
+    /// The version.
+    pub version: Version,
+    /// Whether nothing else was changed until all of it was read.
+    pub is_last: bool,
+    /// The changes.
+    pub changes: Changes,
+}
+
+/// What is noted after a version.
+enum NotedSince {
+    /// This, up to the version that is current.
+    These(Version, Noted),
+    /// Some changes are missing, there are too many, or the version is none of this database: it is one of before.
+    Missing,
+}
+
 impl Store {
     /// What was changed after version `from`, as it stands together at one later version.
-    pub async fn read_policy_changes(&self, from: i64) -> Result<Since, StoreError> {
+    pub async fn read_policy_changes(&self, from: Version) -> Result<Since, StoreError> {
         for _ in 0..ATTEMPTS {
-            let now = self.policy_versions().await?.policy;
-            if now == from {
-                return Ok(Since::Nothing);
-            }
-            let Some((version, noted)) = self.noted_since(from).await? else {
+            let NotedSince::These(version, noted) = self.noted_since(from).await? else {
                 return Ok(Since::Unknown);
             };
-            // Some are missing, or the database is one of before.
-            if version < now || noted.is_empty() {
-                return Ok(Since::Unknown);
+            if version == from {
+                return Ok(Since::Nothing);
             }
             let changes = self.read_noted(&noted).await?;
-            let Some((_, later)) = self.noted_since(version).await? else {
+            let NotedSince::These(now, later) = self.noted_since(version).await? else {
                 return Ok(Since::Unknown);
             };
             // What was changed meanwhile is read the next time, unless it was read here in part.
             if !later.touches(&noted) {
-                return Ok(Since::Changed(version, Box::new(changes)));
+                return Ok(Since::Changed(Box::new(Changed {
+                    version,
+                    is_last: now == version,
+                    changes,
+                })));
             }
         }
         Ok(Since::Unknown)
     }
 
-    /// The things that are noted after a version, and up to which version. `None`: some are missing, or there are too
-    /// many.
-    async fn noted_since(&self, from: i64) -> Result<Option<(i64, Noted)>, StoreError> {
+    /// The things that are noted after a version.
+    async fn noted_since(&self, from: Version) -> Result<NotedSince, StoreError> {
         let most = i64::try_from(MANY).unwrap_or(i64::MAX);
-        let rows = self.db.q(SINCE).bind(from).bind(most + 1);
-        let rows = rows.all::<(i64, String, String, bool)>().await?;
-        if rows.len() > MANY {
-            return Ok(None);
+        let rows = self.db.q(SINCE).bind(from.number).bind(most + 1);
+        let rows = rows.all::<SinceRow>().await?;
+        let Some(first) = rows.first() else {
+            return Ok(NotedSince::Missing);
+        };
+        let current = Version {
+            number: first.current,
+            mark: first.current_mark,
+        };
+        if current == from {
+            return Ok(NotedSince::These(current, Noted::default()));
         }
-        let (mut version, mut noted) = (from, Noted::default());
-        for (changed_by, kind, name, deleted) in rows {
-            let Some(thing) = Thing::parse(&kind, name) else {
-                return Ok(None);
+        // Another history has another mark at the same number, or has not come so far.
+        let is_ours = match (first.from_mark, from.mark) {
+            (Some(noted), Some(known)) => noted == known,
+            (_, _) => true,
+        };
+        if !is_ours || current.number <= from.number || rows.len() > MANY {
+            return Ok(NotedSince::Missing);
+        }
+        let (mut number, mut noted) = (from.number, Noted::default());
+        for row in rows {
+            let Some((changed_by, thing, deleted)) = row.into_change() else {
+                return Ok(NotedSince::Missing);
             };
-            if changed_by > version + 1 {
-                return Ok(None);
+            if changed_by > number + 1 {
+                return Ok(NotedSince::Missing);
             }
-            version = changed_by;
+            number = changed_by;
             noted.note(thing, deleted);
         }
-        Ok(Some((version, noted)))
+        Ok(if number == current.number {
+            NotedSince::These(current, noted)
+        } else {
+            NotedSince::Missing
+        })
     }
 
     async fn read_noted(&self, noted: &Noted) -> Result<Changes, StoreError> {
@@ -142,8 +179,30 @@ impl Store {
     }
 }
 
-const SINCE: &str = "SELECT version, kind, name, deleted FROM policy_changes WHERE version > $1 \
-    ORDER BY version LIMIT $2";
+/// The version that is current, and a change after another version if there is one.
+#[derive(sqlx::FromRow)]
+struct SinceRow {
+    current: i64,
+    current_mark: Option<i64>,
+    /// The mark under which the other version is noted.
+    from_mark: Option<i64>,
+    version: Option<i64>,
+    kind: Option<String>,
+    name: Option<String>,
+    deleted: Option<bool>,
+}
+
+impl SinceRow {
+    /// `None`: nothing is noted, or another version of Signet wrote it.
+    fn into_change(self) -> Option<(i64, Thing, bool)> {
+        let thing = Thing::parse(&self.kind?, self.name?)?;
+        Some((self.version?, thing, self.deleted?))
+    }
+}
+
+const SINCE: &str = "SELECT c.version AS current, c.mark AS current_mark, \
+    (SELECT MAX(f.mark) FROM policy_changes f WHERE f.version = $1) AS from_mark, p.version, p.kind, p.name, p.deleted \
+    FROM changes c LEFT JOIN policy_changes p ON p.version > $1 WHERE c.topic = 'policy' ORDER BY p.version LIMIT $2";
 
 const PURGE: &str = "DELETE FROM policy_changes \
     WHERE version <= (SELECT version - $1 FROM changes WHERE topic = 'policy')";

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::{Decisions, STALE};
 use crate::domain::policy::{Snapshot, check_counts};
+use crate::store::changes::Version;
 use crate::store::error::StoreError;
 use crate::store::policy::Versions;
 use crate::store::policy_changes::Since;
@@ -22,10 +23,11 @@ pub(super) struct Last {
     /// When the last look began, and what came of it.
     look: Option<(Instant, Result<(), StoreError>)>,
     /// Which version of the policies it saw.
-    version: Option<i64>,
+    version: Option<Version>,
     /// The version that the snapshot is of, if everything up to it was taken over.
-    caught_up: Option<i64>,
-    facts: Option<i64>,
+    caught_up: Option<Version>,
+    /// Which version of the facts it saw, and the number under which what was read since then is kept.
+    facts: Option<(Version, i64)>,
 }
 
 fn slow() -> StoreError {
@@ -99,7 +101,9 @@ impl Decisions {
                 break;
             }
             match self.catch_up(last).await {
-                Ok(()) => {}
+                // Nothing came in between: these versions belong together.
+                Ok(Some(version)) if version == versions.policy => break,
+                Ok(_) => {}
                 // What cannot be read, because a newer version wrote it, or held takes nothing down.
                 Err(unusable) if unusable.lasts() && self.loaded().is_some() => {
                     self.keep(versions.policy, last, &unusable.to_string());
@@ -110,19 +114,25 @@ impl Decisions {
             // What is known of users and resources must be no older than the policies that were read, nor newer.
             versions = self.versions().await?;
         }
-        if last.facts != Some(versions.facts) {
+        let facts = last.facts.filter(|(version, _)| *version == versions.facts);
+        let kept_under = if let Some((_, kept_under)) = facts {
+            kept_under
+        } else {
             let types = tokio::time::timeout(STALE, self.store.list_object_types());
             let types = Arc::new(types.await.map_err(|_| slow())??);
             *self.types.write().unwrap_or_else(PoisonError::into_inner) = types;
-            last.facts = Some(versions.facts);
-        }
+            // A number of its own: a database that is restored comes to the same versions again.
+            let kept_under = self.unkept.fetch_sub(1, Ordering::AcqRel);
+            last.facts = Some((versions.facts, kept_under));
+            kept_under
+        };
         if last.version != Some(versions.policy) {
             // Something changes all the time. The policies are newer than these facts: nothing that is kept counts.
             last.facts = None;
             return Ok(());
         }
         // After the policies: new facts are never judged by older policies.
-        self.facts.store(versions.facts, Ordering::Release);
+        self.facts.store(kept_under, Ordering::Release);
         Ok(())
     }
 
@@ -131,33 +141,38 @@ impl Decisions {
         versions.await.map_err(|_| slow())?
     }
 
-    /// Brings the snapshot up to date by what was changed, if that is known; else makes it anew.
-    async fn catch_up(&self, last: &mut Last) -> Result<(), Unusable> {
+    /// Brings the snapshot up to date by what was changed, if that is known; else makes it anew. The version that it is
+    /// of, if nothing was changed until all was read.
+    async fn catch_up(&self, last: &mut Last) -> Result<Option<Version>, Unusable> {
         if let (Some(from), Some(before)) = (last.caught_up, self.loaded()) {
             match self.changes_since(from).await? {
                 Since::Nothing => {
                     last.version = Some(from);
-                    return Ok(());
+                    return Ok(Some(from));
                 }
-                Since::Changed(version, changes) => {
-                    let snapshot = compiled(move || before.with(*changes)).await?;
-                    return self.take_over(version, snapshot, last);
+                Since::Changed(changed) => {
+                    let (version, is_last) = (changed.version, changed.is_last);
+                    let snapshot = compiled(move || before.with(changed.changes)).await?;
+                    self.take_over(version, snapshot, last)?;
+                    return Ok(is_last.then_some(version));
                 }
                 Since::Unknown => {}
             }
         }
         // However long it takes to compile them, they are compiled once.
-        let (version, snapshot) = self.read_everything().await?;
-        self.take_over(version, snapshot, last)
+        let (version, is_last, snapshot) = self.read_everything().await?;
+        self.take_over(version, snapshot, last)?;
+        Ok(is_last.then_some(version))
     }
 
-    async fn changes_since(&self, from: i64) -> Result<Since, StoreError> {
+    async fn changes_since(&self, from: Version) -> Result<Since, StoreError> {
         let reading = tokio::time::timeout(READING, self.store.read_policy_changes(from));
         reading.await.map_err(|_| slow())?
     }
 
-    /// Everything, and the version that it is of. What was changed while it was read is read once more.
-    async fn read_everything(&self) -> Result<(i64, Snapshot), Unusable> {
+    /// Everything, the version that it is of, and whether nothing was changed until all was read. What was changed while
+    /// it was read is read once more.
+    async fn read_everything(&self) -> Result<(Version, bool, Snapshot), Unusable> {
         for _ in 0..ROUNDS {
             let counting = tokio::time::timeout(STALE, self.store.count_policy());
             let counts = counting.await.map_err(|_| slow())??;
@@ -166,10 +181,11 @@ impl Decisions {
             let (version, written) = reading.await.map_err(|_| slow())??;
             let snapshot = compiled(|| Snapshot::compile(written)).await?;
             match self.changes_since(version).await? {
-                Since::Nothing => return Ok((version, snapshot)),
-                Since::Changed(version, changes) => {
-                    let snapshot = compiled(move || snapshot.with(*changes)).await?;
-                    return Ok((version, snapshot));
+                Since::Nothing => return Ok((version, true, snapshot)),
+                Since::Changed(changed) => {
+                    let (version, is_last) = (changed.version, changed.is_last);
+                    let snapshot = compiled(move || snapshot.with(changed.changes)).await?;
+                    return Ok((version, is_last, snapshot));
                 }
                 Since::Unknown => {}
             }
@@ -186,8 +202,10 @@ impl Decisions {
         last.facts = None;
         match read {
             // A look that came first knows more.
-            Ok((version, _)) if last.version.is_some_and(|known| known > version) => Ok(()),
-            Ok((version, snapshot)) => {
+            Ok((version, ..)) if last.version.is_some_and(|it| it.number > version.number) => {
+                Ok(self.look(&mut last).await?)
+            }
+            Ok((version, _, snapshot)) => {
                 self.take_over(version, snapshot, &mut last)?;
                 Ok(self.look(&mut last).await?)
             }
@@ -202,7 +220,7 @@ impl Decisions {
     }
 
     /// Goes on with what was there, until something is changed again; then everything is read.
-    fn keep(&self, version: i64, last: &mut Last, problem: &str) {
+    fn keep(&self, version: Version, last: &mut Last, problem: &str) {
         tracing::error!(
             "no change of any role, group or policy counts until this is repaired: {problem}"
         );
@@ -213,7 +231,12 @@ impl Decisions {
 
     /// A policy that cannot be used does not take down those that decide: they stay, with the new roles and groups.
     /// Without any there is nothing to keep, and everything is refused.
-    fn take_over(&self, version: i64, snapshot: Snapshot, last: &mut Last) -> Result<(), Unusable> {
+    fn take_over(
+        &self,
+        version: Version,
+        snapshot: Snapshot,
+        last: &mut Last,
+    ) -> Result<(), Unusable> {
         check_counts(&snapshot.counts()).map_err(Unusable::TooMuch)?;
         for broken in snapshot.unusable() {
             tracing::error!(policy.id = %broken.id, "policy {} cannot be used: {}; no change of any policy counts until it is repaired", broken.id, broken.problem);
@@ -229,8 +252,9 @@ impl Decisions {
             None => snapshot,
         };
         tracing::debug!(
-            version,
-            "decisions are made by version {version} of the policies"
+            version = version.number,
+            "decisions are made by version {} of the policies",
+            version.number
         );
         *current = Some(Arc::new(snapshot));
         last.version = Some(version);

@@ -9,6 +9,8 @@ pub mod access;
 mod asked;
 mod look;
 mod search;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};

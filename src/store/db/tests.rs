@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::super::migrate::{Migration, migrate};
 use super::*;
 
+/// One migration, for the tests of the runner.
 pub(crate) const MIGRATIONS: &[Migration] = &[Migration {
     number: 2,
     name: "0002_revocations",
@@ -57,7 +58,7 @@ pub(crate) async fn both() -> Vec<Fresh> {
 
 pub(crate) async fn migrated(fresh: &Fresh) -> Db {
     let db = Db::open(&fresh.url, 16).await.unwrap();
-    migrate(&db, MIGRATIONS).await.unwrap();
+    migrate(&db, super::super::MIGRATIONS).await.unwrap();
     db
 }
 

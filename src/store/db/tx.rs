@@ -8,7 +8,7 @@ use sqlx::sqlite::SqliteArguments;
 
 use super::super::error::StoreError;
 use super::Engine;
-use super::noted::{BUMP, EVERYTHING, MANY, Noted, Thing, WRITE};
+use super::noted::{EVERYTHING, MANY, Noted, Thing, WRITE, bump};
 use super::postgres::Open;
 use super::query::{Ex, Q};
 use super::writer::Lease;
@@ -147,7 +147,7 @@ impl Tx {
     async fn write_noted(&mut self) -> Result<(), StoreError> {
         let noted = std::mem::take(&mut self.noted);
         // The row of the topic is locked from here to the commit: versions are committed in their order.
-        self.q(BUMP).bind("policy").exec().await?;
+        bump(self, "policy").await?;
         if noted.len() > MANY {
             return self.write_change(EVERYTHING, "", false).await;
         }

@@ -8,7 +8,7 @@ use serde_json::{Map, json};
 
 use super::super::Store;
 use super::super::assignments::Holder;
-use super::super::changes::{POLICY, bump_changes};
+use super::super::changes::{POLICY, Version, bump_changes};
 use super::super::db::Tx;
 use super::super::policy_changes::Since;
 use super::stores;
@@ -26,7 +26,7 @@ async fn commit<T>(store: &Store, act: impl AsyncFnOnce(&mut Tx) -> T) -> T {
 
 /// An instance: what it has in memory, and of which version that is.
 struct Instance {
-    version: i64,
+    version: Version,
     snapshot: Snapshot,
 }
 
@@ -40,7 +40,7 @@ impl Instance {
     /// Looks, and finds itself to be as if it had started just now. What it read.
     async fn look(&mut self, store: &Store, after: &str) -> Changes {
         let (version, changes) = match store.read_policy_changes(self.version).await.unwrap() {
-            Since::Changed(version, changes) => (version, *changes),
+            Since::Changed(changed) => (changed.version, changed.changes),
             other => panic!("{after}: {other:?}"),
         };
         let now = Self::start(store).await;
@@ -220,12 +220,16 @@ async fn whoever_misses_something_reads_everything() {
         // How much was changed since, if that is known.
         let changed_since = async |from| match store.read_policy_changes(from).await.unwrap() {
             Since::Nothing => Some(0),
-            Since::Changed(_, changes) => Some(changes.roles.len()),
+            Since::Changed(changed) => Some(changed.changes.roles.len()),
             Since::Unknown => None,
         };
         assert_eq!(changed_since(from).await, Some(0));
         // The database is a backup of before.
-        assert_eq!(changed_since(from + 1).await, None);
+        let later = Version {
+            number: from.number + 1,
+            mark: Some(7),
+        };
+        assert_eq!(changed_since(later).await, None);
         let save = async |name: &str| {
             commit(&store, async |tx| {
                 save_role(tx, name, &role(&[], &[])).await;
@@ -270,6 +274,41 @@ async fn whoever_misses_something_reads_everything() {
     }
 }
 
+#[tokio::test]
+async fn a_database_that_was_restored_and_changed_again_is_read_anew() {
+    for (_fresh, store) in stores().await {
+        let save = async |name: &str| {
+            commit(&store, async |tx| {
+                save_role(tx, name, &role(&[], &[])).await;
+            })
+            .await;
+            store.policy_versions().await.unwrap().policy
+        };
+        let backup = save("kept").await;
+        let known = save("lost").await;
+        let is_known = async |version| {
+            let read = store.read_policy_changes(version).await.unwrap();
+            !matches!(read, Since::Unknown)
+        };
+        assert!(is_known(backup).await && is_known(known).await);
+        let db = store.db();
+        let lost = "DELETE FROM roles WHERE name = 'lost'";
+        assert_eq!(db.w(lost).exec().await.unwrap(), 1);
+        let noted = db.w("DELETE FROM policy_changes WHERE version > $1");
+        noted.bind(backup.number).exec().await.unwrap();
+        let back = "UPDATE changes SET version = $1, mark = $2 WHERE topic = 'policy'";
+        let back = db.w(back).bind(backup.number).bind(backup.mark);
+        back.exec().await.unwrap();
+        assert!(!is_known(known).await, "it went back");
+        let again = save("other").await;
+        assert_eq!(again.number, known.number);
+        assert!(!is_known(known).await, "the same number, another history");
+        save("third").await;
+        assert!(!is_known(known).await);
+        assert!(is_known(backup).await && is_known(again).await);
+    }
+}
+
 /// An instance that only reads follows one that writes all the time.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_steady_writer_leaves_nobody_behind() {
@@ -296,9 +335,9 @@ async fn a_steady_writer_leaves_nobody_behind() {
         while looks < 20 {
             let read = store.read_policy_changes(instance.version).await.unwrap();
             match read {
-                Since::Changed(version, changes) => {
-                    instance.snapshot = instance.snapshot.with(*changes);
-                    instance.version = version;
+                Since::Changed(changed) => {
+                    instance.snapshot = instance.snapshot.with(changed.changes);
+                    instance.version = changed.version;
                     looks += 1;
                 }
                 Since::Nothing => {}
@@ -309,11 +348,10 @@ async fn a_steady_writer_leaves_nobody_behind() {
         }
         stop.store(true, Ordering::Relaxed);
         writer.await.unwrap();
-        if let Since::Changed(version, changes) =
-            store.read_policy_changes(instance.version).await.unwrap()
+        if let Since::Changed(changed) = store.read_policy_changes(instance.version).await.unwrap()
         {
-            instance.snapshot = instance.snapshot.with(*changes);
-            instance.version = version;
+            instance.snapshot = instance.snapshot.with(changed.changes);
+            instance.version = changed.version;
         }
         let now = Instance::start(&store).await;
         assert_eq!(instance.version, now.version);
