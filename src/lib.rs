@@ -35,7 +35,7 @@ pub mod doors {
         Assignment, Levels, Object, Permission, Question, Role, Snapshot, Subject, Written,
     };
     pub use crate::http::server::{ServerLimits, serve};
-    pub use crate::service::decisions::{Asked, Who};
+    pub use crate::service::decisions::{DecisionRequest, Who};
     pub use crate::spec::alg::SigningAlg;
     pub use crate::spec::claims::{Claim, Place};
     pub use crate::spec::time::Clock;
@@ -87,7 +87,11 @@ pub mod doors {
 
     impl Decisions {
         /// Decides one question.
-        pub async fn decide(&self, asked: &Asked, now: Ts) -> Result<Decision, StoreError> {
+        pub async fn decide(
+            &self,
+            asked: &DecisionRequest,
+            now: Ts,
+        ) -> Result<Decision, StoreError> {
             self.0.decisions.decide(asked, now).await
         }
     }

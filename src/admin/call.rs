@@ -16,7 +16,7 @@ use super::inputs::{self, Body, Known};
 use super::problem::Problem;
 use crate::crypto::b64;
 use crate::crypto::digest::sha256;
-use crate::http::bearer::{self, Admitted, Purpose, Refused, Unreadable, bearer};
+use crate::http::bearer::{self, Admitted, Refused, TokenUse, Unreadable, bearer};
 use crate::http::caller::Caller;
 use crate::http::headers::json_no_store;
 use crate::http::json::{Unwritable, json};
@@ -255,7 +255,7 @@ impl Context {
 
     /// Refuses a caller who lost the right, or the token, while waiting for the turn.
     async fn must_still(&self) -> Result<(), Problem> {
-        if !self.bearer.still_stands(&self.site).await? {
+        if !self.bearer.is_still_valid(&self.site).await? {
             let detail = "the token was revoked";
             return Err(Problem::unauthorized("invalid_token", detail));
         }
@@ -378,7 +378,7 @@ async fn administrator<T>(
             Scope::ADMIN
         )));
     };
-    bearer::admit(site, caller, shown, Purpose::Administration, body)
+    bearer::admit(site, caller, shown, TokenUse::Administration, body)
         .await
         .map_err(|refused| match refused {
             Refused::InvalidToken(sentence) => Problem::unauthorized("invalid_token", sentence),

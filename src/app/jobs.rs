@@ -20,12 +20,12 @@ use crate::service::tokens::keys;
 use crate::service::{Services, administration, decisions, registry};
 use crate::store::revocations;
 use crate::telemetry::metrics;
-use runner::{Failure, Job, Next, Running};
+use runner::{Failure, Job, NextTurn, Running};
 
 /// How often gauges and histograms are brought up to date.
 const METRICS_EVERY: Duration = Duration::from_secs(5);
 
-/// How often rows that nobody can use any more are deleted, and how soon again while there are many.
+/// How often rows that are of no use any more are deleted, and how soon again while there are many.
 const SWEEP_EVERY: Duration = Duration::from_secs(20);
 const SWEEP_ON: Duration = Duration::from_secs(1);
 
@@ -114,7 +114,7 @@ fn list(services: &Arc<Services>) -> Vec<Job> {
             SENDING_GRACE,
             with(&outbox, |outbox| async move {
                 outbox.drain().await;
-                Ok(Next::Usual)
+                Ok(NextTurn::Usual)
             }),
         ),
         Job::new(
@@ -176,8 +176,8 @@ fn revocations_copy(services: &Arc<Services>) -> Job {
     }))
 }
 
-/// Deletes a few rows that nobody can use any more.
-async fn sweep(services: Arc<Services>) -> Result<Next, Failure> {
+/// Deletes a few rows that are of no use any more.
+async fn sweep(services: Arc<Services>) -> Result<NextTurn, Failure> {
     services.limits.sweep();
     let now = services.clock.now();
     let mut gone = services.store.sweep(now.minus(ENDED_STAY)).await?;
@@ -188,35 +188,35 @@ async fn sweep(services: Arc<Services>) -> Result<Next, Failure> {
     gone += registry::client_secrets::key_bare_ones(&services, now).await?;
     let full = i64::try_from(gone).is_ok_and(|gone| gone >= SWEPT);
     Ok(if full {
-        Next::After(SWEEP_ON)
+        NextTurn::After(SWEEP_ON)
     } else {
-        Next::Usual
+        NextTurn::Usual
     })
 }
 
 /// Moves some messages of the version before this one, and soon the next ones.
-async fn adopt(services: Arc<Services>) -> Result<Next, Failure> {
+async fn adopt(services: Arc<Services>) -> Result<NextTurn, Failure> {
     Ok(if outbox::adopt(&services).await? {
-        Next::After(ADOPT_ON)
+        NextTurn::After(ADOPT_ON)
     } else {
-        Next::Usual
+        NextTurn::Usual
     })
 }
 
 /// Brings gauges and histograms up to date.
-async fn update_metrics(services: Arc<Services>) -> Result<Next, Failure> {
+async fn update_metrics(services: Arc<Services>) -> Result<NextTurn, Failure> {
     #[expect(clippy::cast_precision_loss, reason = "a queue is short")]
     metrics::password_hash_queue().set(services.passwords.queue_depth() as f64);
     metrics::upkeep();
-    Ok(Next::Usual)
+    Ok(NextTurn::Usual)
 }
 
 /// Removes one piece of old audit events, and soon the next one.
-async fn trim_audit(services: Arc<Services>) -> Result<Next, Failure> {
+async fn trim_audit(services: Arc<Services>) -> Result<NextTurn, Failure> {
     Ok(if retention::turn(&services).await? {
-        Next::After(linker::EVERY)
+        NextTurn::After(linker::EVERY)
     } else {
-        Next::Usual
+        NextTurn::Usual
     })
 }
 
@@ -227,6 +227,6 @@ fn with<T, F, A: Fn(Arc<T>) -> F>(what: &Arc<T>, act: A) -> impl Fn() -> F + use
 }
 
 /// A turn after which the job pauses as usual.
-fn usual(done: Result<(), impl Into<Failure>>) -> Result<Next, Failure> {
-    done.map(|()| Next::Usual).map_err(Into::into)
+fn usual(done: Result<(), impl Into<Failure>>) -> Result<NextTurn, Failure> {
+    done.map(|()| NextTurn::Usual).map_err(Into::into)
 }

@@ -12,7 +12,7 @@ use super::answer::{Answer, Failure, plain};
 use crate::domain::policy::{Decision, MAX_NAME, Problem, ResourceName};
 use crate::service::Services;
 use crate::service::administration::validate_policy;
-use crate::service::decisions::{Asked, Who};
+use crate::service::decisions::{DecisionRequest, Who};
 
 /// Who may do what.
 #[derive(Debug, Subcommand)]
@@ -230,7 +230,7 @@ fn asked(
     attributes: Option<Map<String, Value>>,
     context: Option<Map<String, Value>>,
     why: bool,
-) -> Result<Asked, Failure> {
+) -> Result<DecisionRequest, Failure> {
     let resource = ResourceName::parse(resource).ok_or_else(|| {
         Failure::new(format!(
             "resource {resource:?}: expected a type, a colon and an id, such as Document:42"
@@ -241,7 +241,7 @@ fn asked(
             "action: expected 1 to {MAX_NAME} bytes"
         )));
     }
-    Ok(Asked {
+    Ok(DecisionRequest {
         subject: Who::parse(subject),
         action,
         resource_type: resource.kind,

@@ -8,12 +8,12 @@ use crate::spec::time::Ts;
 
 /// A kind of message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub enum MessageKind {
     /// An event, for a webhook.
     Webhook,
 }
 
-impl Kind {
+impl MessageKind {
     /// Every kind.
     pub const ALL: [Self; 1] = [Self::Webhook];
 
@@ -36,9 +36,9 @@ pub enum Lane {
 impl Lane {
     /// The kind of message that this receiver is told.
     #[must_use]
-    pub const fn kind(&self) -> Kind {
+    pub const fn kind(&self) -> MessageKind {
         match self {
-            Self::Webhook(_) => Kind::Webhook,
+            Self::Webhook(_) => MessageKind::Webhook,
         }
     }
 
@@ -46,9 +46,11 @@ impl Lane {
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let (name, receiver) = text.split_once(':')?;
-        let kind = Kind::ALL.into_iter().find(|kind| kind.as_str() == name)?;
+        let kind = MessageKind::ALL
+            .into_iter()
+            .find(|kind| kind.as_str() == name)?;
         match kind {
-            Kind::Webhook => WebhookId::parse(receiver).map(Self::Webhook),
+            MessageKind::Webhook => WebhookId::parse(receiver).map(Self::Webhook),
         }
     }
 }
@@ -110,12 +112,12 @@ pub struct Sent {
     /// The code that was answered, such as an HTTP status.
     pub status: Option<u16>,
     /// What the answer means.
-    pub answer: Answer,
+    pub reply: Reply,
 }
 
 /// What a receiver's answer means. A failure is a sentence.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Answer {
+pub enum Reply {
     /// The receiver has the message.
     Taken,
     /// The receiver works and refused this message.
@@ -130,7 +132,7 @@ pub enum Answer {
 
 /// What follows an attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Next {
+pub enum AfterAttempt {
     /// Nothing: it is delivered.
     Done,
     /// Another attempt at that time.
@@ -139,7 +141,7 @@ pub enum Next {
     GiveUp,
 }
 
-impl Next {
+impl AfterAttempt {
     /// The state of the delivery from now on.
     #[must_use]
     pub const fn state(self) -> State {

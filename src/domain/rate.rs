@@ -237,7 +237,7 @@ mod tests {
         }
 
         #[test]
-        fn whoever_keeps_to_the_rate_is_never_refused(every in 1i64..5000, n in 1i64..100) {
+        fn a_caller_that_keeps_to_the_rate_is_never_refused(every in 1i64..5000, n in 1i64..100) {
             let rule = Rule::Rate { burst: 1, every: Duration::from_millis(every.unsigned_abs()) };
             let times: Vec<i64> = (0..n).map(|i| i * every).collect();
             prop_assert_eq!(admitted(rule, &times), times);

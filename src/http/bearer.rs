@@ -55,7 +55,7 @@ pub fn challenge(error: Option<(&str, &str)>, scope: Option<&str>) -> HeaderValu
 
 /// What an access token is presented for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Purpose {
+pub enum TokenUse {
     /// The administration API.
     Administration,
     /// Asking for decisions.
@@ -64,7 +64,7 @@ pub enum Purpose {
     UserInfo,
 }
 
-impl Purpose {
+impl TokenUse {
     /// The scope that it needs.
     #[must_use]
     pub const fn scope(self) -> &'static str {
@@ -137,7 +137,7 @@ impl Admitted {
     }
 
     /// Whether the token was not revoked since, for a request that had to wait for its turn.
-    pub async fn still_stands(&self, site: &Site) -> Result<bool, StoreError> {
+    pub async fn is_still_valid(&self, site: &Site) -> Result<bool, StoreError> {
         let keys = self.token.revocation_keys();
         let recorded = site.services.revocations.check(&keys).await?;
         Ok(self.token.is_unrevoked(&recorded))
@@ -177,7 +177,7 @@ pub async fn admit<T>(
     site: &Site,
     caller: &Caller,
     token: &str,
-    purpose: Purpose,
+    purpose: TokenUse,
     rest: impl Future<Output = T>,
 ) -> Result<(Admitted, T), Refused> {
     let services = &site.services;

@@ -92,7 +92,7 @@ mod tests {
     }
 
     #[test]
-    fn a_trusted_proxy_may_name_a_request_and_nobody_else() {
+    fn only_a_trusted_proxy_may_name_a_request() {
         assert_eq!(id("10.0.0.1", &["proxy-id.0001"]), "proxy-id.0001");
         assert_ne!(id("192.0.2.1", &["proxy-id.0001"]), "proxy-id.0001");
     }

@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 
 use super::form;
 use crate::domain::user::User;
-use crate::http::bearer::{self, Admitted, Purpose, Refused, bearer};
+use crate::http::bearer::{self, Admitted, Refused, TokenUse, bearer};
 use crate::http::caller::Caller;
 use crate::http::error::{OAuthError, plain};
 use crate::http::headers::json_no_store;
@@ -117,7 +117,7 @@ async fn answer(
     let token = presented(&caller.headers, query, params)?;
     // The form was read before: the token may be in it.
     let all_here = std::future::ready(());
-    let (admitted, ()) = bearer::admit(site, caller, token, Purpose::UserInfo, all_here).await?;
+    let (admitted, ()) = bearer::admit(site, caller, token, TokenUse::UserInfo, all_here).await?;
     let user = subject(site, &admitted).await?;
     let claims = released(site, &admitted, &user).await?;
     respond(site, &admitted, &user, claims).await
@@ -160,7 +160,7 @@ fn presented<'a>(
 async fn subject(site: &Site, admitted: &Admitted) -> Result<User, Refusal> {
     let user_id = admitted.token().user_id.ok_or(Refusal::Bearer(
         ErrorCode::InsufficientScope,
-        Purpose::UserInfo.lacks_scope(),
+        TokenUse::UserInfo.lacks_scope(),
     ))?;
     let user = site.services.store.find_user(user_id).await?;
     user.filter(|user| user.disabled_at.is_none())

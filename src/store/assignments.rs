@@ -175,8 +175,8 @@ async fn list_of(run: &mut impl Run, holder: &Holder) -> Result<BTreeSet<Assignm
 }
 
 impl Tx {
-    /// Gives a role, for one organization or all, until a time or without an end. Whoever has it for the same
-    /// organization has it until the new time. The role must exist, and the organization should
+    /// Gives a role, for one organization or all, until a time or without an end. Where it was given for the same
+    /// organization before, the new time counts. The role must exist, and the organization should
     /// ([`Tx::existing_organizations`]).
     pub async fn assign(
         &mut self,

@@ -10,7 +10,7 @@ use super::error::StoreError;
 use crate::domain::policy::{AttributeType, Declaration, Declarations, Of};
 
 /// The attributes of one thing, by the name an operator knows it by.
-pub type Named = (String, Map<String, Value>);
+pub type NamedAttributes = (String, Map<String, Value>);
 
 reads! {
     /// What is declared of one attribute.
@@ -31,7 +31,7 @@ async fn list(run: &mut impl Run) -> Result<Declarations, StoreError> {
 }
 
 impl Tx {
-    /// Declares an attribute, or declares it anew. Whoever does it has looked at what is stored
+    /// Declares an attribute, or declares it anew. The caller has looked at what is stored
     /// ([`Tx::list_attributes`]).
     pub async fn save_declaration(
         &mut self,
@@ -63,7 +63,7 @@ impl Tx {
         of: &Of,
         after: &str,
         limit: i64,
-    ) -> Result<Vec<Named>, StoreError> {
+    ) -> Result<Vec<NamedAttributes>, StoreError> {
         let query = match of {
             Of::User => self.q(OF_USERS),
             Of::Group => self.q(OF_GROUPS),

@@ -27,7 +27,7 @@ reads! {
     /// Every permission that some role has, once.
     list_permissions() -> BTreeSet<String> = permissions;
 
-    /// Whether anybody who can sign in holds the role, for every organization and without an end: directly, as a member
+    /// Whether any user who can sign in holds the role, for every organization and without an end: directly, as a member
     /// of a group, or by a role that inherits from it.
     has_holder(role: &str) -> bool = has_holder;
 
@@ -183,7 +183,7 @@ impl Tx {
     pub async fn delete_role(&mut self, name: &str) -> Result<(), StoreError> {
         self.q(DELETE).bind(name.to_owned()).exec().await?;
         self.policy_deleted(Thing::Role(name.to_owned()));
-        // Whoever held it does not any more.
+        // It is taken from every user and group.
         bump_changes(self, FACTS).await
     }
 }

@@ -20,8 +20,8 @@ use crate::spec::scope::Scope;
 pub async fn get(visit: Visit) -> Result<Response, PageError> {
     let query = visit.query()?;
     let (pending, session, resolved) = match asked(&visit, &query).await? {
-        Asked::Ready(ready) => *ready,
-        Asked::Elsewhere(response) => return Ok(response),
+        ConsentRequest::Ready(ready) => *ready,
+        ConsentRequest::Elsewhere(response) => return Ok(response),
     };
     let Resolved { client, request } = &resolved;
     let pending = Pending {
@@ -53,8 +53,8 @@ pub async fn get(visit: Visit) -> Result<Response, PageError> {
 pub async fn post(visit: Visit, body: Result<FormBody, BodyError>) -> Result<Response, PageError> {
     let form = visit.form(body)?;
     let (pending, session, resolved) = match asked(&visit, &form).await? {
-        Asked::Ready(ready) => *ready,
-        Asked::Elsewhere(response) => return Ok(response),
+        ConsentRequest::Ready(ready) => *ready,
+        ConsentRequest::Elsewhere(response) => return Ok(response),
     };
     let services = &visit.site.services;
     if pending.shown != Some(shown(&session, &resolved)) {
@@ -102,13 +102,13 @@ pub async fn post(visit: Visit, body: Result<FormBody, BodyError>) -> Result<Res
     visit.go_on("/authorize", &answered)
 }
 
-enum Asked {
+enum ConsentRequest {
     Ready(Box<(Pending, Session, Resolved)>),
     Elsewhere(Response),
 }
 
 /// The request and the person who is asked. Without one, `/authorize` decides where to go.
-async fn asked(visit: &Visit, params: &Params) -> Result<Asked, PageError> {
+async fn asked(visit: &Visit, params: &Params) -> Result<ConsentRequest, PageError> {
     let services = &visit.site.services;
     let pending = visit
         .pending(params)?
@@ -122,10 +122,14 @@ async fn asked(visit: &Visit, params: &Params) -> Result<Asked, PageError> {
         if access::may_sign_in_to(services, &resolved.client, &circumstances).await?
             && resolved.cut_to(services, &circumstances).await?
         {
-            return Ok(Asked::Ready(Box::new((pending, session, resolved))));
+            return Ok(ConsentRequest::Ready(Box::new((
+                pending, session, resolved,
+            ))));
         }
     }
-    Ok(Asked::Elsewhere(visit.go_on("/authorize", &pending)?))
+    Ok(ConsentRequest::Elsewhere(
+        visit.go_on("/authorize", &pending)?,
+    ))
 }
 
 /// Who you are comes first, then what else is asked for.

@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 
 use serde_json::Map;
 use signet::doors::{
-    Asked, Assignment, Clock, Config, Levels, Object, Question, Services, Snapshot, Store, Subject,
-    UserId, Who, Written,
+    Assignment, Clock, Config, DecisionRequest, Levels, Object, Question, Services, Snapshot,
+    Store, Subject, UserId, Who, Written,
 };
 
 use super::company::{BREADTH, Size};
@@ -103,7 +103,7 @@ pub(crate) async fn through_the_service(site: &Site, length: Duration) -> Vec<Me
         ("decision by the service, by a role", true),
         ("decision by the service, by a policy", false),
     ] {
-        let asked: Vec<Asked> = (0..1000).map(|number| asked(number, by_role)).collect();
+        let asked: Vec<DecisionRequest> = (0..1000).map(|number| asked(number, by_role)).collect();
         // What is read the first time is kept.
         for asked in &asked {
             assert!(services.decisions.decide(asked, now).await.unwrap().allowed);
@@ -122,14 +122,14 @@ pub(crate) async fn through_the_service(site: &Site, length: Duration) -> Vec<Me
     measured
 }
 
-fn asked(number: usize, by_role: bool) -> Asked {
+fn asked(number: usize, by_role: bool) -> DecisionRequest {
     let Object {
         kind,
         id,
         attributes,
         ..
     } = object(number % BREADTH, by_role);
-    Asked {
+    DecisionRequest {
         subject: Who::Username(format!("person{number}")),
         action: if by_role {
             "use".to_owned()

@@ -18,11 +18,11 @@ const FIRST_RETRY: Duration = Duration::from_secs(1);
 pub(super) type Failure = Box<dyn std::error::Error + Send + Sync>;
 
 /// What a turn came to.
-pub(super) type Turn = Result<Next, Failure>;
+pub(super) type Turn = Result<NextTurn, Failure>;
 
 /// When a job has its next turn, unless it is woken before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Next {
+pub(super) enum NextTurn {
     /// After its usual pause.
     Usual,
     /// After this pause.
@@ -196,7 +196,7 @@ async fn woken(job: &Job) {
 
 /// How a turn ended that was not dropped.
 enum Ended {
-    Done(Next),
+    Done(NextTurn),
     Failed(String),
     Panicked(String),
 }
@@ -266,8 +266,8 @@ impl Streak {
                 }
                 *self = Self::default();
                 return match next {
-                    Next::Usual => job.every,
-                    Next::After(pause) => pause,
+                    NextTurn::Usual => job.every,
+                    NextTurn::After(pause) => pause,
                 };
             }
             Ended::Failed(error) => (error, false),

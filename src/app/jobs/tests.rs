@@ -22,7 +22,7 @@ async fn comes_true(what: impl Fn() -> bool) -> bool {
 fn counting(
     name: &'static str,
     turns: &Arc<AtomicUsize>,
-    end: impl Fn(usize) -> Result<Next, Failure> + Clone + Send + Sync + 'static,
+    end: impl Fn(usize) -> Result<NextTurn, Failure> + Clone + Send + Sync + 'static,
 ) -> Job {
     Job::new(
         name,
@@ -47,13 +47,13 @@ async fn a_job_that_panics_or_fails_runs_again_and_stops_no_other() {
     let jobs = vec![
         counting("test_panics", &panics, |turn| {
             assert!(turn > 2, "turn {turn}");
-            Ok(Next::Usual)
+            Ok(NextTurn::Usual)
         }),
         counting("test_fails", &fails, |turn| match turn {
             1..=3 => Err(format!("turn {turn}").into()),
-            _ => Ok(Next::Usual),
+            _ => Ok(NextTurn::Usual),
         }),
-        counting("test_works", &works, |_| Ok(Next::Usual)),
+        counting("test_works", &works, |_| Ok(NextTurn::Usual)),
     ];
     let running = Running::start(jobs, &stop);
     for turns in [&panics, &fails, &works] {
@@ -102,7 +102,7 @@ async fn a_job_is_woken_before_its_pause_is_over() {
         "a test goes on",
         with(&turns, |turns| async move {
             turns.fetch_add(1, Ordering::SeqCst);
-            Ok(Next::Usual)
+            Ok(NextTurn::Usual)
         }),
     );
     let job = job.wakes(with(&bell, |bell| async move { bell.notified().await }));
@@ -127,19 +127,19 @@ async fn stopping_waits_for_what_must_finish_and_only_for_so_long() {
         let turn = with(&done, move |done| async move {
             tokio::time::sleep(slow).await;
             note(&done, what);
-            Ok(Next::Usual)
+            Ok(NextTurn::Usual)
         });
         Job::new(name, hour, "a test goes on", turn)
     };
     let last = |what| {
         with(&done, move |done| async move {
             note(&done, what);
-            Ok(Next::Usual)
+            Ok(NextTurn::Usual)
         })
     };
     let hangs = || async {
         std::future::pending::<()>().await;
-        Ok(Next::Usual)
+        Ok(NextTurn::Usual)
     };
     let jobs = vec![
         job("test_links", "linked")
@@ -168,7 +168,7 @@ async fn stopping_waits_for_what_must_finish_and_only_for_so_long() {
 async fn a_job_after_requests_goes_on_until_the_others_have_ended() {
     let stop = CancellationToken::new();
     let turns = Arc::<AtomicUsize>::default();
-    let job = counting("test_goes_on", &turns, |_| Ok(Next::Usual)).after_requests();
+    let job = counting("test_goes_on", &turns, |_| Ok(NextTurn::Usual)).after_requests();
     let running = Running::start(vec![job], &stop);
     stop.cancel();
     tokio::time::sleep(SOON).await;

@@ -15,7 +15,7 @@ use tokio::sync::oneshot;
 use zeroize::Zeroizing;
 
 use self::phc::Phc;
-use self::pool::{Answer, Job, Pool, Work};
+use self::pool::{Hashed, Job, Pool, Work};
 use super::random;
 
 pub use self::phc::is_valid_phc;
@@ -192,7 +192,7 @@ impl Passwords {
         salt: Vec<u8>,
         hasher: Argon2<'static>,
         length: usize,
-    ) -> Answer {
+    ) -> Hashed {
         let lane = &self.pool;
         self.work_in(lane, password, salt, hasher, length).await
     }
@@ -204,7 +204,7 @@ impl Passwords {
         salt: Vec<u8>,
         hasher: Argon2<'static>,
         length: usize,
-    ) -> Answer {
+    ) -> Hashed {
         let (reply, answer) = oneshot::channel();
         let work = Work {
             password,

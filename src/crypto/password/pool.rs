@@ -13,7 +13,7 @@ use zeroize::Zeroizing;
 use super::PasswordError;
 
 /// The raw output of one hash.
-pub(super) type Answer = Result<Zeroizing<Vec<u8>>, PasswordError>;
+pub(super) type Hashed = Result<Zeroizing<Vec<u8>>, PasswordError>;
 
 /// One hash to compute.
 pub(super) struct Work {
@@ -27,7 +27,7 @@ pub(super) struct Work {
 /// Work and who waits for it.
 pub(super) struct Job {
     pub(super) work: Work,
-    pub(super) reply: oneshot::Sender<Answer>,
+    pub(super) reply: oneshot::Sender<Hashed>,
 }
 
 /// A fixed number of threads and a bounded queue.
@@ -118,22 +118,22 @@ impl Shared {
     }
 
     /// Waits for a job, at most [`IDLE`].
-    fn next(&self) -> Next {
+    fn next(&self) -> Task {
         let nothing = |queue: &mut Queue| queue.waiting.is_empty() && !queue.closed;
         let (mut queue, waited) = self
             .wake
             .wait_timeout_while(self.lock(), IDLE, nothing)
             .unwrap_or_else(PoisonError::into_inner);
         match queue.waiting.pop_front() {
-            Some(job) => Next::Job(job),
-            None if waited.timed_out() => Next::Idle,
-            None => Next::Closed,
+            Some(job) => Task::Job(job),
+            None if waited.timed_out() => Task::Idle,
+            None => Task::Closed,
         }
     }
 }
 
 /// What a thread does next.
-enum Next {
+enum Task {
     Job(Job),
     Idle,
     Closed,
@@ -152,7 +152,7 @@ fn hash_until_closed(shared: &Shared, priority: i32, blocks: usize) {
     let reserved = blocks.max(33 * 1024);
     loop {
         match shared.next() {
-            Next::Job(Job { work, reply }) => {
+            Task::Job(Job { work, reply }) => {
                 // A caller that went away should not cost a hash.
                 if !reply.is_closed() {
                     let answer = match memory.try_reserve_exact(reserved - memory.len()) {
@@ -166,13 +166,13 @@ fn hash_until_closed(shared: &Shared, priority: i32, blocks: usize) {
                     let _ = reply.send(answer);
                 }
             }
-            Next::Idle => memory = Vec::new(),
-            Next::Closed => return,
+            Task::Idle => memory = Vec::new(),
+            Task::Closed => return,
         }
     }
 }
 
-fn hash(work: &Work, memory: &mut [Block]) -> Answer {
+fn hash(work: &Work, memory: &mut [Block]) -> Hashed {
     let needed = work.hasher.params().block_count();
     // Imported hashes may want more than today's; that memory is given back at once.
     let mut larger = Vec::new();

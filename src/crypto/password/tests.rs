@@ -239,7 +239,7 @@ async fn a_full_queue_answers_busy_at_once() {
 
 /// A very costly hash delays sign-ins of its own user alone.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn costly_imported_hashes_delay_nobody_else() {
+async fn costly_imported_hashes_delay_no_other_sign_in() {
     let passwords = std::sync::Arc::new(passwords(cheap()));
     let ordinary = passwords.hash("secret".to_owned()).await.unwrap();
     let costly = "$argon2id$v=19$m=65536,t=16,p=1$c29tZXNhbHQ\

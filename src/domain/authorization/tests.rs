@@ -12,7 +12,7 @@ const BEFORE: Ts = Ts(4_000_000);
 const AFTER: Ts = Ts(11_000_000);
 
 /// A request, and everything that decides about it: without consent, and signed in before it began.
-struct Asked {
+struct Case {
     request: AuthorizationRequest,
     pending: Pending,
     client: Client,
@@ -28,7 +28,7 @@ fn scope(text: &str) -> Scope {
     Scope::parse(text).unwrap()
 }
 
-fn asked() -> Asked {
+fn asked() -> Case {
     let uri = "https://app.example.test/callback".to_owned();
     let metadata = ClientMetadata {
         redirect_uris: vec![uri.clone()],
@@ -36,7 +36,7 @@ fn asked() -> Asked {
     };
     let client = Client::register(ClientId::parse("app").unwrap(), metadata).unwrap();
     let params = Vec::new();
-    Asked {
+    Case {
         request: AuthorizationRequest {
             target: ResponseTarget {
                 redirect: client.trust(&uri).unwrap(),
@@ -69,7 +69,7 @@ fn asked() -> Asked {
     }
 }
 
-impl Asked {
+impl Case {
     /// With everything allowed that is asked for.
     fn allowed(mut self) -> Self {
         self.consent = Some(self.request.asked());

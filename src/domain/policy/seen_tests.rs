@@ -136,10 +136,10 @@ fn of_several_organizations_none_is_the_one_and_an_own_attribute_stays() {
         .attributes
         .insert("org".to_owned(), "mine".into());
     assert!(own.holds(r#"resource.org == "mine" && resource in Organization::"acme""#));
-    let mut nobody = case();
-    nobody.object.organization = None;
-    nobody.client = None;
-    assert!(!nobody.holds("resource has org || context has client"));
+    let mut bare = case();
+    bare.object.organization = None;
+    bare.client = None;
+    assert!(!bare.holds("resource has org || context has client"));
 }
 
 #[test]

@@ -3,7 +3,9 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use super::cedar::{Asked, Broken, GROUP, Known, ORGANIZATION, Policies, ROLE, Texts, Verdict};
+use super::cedar::{
+    Broken, CedarRequest, GROUP, KnownThings, ORGANIZATION, Policies, ROLE, Texts, Verdict,
+};
 use super::decision::{Assignment, Decision, Levels, Question, Reason, Subject};
 use super::groups::{Compiled, Groups};
 use super::permission::Level;
@@ -18,14 +20,14 @@ pub struct Snapshot {
     pub(super) roles: Roles,
     pub(super) groups: Groups,
     pub(super) policies: Arc<Policies>,
-    pub(super) known: Known,
+    pub(super) known: KnownThings,
     /// The policies as they are written; those that decide may be older.
     pub(super) written: Texts,
     pub(super) broken: Vec<Broken>,
     pub(super) unusable: Vec<Broken>,
 }
 
-/// A role that somebody has at this moment for this resource, or would have.
+/// A role that a user has at this moment for this resource, or would have.
 struct Held<'a> {
     assignment: &'a Assignment,
     group: Option<&'a str>,
@@ -220,7 +222,7 @@ impl Snapshot {
                 .iter()
                 .map(|name| (ORGANIZATION, name.as_str())),
         );
-        let asked = Asked {
+        let asked = CedarRequest {
             user: &question.subject.id.to_string(),
             user_attributes: &question.subject.attributes,
             memberships: &memberships,

@@ -1,4 +1,4 @@
-//! What people, roles and groups have, whatever is asked: for tokens, and for whoever gives some of it away.
+//! What people, roles and groups have, whatever is asked: for tokens, and for administrators who give some of it away.
 
 use std::collections::BTreeSet;
 

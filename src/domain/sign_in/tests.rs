@@ -242,7 +242,7 @@ fn wishes() -> impl Strategy<Value = WantedAcr> {
 proptest! {
     /// What a [`SignedIn`] stands for, said a second time without [`next`].
     #[test]
-    fn no_proofs_that_do_not_suffice_sign_anybody_in(
+    fn proofs_that_do_not_suffice_sign_no_user_in(
         proofs in proofs(),
         owner in 1_u8..3,
         version in 7_i64..9,

@@ -73,7 +73,7 @@ impl Setting {
     async fn admit(&self, issued: &Value, proven: Binding) -> Result<Admitted, Refused> {
         let token = issued["access_token"].as_str().unwrap();
         let (caller, rest) = (caller(proven), std::future::ready(()));
-        let admitted = admit(&self.site, &caller, token, Purpose::Decisions, rest).await;
+        let admitted = admit(&self.site, &caller, token, TokenUse::Decisions, rest).await;
         admitted.map(|(admitted, ())| admitted)
     }
 }
@@ -141,11 +141,11 @@ async fn what_happens_while_the_rest_of_a_request_is_awaited_counts() {
         revoke::access_token(services, jti, until, &Origin::system(), now).await
     };
     let caller = caller(Binding::None);
-    let admitting = admit(&at.site, &caller, token, Purpose::Decisions, rest);
+    let admitting = admit(&at.site, &caller, token, TokenUse::Decisions, rest);
     let answer = Box::pin(admitting).await;
     assert!(matches!(
         answer,
         Err(Refused::InvalidToken("the token was revoked"))
     ));
-    assert!(!admitted.still_stands(&at.site).await.unwrap());
+    assert!(!admitted.is_still_valid(&at.site).await.unwrap());
 }

@@ -17,13 +17,13 @@ use serde_json::{Map, Value, json};
 
 use super::answered;
 use super::client_auth::authenticate;
-use crate::http::bearer::{self, Admitted, Purpose, Refused, bearer};
+use crate::http::bearer::{self, Admitted, Refused, TokenUse, bearer};
 use crate::http::caller::Caller;
 use crate::http::error::OAuthError;
 use crate::http::limits::{BodyLimit, read};
 use crate::http::request_id;
 use crate::http::site::Site;
-use crate::service::decisions::{Asked, Who};
+use crate::service::decisions::{DecisionRequest, Who};
 use crate::spec::error_code::ErrorCode;
 use crate::spec::params::Params;
 use crate::spec::scope::Scope;
@@ -137,7 +137,7 @@ async fn caller<T>(
         client(site, asking, now).await?;
         return Ok(Ok((now, body)));
     };
-    let (admitted, body) = match bearer::admit(site, asking, token, Purpose::Decisions, body).await
+    let (admitted, body) = match bearer::admit(site, asking, token, TokenUse::Decisions, body).await
     {
         Ok(admitted) => admitted,
         Err(Refused::Store(error)) => return Err(error.into()),
@@ -152,7 +152,7 @@ async fn caller<T>(
     if may_decide(site, &admitted, asking.ip).await? {
         return Ok(Ok((admitted.at(), body)));
     }
-    let sentence = Purpose::Decisions.lacks_scope();
+    let sentence = TokenUse::Decisions.lacks_scope();
     bearer::note_refusal(site, admitted.origin(), sentence, admitted.at());
     Ok(Err(challenge(ErrorCode::InsufficientScope, sentence)))
 }
@@ -176,7 +176,7 @@ async fn may_decide(site: &Site, admitted: &Admitted, ip: IpAddr) -> Result<bool
     let Some(user) = token.user_id else {
         return Ok(true);
     };
-    let asked = Asked {
+    let asked = DecisionRequest {
         subject: Who::Id(user),
         action: "decide".to_owned(),
         resource_type: "signet".to_owned(),

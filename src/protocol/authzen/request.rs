@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 
 use crate::domain::policy::MAX_NAME;
 use crate::http::error::OAuthError;
-use crate::service::decisions::{Asked, Who};
+use crate::service::decisions::{DecisionRequest, Who};
 use crate::spec::time::Ts;
 
 /// At most so many questions in one request.
@@ -96,7 +96,7 @@ impl Posed {
         evaluation: &Evaluation,
         open: Open,
         now: Ts,
-    ) -> Result<Asked, String> {
+    ) -> Result<DecisionRequest, String> {
         let defaults = &self.defaults;
         let subject = evaluation.subject.as_ref().or(defaults.subject.as_ref());
         let action = evaluation.action.as_ref().or(defaults.action.as_ref());
@@ -106,14 +106,14 @@ impl Posed {
         let subject = subject.ok_or("subject is missing")?;
         let subject_type = named(subject.kind.as_ref(), "subject.type")?;
         let who = if open == Open::Subject {
-            Who::Nobody
+            Who::Unknown
         } else {
             let id = named(subject.id.as_ref(), "subject.id")?;
             if subject_type.eq_ignore_ascii_case(USER) {
                 Who::parse(id)
             } else {
                 // No other type is known, so nothing is allowed.
-                Who::Nobody
+                Who::Unknown
             }
         };
         let action_name = match (open, action) {
@@ -135,7 +135,7 @@ impl Posed {
         }
         // The server alone says what time it is.
         circumstances.insert("now".to_owned(), now.secs().into());
-        Ok(Asked {
+        Ok(DecisionRequest {
             subject: who,
             action: action_name.to_owned(),
             resource_type: resource_type.to_owned(),

@@ -7,7 +7,7 @@ use crate::crypto::b64;
 use crate::domain::ids::UserId;
 use crate::http::error::OAuthError;
 use crate::http::site::Site;
-use crate::service::decisions::{Asked, Place};
+use crate::service::decisions::{DecisionRequest, Place};
 use crate::spec::time::Ts;
 
 /// How many results a page has when nothing is said, and at most.
@@ -69,7 +69,7 @@ pub(super) async fn actions(site: &Site, posed: Posed, now: Ts) -> Result<Value,
     Ok(page(&results, None))
 }
 
-fn question(posed: &Posed, open: Open, now: Ts) -> Result<Asked, OAuthError> {
+fn question(posed: &Posed, open: Open, now: Ts) -> Result<DecisionRequest, OAuthError> {
     posed
         .question(&Evaluation::default(), open, now)
         .map_err(OAuthError::invalid_request)

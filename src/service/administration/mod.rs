@@ -41,7 +41,7 @@ use serde_json::Value;
 use thiserror::Error;
 
 use super::Services;
-use super::decisions::{Asked, Who};
+use super::decisions::{DecisionRequest, Who};
 use crate::crypto::password::PasswordError;
 use crate::domain::audit::Origin;
 use crate::domain::ids::{ClientId, UserId};
@@ -147,9 +147,15 @@ impl Administrator {
     }
 
     /// The question whether a person may do this, in the circumstances of this administrator.
-    fn asked(&self, user: UserId, action: &str, organization: Option<&str>, now: Ts) -> Asked {
+    fn asked(
+        &self,
+        user: UserId,
+        action: &str,
+        organization: Option<&str>,
+        now: Ts,
+    ) -> DecisionRequest {
         let attributes = organization.map(|name| ("organization".to_owned(), Value::from(name)));
-        Asked {
+        DecisionRequest {
             subject: Who::Id(user),
             action: action.to_owned(),
             resource_type: RESOURCE_TYPE.to_owned(),

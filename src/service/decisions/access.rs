@@ -12,12 +12,12 @@ use crate::domain::ids::{ClientId, UserId};
 use crate::domain::policy::Permission;
 use crate::domain::session::Session;
 use crate::service::Services;
-use crate::service::decisions::{Asked, Who};
+use crate::service::decisions::{DecisionRequest, Who};
 use crate::spec::scope::Scope;
 use crate::spec::time::Ts;
 use crate::store::error::StoreError;
 
-/// How somebody signed in, as their access token tells it; a client that acts for itself did not.
+/// How a user signed in, as their access token tells it; a client that acts for itself did not.
 #[derive(Clone, Debug, Default)]
 pub struct SignIn {
     /// `acr`.
@@ -29,7 +29,7 @@ pub struct SignIn {
 }
 
 impl SignIn {
-    /// The `context` of policies for somebody who comes with a token, through a client, from an address.
+    /// The `context` of policies for a caller with a token, through a client, from an address.
     #[must_use]
     pub fn context(&self, client: &ClientId, ip: IpAddr, now: Ts) -> Map<String, Value> {
         let mut context = match self.auth_time {
@@ -45,7 +45,7 @@ impl SignIn {
     }
 }
 
-/// When and how somebody signed in, and what time it is.
+/// When and how a user signed in, and what time it is.
 fn signed_in(auth_time: Ts, acr: &str, amr: &[String], now: Ts) -> Map<String, Value> {
     let age = i64::try_from(now.since(auth_time).as_secs()).unwrap_or(i64::MAX);
     let context = [
@@ -72,7 +72,7 @@ pub struct Circumstances {
 }
 
 impl Circumstances {
-    /// Somebody at their browser.
+    /// A user at their browser.
     #[must_use]
     pub fn of_session(session: &Session, origin: &Origin, now: Ts) -> Self {
         let (acr, amr) = (&session.acr, &session.amr);
@@ -92,7 +92,7 @@ impl Circumstances {
         }
     }
 
-    /// Somebody for whom an application asks, from where they were when they allowed it.
+    /// A user for whom an application asks, from where they were when they allowed it.
     #[must_use]
     pub fn of_grant(grant: &Grant, origin: &Origin, now: Ts) -> Self {
         let (acr, amr, origin) = (&grant.acr, &grant.amr, origin.clone());
@@ -188,7 +188,7 @@ pub async fn permitted(
     Ok(permitted.into_iter().collect())
 }
 
-/// One decision. A permission that cannot be read is nobody's.
+/// One decision. A permission that cannot be read is given to no user.
 async fn may(
     services: &Services,
     permission: &str,
@@ -201,7 +201,7 @@ async fn may(
     };
     let mut context = circumstances.context.clone();
     context.insert("client_id".to_owned(), client.id.as_str().into());
-    let asked = Asked {
+    let asked = DecisionRequest {
         subject: Who::Id(circumstances.user),
         action: permission.action,
         resource_type: permission.resource_type,

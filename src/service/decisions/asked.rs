@@ -1,4 +1,4 @@
-//! A question as somebody asks it, before anything was read.
+//! A question as a caller asks it, before anything was read.
 
 use std::sync::Arc;
 
@@ -8,9 +8,9 @@ use crate::domain::ids::UserId;
 use crate::domain::policy::{Application, Object, Question, Subject};
 use crate::spec::time::Ts;
 
-/// A question as somebody asks it.
+/// A question as a caller asks it.
 #[derive(Clone, Debug)]
-pub struct Asked {
+pub struct DecisionRequest {
     /// Who.
     pub subject: Who,
     /// Does what.
@@ -19,7 +19,7 @@ pub struct Asked {
     pub resource_type: String,
     /// And this id.
     pub resource_id: String,
-    /// What whoever asks knows of the resource; what is in the store goes before it.
+    /// What the caller knows of the resource; what is in the store goes before it.
     pub resource_attributes: Map<String, Value>,
     /// Circumstances.
     pub context: Map<String, Value>,
@@ -29,15 +29,15 @@ pub struct Asked {
     pub why: bool,
 }
 
-/// A person, by one of their two names, or nobody.
+/// A user, by one of their two names, if there is such a user.
 #[derive(Clone, Debug)]
 pub enum Who {
     /// `sub`.
     Id(UserId),
     /// The name they sign in with.
     Username(String),
-    /// Nobody that is known here.
-    Nobody,
+    /// No user that is known here.
+    Unknown,
 }
 
 impl Who {
@@ -48,8 +48,8 @@ impl Who {
     }
 }
 
-impl Asked {
-    /// The resource as the store knows it, over what whoever asks says of it.
+impl DecisionRequest {
+    /// The resource as the store knows it, over what the caller says of it.
     pub(super) fn object(&self, stored: Option<Arc<Object>>) -> Arc<Object> {
         let mut attributes = self.resource_attributes.clone();
         let mut organization = attributes

@@ -75,7 +75,7 @@ async fn compiled(
 impl Decisions {
     /// Takes over what was changed until now. If that fails, what was there goes on deciding, for [`STALE`].
     ///
-    /// Whoever waits for a look that began after they asked is answered by it, whether it succeeded or failed.
+    /// A caller that waits for a look that began after it asked is answered by it, whether it succeeded or failed.
     pub async fn refresh(&self) -> Result<(), StoreError> {
         let asked = Instant::now();
         let looking = tokio::time::timeout(STALE, self.looking.lock()).await;

@@ -28,14 +28,14 @@ use crate::spec::time::Ts;
 use crate::store::Store;
 use crate::store::error::StoreError;
 
-pub use asked::{Asked, Who};
+pub use asked::{DecisionRequest, Who};
 use look::Last;
 pub use search::Place;
 
 /// Decisions are not made by what was looked at longer ago.
 const STALE: Duration = Duration::from_secs(3);
 
-/// Everything is read again after this time, even if nobody said that it changed.
+/// Everything is read again after this time, even if nothing says that it changed.
 pub const KEPT_FOR: Duration = Duration::from_mins(1);
 
 /// How often every instance looks whether something was changed elsewhere.
@@ -122,7 +122,7 @@ impl Decisions {
     }
 
     /// The one decision.
-    pub async fn decide(&self, asked: &Asked, now: Ts) -> Result<Decision, StoreError> {
+    pub async fn decide(&self, asked: &DecisionRequest, now: Ts) -> Result<Decision, StoreError> {
         for _ in 0..ATTEMPTS {
             self.current().await?;
             let (facts, read) = (
@@ -146,11 +146,11 @@ impl Decisions {
         Err(unsettled())
     }
 
-    /// The same of somebody as they are given, whatever is written of them.
+    /// The same of a user as they are given, whatever is written of them.
     pub async fn decide_of(
         &self,
         subject: &Subject,
-        asked: &Asked,
+        asked: &DecisionRequest,
         now: Ts,
     ) -> Result<Decision, StoreError> {
         let read = self.read.load(Ordering::Acquire);
@@ -161,7 +161,7 @@ impl Decisions {
         Ok(loaded.decide(&asked.question(subject, &object, client.as_deref(), now)))
     }
 
-    /// What a person has whatever they do; nothing is known of nobody and of the disabled.
+    /// What a user has whatever they do; `None` for a user that is disabled or does not exist.
     pub async fn standing(&self, user: UserId, now: Ts) -> Result<Option<Standing>, StoreError> {
         for _ in 0..ATTEMPTS {
             self.current().await?;
@@ -213,7 +213,7 @@ impl Decisions {
     async fn subject(&self, who: &Who) -> Result<Option<Arc<Subject>>, StoreError> {
         let id = match who {
             Who::Id(id) => *id,
-            Who::Nobody => return Ok(None),
+            Who::Unknown => return Ok(None),
             Who::Username(name) => {
                 let Some(key) = username_key(name) else {
                     return Ok(None);
@@ -278,7 +278,7 @@ impl Decisions {
     /// The application, if some policy may ask about it.
     async fn client(
         &self,
-        asked: &Asked,
+        asked: &DecisionRequest,
         loaded: &Snapshot,
     ) -> Result<Option<Arc<Application>>, StoreError> {
         if !loaded.speaks_of_clients() {
@@ -296,7 +296,7 @@ impl Decisions {
     }
 
     /// The resource, and policies that are no older than what is known of it.
-    pub(super) async fn object(&self, asked: &Asked) -> Result<Arc<Object>, StoreError> {
+    pub(super) async fn object(&self, asked: &DecisionRequest) -> Result<Arc<Object>, StoreError> {
         let stored = self
             .stored_object(&asked.resource_type, &asked.resource_id)
             .await?;

@@ -1,12 +1,12 @@
 //! Finding who may, to what, and what may be done: by asking the one decision about everybody and everything.
 
-use super::{Asked, Decisions};
+use super::{DecisionRequest, Decisions};
 use crate::domain::ids::UserId;
 use crate::domain::policy::Question;
 use crate::spec::time::Ts;
 use crate::store::error::StoreError;
 
-/// A search looks at so many people or resources in one go; whoever asks may go on from there.
+/// A search looks at so many people or resources in one go; the caller may go on from there.
 const LOOKED_AT: usize = 2000;
 const LOOKED_AT_ROWS: i64 = 2000;
 
@@ -41,7 +41,7 @@ impl Decisions {
     /// whom to go on, if there may be more.
     pub async fn search_subjects(
         &self,
-        asked: &Asked,
+        asked: &DecisionRequest,
         after: Option<UserId>,
         limit: usize,
         now: Ts,
@@ -80,11 +80,11 @@ impl Decisions {
     }
 
     /// The resources of a type to which a person may do something, of those that the store knows of: first those that
-    /// are written down, then those on which somebody only has a level. With them comes where to go on, if there may
+    /// are written down, then those on which a user only has a level. With them comes where to go on, if there may
     /// be more.
     pub async fn search_resources(
         &self,
-        asked: &Asked,
+        asked: &DecisionRequest,
         after: Option<Place>,
         limit: usize,
         now: Ts,
@@ -123,7 +123,7 @@ impl Decisions {
             if at % YIELD_EVERY == 0 {
                 tokio::task::yield_now().await;
             }
-            let asked = Asked {
+            let asked = DecisionRequest {
                 resource_id: place.id().to_owned(),
                 ..asked.clone()
             };
@@ -143,7 +143,11 @@ impl Decisions {
     }
 
     /// What a person may do to a resource, of the actions that roles, levels and policies speak of.
-    pub async fn search_actions(&self, asked: &Asked, now: Ts) -> Result<Vec<String>, StoreError> {
+    pub async fn search_actions(
+        &self,
+        asked: &DecisionRequest,
+        now: Ts,
+    ) -> Result<Vec<String>, StoreError> {
         self.refresh().await?;
         let loaded = self.current().await?;
         let Some(subject) = self.subject(&asked.subject).await? else {

@@ -1,6 +1,6 @@
 //! What differs between kinds of message: how one is sent, and what it means for a receiver to be given up.
 
-use crate::domain::outbox::{Kind, Lane, Receiver, Sent};
+use crate::domain::outbox::{Lane, MessageKind, Receiver, Sent};
 use crate::service::{Services, webhooks};
 use crate::spec::time::{Clock, Ts};
 use crate::store::Store;
@@ -8,7 +8,7 @@ use crate::store::db::Tx;
 use crate::store::error::StoreError;
 use crate::store::outbox::Delivery;
 
-/// Sends a message once. An error says that it was not sent, or that nobody knows: it is sent again.
+/// Sends a message once. After an error, when it is not known whether it was sent, it is sent again.
 pub(super) async fn send(
     services: &Services,
     delivery: &Delivery,
@@ -34,11 +34,11 @@ pub(super) async fn close(
 /// Closes the receivers of a kind whose rows cannot be read.
 pub(super) async fn close_unreadable(
     services: &Services,
-    kind: Kind,
+    kind: MessageKind,
     now: Ts,
 ) -> Result<(), StoreError> {
     match kind {
-        Kind::Webhook => webhooks::sender::disable_unreadable(services, now).await,
+        MessageKind::Webhook => webhooks::sender::disable_unreadable(services, now).await,
     }
 }
 

@@ -20,7 +20,7 @@ use tokio::task::JoinSet;
 use super::Services;
 use crate::crypto::random;
 use crate::domain::ids::{DeliveryId, WebhookId};
-use crate::domain::outbox::{Answer, Kind, Lane, Next};
+use crate::domain::outbox::{AfterAttempt, Lane, MessageKind, Reply};
 use crate::spec::time::{Clock, Ts};
 use crate::store::db::Tx;
 use crate::store::error::StoreError;
@@ -157,7 +157,7 @@ pub async fn adopt(services: &Services) -> Result<bool, StoreError> {
     // With room for a lease that begins meanwhile, and for clocks that differ.
     let leased = now.plus(LEASE * 2);
     let adopted = store.adopt_webhook_deliveries(now, leased, ADOPTED).await?;
-    note_unreadable(Kind::Webhook, &adopted.unreadable);
+    note_unreadable(MessageKind::Webhook, &adopted.unreadable);
     Ok(i64::try_from(adopted.rows).is_ok_and(|rows| rows >= ADOPTED))
 }
 
@@ -169,12 +169,12 @@ pub(super) async fn adopt_all_of(
     now: Ts,
 ) -> Result<bool, StoreError> {
     let adopted = tx.adopt_deliveries_of(webhook, ADOPTED, now).await?;
-    note_unreadable(Kind::Webhook, &adopted.unreadable);
+    note_unreadable(MessageKind::Webhook, &adopted.unreadable);
     Ok(i64::try_from(adopted.rows).is_ok_and(|rows| rows < ADOPTED))
 }
 
 /// Counts and logs messages that cannot be read. They were set aside, so each is told once.
-fn note_unreadable(kind: Kind, unreadable: &[DeliveryId]) {
+fn note_unreadable(kind: MessageKind, unreadable: &[DeliveryId]) {
     for id in unreadable {
         tracing::error!(delivery.id = %id, "message {id} cannot be read and was given up");
     }
@@ -226,13 +226,13 @@ async fn send(
 ) -> Result<Noted, StoreError> {
     let sent = kinds::send(services, &delivery, clock).await?;
     let now = clock.now();
-    let next = next(&sent.answer, &delivery, now);
-    let (answered, gone, closed, error) = match sent.answer {
-        Answer::Taken => (true, false, false, None),
-        Answer::Refused(error) => (true, false, false, Some(error)),
-        Answer::Unanswered(error) => (false, false, false, Some(error)),
-        Answer::Gone(error) => (true, true, false, Some(error)),
-        Answer::Closed(error) => (true, false, true, Some(error)),
+    let next = next(&sent.reply, &delivery, now);
+    let (answered, gone, closed, error) = match sent.reply {
+        Reply::Taken => (true, false, false, None),
+        Reply::Refused(error) => (true, false, false, Some(error)),
+        Reply::Unanswered(error) => (false, false, false, Some(error)),
+        Reply::Gone(error) => (true, true, false, Some(error)),
+        Reply::Closed(error) => (true, false, true, Some(error)),
     };
     let mut noted = Noted { answered, closed };
     let attempt = Attempt {
@@ -243,20 +243,20 @@ async fn send(
     let (lane, metrics) = (&delivery.lane, metrics(delivery.lane.kind()));
     // Behind a long backlog a message comes late to its last attempt; the receiver does not wait for that.
     let oldest = match next {
-        Next::Again(_) => services.store.find_oldest_waiting(lane).await?,
-        Next::Done | Next::GiveUp => None,
+        AfterAttempt::Again(_) => services.store.find_oldest_waiting(lane).await?,
+        AfterAttempt::Done | AfterAttempt::GiveUp => None,
     };
     let waited_since = oldest.filter(|it| is_over(it.queued_at, it.attempts, now));
     let waited_since = waited_since.map(|it| it.queued_at);
     let mut tx = services.store.db().begin().await?;
-    if next == Next::GiveUp || waited_since.is_some() {
+    if next == AfterAttempt::GiveUp || waited_since.is_some() {
         tx.lock_lane(lane).await?;
     }
     if !tx.finish_attempt(delivery.id, lease, &attempt, now).await? {
         return Ok(noted);
     }
     // A receiver that was told something else meanwhile is not dead: it only does not like this message.
-    let given_up = (next == Next::GiveUp).then_some(delivery.queued_at);
+    let given_up = (next == AfterAttempt::GiveUp).then_some(delivery.queued_at);
     if let Some(since) = given_up.or(waited_since)
         && !closed
         && (gone || !tx.was_told_since(lane, since).await?)
@@ -267,26 +267,26 @@ async fn send(
     }
     tx.commit().await?;
     match next {
-        Next::Done => metrics.delivered(),
-        Next::Again(_) => metrics.retried(),
-        Next::GiveUp => metrics.failed(1),
+        AfterAttempt::Done => metrics.delivered(),
+        AfterAttempt::Again(_) => metrics.retried(),
+        AfterAttempt::GiveUp => metrics.failed(1),
     }
     Ok(noted)
 }
 
 /// What follows an attempt.
-fn next(answer: &Answer, delivery: &Delivery, now: Ts) -> Next {
+fn next(answer: &Reply, delivery: &Delivery, now: Ts) -> AfterAttempt {
     match answer {
-        Answer::Taken => Next::Done,
-        Answer::Gone(_) | Answer::Closed(_) => Next::GiveUp,
-        Answer::Refused(_) | Answer::Unanswered(_) => {
+        Reply::Taken => AfterAttempt::Done,
+        Reply::Gone(_) | Reply::Closed(_) => AfterAttempt::GiveUp,
+        Reply::Refused(_) | Reply::Unanswered(_) => {
             if is_over(delivery.queued_at, delivery.attempts, now) {
-                return Next::GiveUp;
+                return AfterAttempt::GiveUp;
             }
             let tried = usize::try_from(delivery.attempts).unwrap_or(usize::MAX);
             let [.., last] = PAUSES;
             let pause = PAUSES.get(tried.saturating_sub(1)).unwrap_or(&last);
-            Next::Again(now.plus(jittered(*pause)))
+            AfterAttempt::Again(now.plus(jittered(*pause)))
         }
     }
 }
@@ -304,6 +304,6 @@ fn jittered(seconds: u64) -> Duration {
 }
 
 /// What is counted of a kind of message.
-fn metrics(kind: Kind) -> OutboxMetrics {
+fn metrics(kind: MessageKind) -> OutboxMetrics {
     OutboxMetrics::new(kind.as_str())
 }

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use super::{Outbox, kinds, metrics};
-use crate::domain::outbox::{Kind, Lane, Receiver};
+use crate::domain::outbox::{Lane, MessageKind, Receiver};
 use crate::service::Services;
 use crate::spec::time::Ts;
 use crate::store::error::StoreError;
@@ -26,7 +26,7 @@ impl Outbox {
         let (services, now) = (&self.services, self.clock.now());
         let store = &services.store;
         while is_full(store.purge_deliveries(now.minus(KEPT), SLICE).await?) {}
-        for kind in Kind::ALL {
+        for kind in MessageKind::ALL {
             kinds::close_unreadable(services, kind, now).await?;
         }
         // A receiver is older than its lane and its name never comes back, so what is not found now is gone for good.
@@ -37,7 +37,7 @@ impl Outbox {
         }
         let waiting = store.count_waiting_deliveries(most.saturating_add(1));
         let waiting = waiting.await?;
-        for kind in Kind::ALL {
+        for kind in MessageKind::ALL {
             let of_kind = waiting.iter().filter(|(lane, _)| lane.kind() == kind);
             metrics(kind).waiting(of_kind.map(|(_, count)| *count).sum());
         }

@@ -130,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn nonsense_is_nobody() {
+    fn nonsense_is_no_known_browser() {
         let browsers = KnownBrowsers::new(&MasterKey::generate());
         let cookie = browsers.remember(None, &user(1));
         for wrong in [

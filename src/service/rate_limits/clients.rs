@@ -10,7 +10,7 @@ use moka::sync::Cache;
 use super::{Limited, Limits, block};
 use crate::crypto::secret::TokenDigest;
 use crate::domain::rate::Rule;
-use crate::store::ephemeral::{Asked, LimitKey, Undo};
+use crate::store::ephemeral::{Limit, LimitKey, Undo};
 
 /// How many wrong secrets one address may try at one client at once, and in what time one more.
 const GUESSES: Rule = Rule::Rate {
@@ -19,13 +19,13 @@ const GUESSES: Rule = Rule::Rate {
 };
 
 /// What this instance has seen of clients' proofs.
-pub(super) struct Known {
+pub(super) struct SeenProofs {
     right: Cache<[u8; 32], ()>,
     wrong: Cache<LimitKey, ()>,
     assertions: Cache<LimitKey, ()>,
 }
 
-impl Known {
+impl SeenProofs {
     pub(super) fn new() -> Self {
         let day = Duration::from_hours(24);
         Self {
@@ -61,7 +61,7 @@ enum Stage {
     /// It was wrong before.
     Repeated(LimitKey),
     /// It was never seen, and is counted.
-    New { seen: LimitKey, asked: Asked },
+    New { seen: LimitKey, asked: Limit },
     /// Nothing is limited.
     Unlimited,
 }
@@ -91,7 +91,7 @@ impl Limits {
             return Ok(attempt(Stage::Repeated(seen)));
         }
         // Not asked for room: comparing costs nothing, and an instance that has just started knows no secret.
-        let asked = Asked {
+        let asked = Limit {
             key: self.key("client", &[client.as_bytes(), &block(ip)]),
             rule: GUESSES,
         };

@@ -10,7 +10,7 @@ use super::browsers::KnownBrowser;
 use super::{Limited, Limits, block};
 use crate::domain::rate::Rule;
 use crate::domain::sign_in::Factor;
-use crate::store::ephemeral::{Asked, Taken, Undo};
+use crate::store::ephemeral::{Limit, Taken, Undo};
 
 /// What is guessed at. Each kind has counts of its own per account; an address has one for all kinds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,7 +48,7 @@ pub(super) const SEATS: usize = 256;
 #[must_use]
 pub struct Attempt<'a> {
     limits: &'a Limits,
-    asked: Vec<Asked>,
+    asked: Vec<Limit>,
     by_known_browser: bool,
 }
 
@@ -82,7 +82,7 @@ impl Limits {
         account: Option<&str>,
         ip: IpAddr,
         browser: Option<KnownBrowser>,
-    ) -> (Vec<Asked>, Vec<&'static str>) {
+    ) -> (Vec<Limit>, Vec<&'static str>) {
         let kind = guess.as_str().as_bytes();
         let account = account.map(str::as_bytes);
         let waits = |free| Rule::Backoff {
@@ -93,16 +93,16 @@ impl Limits {
         if let (Some(account), Some(KnownBrowser(number))) = (account, browser) {
             let key = self.key("browser", &[kind, account, &number]);
             let rule = waits(10);
-            return (vec![Asked { key, rule }], vec!["browser"]);
+            return (vec![Limit { key, rule }], vec!["browser"]);
         }
         let mut asked = Vec::with_capacity(3);
         let mut names = Vec::with_capacity(3);
         if let Some(account) = account {
-            asked.push(Asked {
+            asked.push(Limit {
                 key: self.key("attempts", &[kind, account, &block(ip)]),
                 rule: waits(5),
             });
-            asked.push(Asked {
+            asked.push(Limit {
                 key: self.key("account", &[kind, account]),
                 rule: Rule::Rate {
                     burst: AT_ONCE,
@@ -111,7 +111,7 @@ impl Limits {
             });
             names.extend(["attempts", "account"]);
         }
-        asked.push(Asked {
+        asked.push(Limit {
             key: self.key("address", &[&block(ip)]),
             rule: Rule::per(self.settings.guesses, Duration::from_mins(10)),
         });
@@ -120,7 +120,7 @@ impl Limits {
     }
 
     /// Takes as soon as there is room, within [`PATIENCE`].
-    async fn take_patiently(&self, asked: &[Asked]) -> Taken {
+    async fn take_patiently(&self, asked: &[Limit]) -> Taken {
         let until = Instant::now() + PATIENCE;
         let mut seat = None;
         loop {
@@ -150,9 +150,9 @@ impl Attempt<'_> {
     /// anew; what strangers have counted up stays, as it is not the owner's.
     pub async fn succeeded(self) {
         let undo = if self.by_known_browser {
-            |asked: &Asked| Undo::Forget(asked.key)
+            |asked: &Limit| Undo::Forget(asked.key)
         } else {
-            |asked: &Asked| Undo::GiveBack(*asked)
+            |asked: &Limit| Undo::GiveBack(*asked)
         };
         self.undo(undo).await;
     }
@@ -162,7 +162,7 @@ impl Attempt<'_> {
         self.undo(|asked| Undo::GiveBack(*asked)).await;
     }
 
-    async fn undo(self, undo: impl FnMut(&Asked) -> Undo) {
+    async fn undo(self, undo: impl FnMut(&Limit) -> Undo) {
         if self.limits.settings.enabled {
             let undos: Vec<Undo> = self.asked.iter().map(undo).collect();
             self.limits.limiter.undo(&undos).await;

@@ -37,7 +37,7 @@ use crate::config::Config;
 use crate::crypto::master_key::MasterKey;
 use crate::crypto::seal::Mac;
 use crate::domain::rate::{Left, Rule};
-use crate::store::ephemeral::{Asked, LimitKey, Limiter, Taken};
+use crate::store::ephemeral::{Limit, LimitKey, Limiter, Taken};
 use crate::store::error::StoreError;
 
 /// What a caller may do so often, apart from guessing.
@@ -86,7 +86,7 @@ pub struct Limits {
     seats: tokio::sync::Semaphore,
     settled: tokio::sync::Notify,
     in_flight: std::sync::atomic::AtomicUsize,
-    clients: clients::Known,
+    clients: clients::SeenProofs,
     log: refusals::Log,
 }
 
@@ -119,7 +119,7 @@ impl Limits {
             seats: tokio::sync::Semaphore::new(guess::SEATS),
             settled: tokio::sync::Notify::new(),
             in_flight: std::sync::atomic::AtomicUsize::new(0),
-            clients: clients::Known::new(),
+            clients: clients::SeenProofs::new(),
             log: refusals::Log::default(),
         })
     }
@@ -133,7 +133,7 @@ impl Limits {
         if !self.settings.enabled || number == 0 {
             return Ok(Admitted { allowance: None });
         }
-        let asked = [Asked {
+        let asked = [Limit {
             key: self.key(policy.name(), &[key.as_bytes()]),
             rule: Rule::per(number, Duration::from_mins(1)),
         }];
@@ -169,8 +169,8 @@ impl Limits {
         self.limiter.sweep();
     }
 
-    fn failures(&self, ip: IpAddr) -> Asked {
-        Asked {
+    fn failures(&self, ip: IpAddr) -> Limit {
+        Limit {
             key: self.key(FAILURES, &[&block(ip)]),
             rule: Rule::per(self.settings.failures, Duration::from_mins(1)),
         }
@@ -186,7 +186,7 @@ impl Limits {
     /// What the limiter says, in words for the caller; a refusal is counted and logged here and nowhere else.
     fn answered(
         &self,
-        asked: &[Asked],
+        asked: &[Limit],
         names: &[&'static str],
         taken: &Taken,
     ) -> Result<Admitted, Limited> {

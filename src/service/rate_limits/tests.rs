@@ -30,7 +30,7 @@ async fn wrong(limits: &Limits, account: &str, from: &str) -> Result<(), Limited
 }
 
 #[test]
-fn whoever_has_one_address_of_a_64_has_all_of_it() {
+fn all_addresses_of_a_64_are_counted_as_one() {
     assert_eq!(block(ip("2001:db8::1")), block(ip("2001:db8::ffff:0:0:2")));
     assert_ne!(block(ip("2001:db8::1")), block(ip("2001:db8:0:1::1")));
     assert_ne!(block(ip("192.0.2.1")), block(ip("192.0.2.2")));
@@ -38,7 +38,7 @@ fn whoever_has_one_address_of_a_64_has_all_of_it() {
 }
 
 #[tokio::test]
-async fn after_five_failures_the_waits_grow_and_only_for_whoever_failed() {
+async fn after_five_failures_the_waits_grow_for_that_address_and_account_alone() {
     let limits = limits(&[]);
     for _ in 0..5 {
         wrong(&limits, "alice", "192.0.2.1").await.unwrap();

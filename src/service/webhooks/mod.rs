@@ -1,4 +1,4 @@
-//! Webhooks: events carried to whoever wants to be told, in the format of
+//! Webhooks: events sent to the addresses that an operator names, in the format of
 //! [Standard Webhooks](https://www.standardwebhooks.com).
 //!
 //! What changes a webhook runs in the caller's transaction and writes its event there. Deliveries are put in the outbox
@@ -49,7 +49,7 @@ pub enum WebhookError {
     /// No such delivery.
     #[error("there is no delivery {0}")]
     UnknownDelivery(DeliveryId),
-    /// It was changed by somebody else.
+    /// It was changed by another request.
     #[error("the webhook was changed since you read it")]
     Changed,
     /// There are too many.
@@ -318,7 +318,7 @@ fn event(kind: EventType, id: WebhookId, origin: &Origin, now: Ts) -> Event {
     Event::new(kind, origin, now).target("webhook", &id)
 }
 
-/// Scheme, host and port of an address. The rest may be what gives access to it and is told nobody else.
+/// Scheme, host and port of an address. The rest may be what gives access to it, and is shown to no one.
 pub fn origin_of(url: &str) -> String {
     url::Url::parse(url).map_or_else(|_| "…".to_owned(), |url| url.origin().ascii_serialization())
 }

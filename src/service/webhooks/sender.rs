@@ -3,7 +3,7 @@
 use super::{WebhookError, event, origin_of};
 use crate::domain::audit::{EventType, Origin};
 use crate::domain::ids::WebhookId;
-use crate::domain::outbox::{Answer, Receiver, Sent};
+use crate::domain::outbox::{Receiver, Reply, Sent};
 use crate::service::Services;
 use crate::spec::time::{Clock, Ts};
 use crate::store::Store;
@@ -22,21 +22,21 @@ pub(in crate::service) async fn send(
     delivery: &Delivery,
     clock: &Clock,
 ) -> Result<Sent, StoreError> {
-    let unsent = |answer| {
+    let unsent = |reply| {
         Ok(Sent {
             status: None,
-            answer,
+            reply,
         })
     };
     let Some(to) = services.store.find_webhook_destination(id).await? else {
-        return unsent(Answer::Gone("the webhook was deleted".to_owned()));
+        return unsent(Reply::Gone("the webhook was deleted".to_owned()));
     };
     if !to.enabled {
-        return unsent(Answer::Closed("the webhook is disabled".to_owned()));
+        return unsent(Reply::Closed("the webhook is disabled".to_owned()));
     }
     let open = |sealed: &[u8]| services.webhooks.open(id, sealed);
     let Some(current) = open(&to.secrets.current) else {
-        return unsent(Answer::Unanswered(WebhookError::Sealed(id).to_string()));
+        return unsent(Reply::Unanswered(WebhookError::Sealed(id).to_string()));
     };
     let now = clock.now();
     let previous = to.secrets.previous.filter(|(_, until)| now < *until);
@@ -57,23 +57,23 @@ pub(in crate::service) async fn send(
     Ok(match answered {
         Ok(status) => Sent {
             status: Some(status),
-            answer: meaning(status),
+            reply: meaning(status),
         },
         Err(error) => Sent {
             status: None,
-            answer: Answer::Unanswered(error.replace(&to.url, &origin_of(&to.url))),
+            reply: Reply::Unanswered(error.replace(&to.url, &origin_of(&to.url))),
         },
     })
 }
 
 /// What a receiver's status means.
-fn meaning(status: u16) -> Answer {
+fn meaning(status: u16) -> Reply {
     let failure = format!("answered {status}");
     match status {
-        200..=299 => Answer::Taken,
-        GONE => Answer::Gone(failure),
-        0..500 => Answer::Refused(failure),
-        500.. => Answer::Unanswered(failure),
+        200..=299 => Reply::Taken,
+        GONE => Reply::Gone(failure),
+        0..500 => Reply::Refused(failure),
+        500.. => Reply::Unanswered(failure),
     }
 }
 

@@ -67,11 +67,11 @@ pub enum Engine {
 /// A handle on the database; clones share the same connections.
 #[derive(Clone)]
 pub struct Db {
-    kind: Kind,
+    kind: Pools,
 }
 
 #[derive(Clone)]
-enum Kind {
+enum Pools {
     Postgres(PgPool),
     Sqlite {
         readers: SqlitePool,
@@ -89,13 +89,13 @@ impl Db {
     pub async fn open(url: &str, max_connections: u32) -> Result<Self, StoreError> {
         let kind = if let Some(path) = url.strip_prefix("sqlite://") {
             let (readers, writer, probe) = sqlite::open(path).await?;
-            Kind::Sqlite {
+            Pools::Sqlite {
                 readers,
                 writer,
                 probe,
             }
         } else if url.starts_with("postgres://") || url.starts_with("postgresql://") {
-            Kind::Postgres(postgres::open(url, max_connections).await?)
+            Pools::Postgres(postgres::open(url, max_connections).await?)
         } else {
             return Err(StoreError::BadUrl(
                 "database_url: expected sqlite://path/to/file.db or postgres://user@host/database"
@@ -108,8 +108,8 @@ impl Db {
     /// Which engine this is, for the few places where the SQL differs.
     pub fn engine(&self) -> Engine {
         match self.kind {
-            Kind::Postgres(_) => Engine::Postgres,
-            Kind::Sqlite { .. } => Engine::Sqlite,
+            Pools::Postgres(_) => Engine::Postgres,
+            Pools::Sqlite { .. } => Engine::Sqlite,
         }
     }
 
@@ -118,8 +118,8 @@ impl Db {
     pub fn q(&self, sql: &'static str) -> Q<'_> {
         Q::new(
             match &self.kind {
-                Kind::Postgres(pool) => Ex::Pg(pool, sqlx::postgres::PgArguments::default()),
-                Kind::Sqlite { readers, .. } => {
+                Pools::Postgres(pool) => Ex::Pg(pool, sqlx::postgres::PgArguments::default()),
+                Pools::Sqlite { readers, .. } => {
                     Ex::Lite(readers, sqlx::sqlite::SqliteArguments::default())
                 }
             },
@@ -132,8 +132,8 @@ impl Db {
     pub fn w(&self, sql: &'static str) -> Q<'_> {
         Q::new(
             match &self.kind {
-                Kind::Postgres(pool) => Ex::PgWrite(pool, sqlx::postgres::PgArguments::default()),
-                Kind::Sqlite { writer, .. } => {
+                Pools::Postgres(pool) => Ex::PgWrite(pool, sqlx::postgres::PgArguments::default()),
+                Pools::Sqlite { writer, .. } => {
                     Ex::LiteWrite(writer, sqlx::sqlite::SqliteArguments::default())
                 }
             },
@@ -144,8 +144,8 @@ impl Db {
     /// Begins a transaction. Dropping it without [`Tx::commit`] rolls it back.
     pub async fn begin(&self) -> Result<Tx, StoreError> {
         match &self.kind {
-            Kind::Postgres(pool) => Ok(Tx::postgres(postgres::begin(pool).await?)),
-            Kind::Sqlite { writer, .. } => Ok(Tx::sqlite(writer.lease().await?)),
+            Pools::Postgres(pool) => Ok(Tx::postgres(postgres::begin(pool).await?)),
+            Pools::Sqlite { writer, .. } => Ok(Tx::sqlite(writer.lease().await?)),
         }
     }
 
@@ -158,8 +158,8 @@ impl Db {
     /// Finishes what is queued and closes every connection.
     pub async fn close(&self) {
         match &self.kind {
-            Kind::Postgres(pool) => pool.close().await,
-            Kind::Sqlite {
+            Pools::Postgres(pool) => pool.close().await,
+            Pools::Sqlite {
                 readers,
                 writer,
                 probe,
@@ -174,8 +174,8 @@ impl Db {
     /// The connection that tells what other connections and other processes have committed (SQLite only).
     pub(crate) fn probe(&self) -> Option<&Probe> {
         match &self.kind {
-            Kind::Postgres(_) => None,
-            Kind::Sqlite { probe, .. } => Some(probe),
+            Pools::Postgres(_) => None,
+            Pools::Sqlite { probe, .. } => Some(probe),
         }
     }
 }

@@ -49,7 +49,7 @@ impl Thing {
 /// The kind of a row that stands for more than is worth naming.
 pub(super) const EVERYTHING: &str = "everything";
 
-/// So many things at most are read by themselves; whoever would have to read more reads everything.
+/// So many things at most are read by themselves; an instance that would have to read more reads everything.
 pub(in crate::store) const MANY: usize = 200;
 
 /// Raises the version of a topic, and locks its row until the commit.

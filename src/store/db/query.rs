@@ -11,7 +11,7 @@ use sqlx::{
 
 use super::super::error::StoreError;
 use super::postgres::live;
-use super::writer::{Answer, Want, Writer};
+use super::writer::{Outcome, Want, Writer};
 
 /// A value both engines can be given.
 pub trait Val:
@@ -80,11 +80,11 @@ macro_rules! fetch {
             }
             Ex::Lite(pool, args) => Ok(sqlx::query_as_with(sql, args).$fetch(pool).await?),
             Ex::LiteWrite(writer, args) => match writer.run(sql, args, Want::Rows).await? {
-                Answer::Rows(rows) => {
+                Outcome::Rows(rows) => {
                     let of_rows = $of_rows;
                     Ok(of_rows(&rows).map_err(StoreError::from)?)
                 }
-                Answer::Affected(_) => Ok(Default::default()),
+                Outcome::Affected(_) => Ok(Default::default()),
             },
             Ex::LiteTx(connection, args) => {
                 Ok(sqlx::query_as_with(sql, args).$fetch(connection).await?)
@@ -178,8 +178,8 @@ impl<'c> Q<'c> {
                 .await?
                 .rows_affected()),
             Ex::LiteWrite(writer, args) => match writer.run(sql, args, Want::Affected).await? {
-                Answer::Affected(rows) => Ok(rows),
-                Answer::Rows(_) => Ok(0),
+                Outcome::Affected(rows) => Ok(rows),
+                Outcome::Rows(_) => Ok(0),
             },
             Ex::LiteTx(connection, args) => Ok(sqlx::query_with(sql, args)
                 .execute(connection)

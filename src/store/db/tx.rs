@@ -19,13 +19,13 @@ pub(crate) const LONGEST_TX: Duration = Duration::from_secs(30);
 
 /// An open transaction. Dropping it rolls it back, and [`settled`](super::settled) waits for that.
 pub struct Tx {
-    kind: Kind,
+    kind: Connection,
     began: Instant,
     unhurried: bool,
     noted: Noted,
 }
 
-enum Kind {
+enum Connection {
     Postgres(Open),
     Sqlite(Lease),
 }
@@ -33,7 +33,7 @@ enum Kind {
 impl Tx {
     pub(super) fn postgres(tx: Open) -> Self {
         Self {
-            kind: Kind::Postgres(tx),
+            kind: Connection::Postgres(tx),
             began: Instant::now(),
             unhurried: false,
             noted: Noted::default(),
@@ -42,7 +42,7 @@ impl Tx {
 
     pub(super) fn sqlite(lease: Lease) -> Self {
         Self {
-            kind: Kind::Sqlite(lease),
+            kind: Connection::Sqlite(lease),
             began: Instant::now(),
             unhurried: false,
             noted: Noted::default(),
@@ -69,8 +69,8 @@ impl Tx {
     /// Which engine this is.
     pub fn engine(&self) -> Engine {
         match self.kind {
-            Kind::Postgres(_) => Engine::Postgres,
-            Kind::Sqlite(_) => Engine::Sqlite,
+            Connection::Postgres(_) => Engine::Postgres,
+            Connection::Sqlite(_) => Engine::Sqlite,
         }
     }
 
@@ -79,11 +79,11 @@ impl Tx {
         let overdue = self.is_overdue();
         let ex = match &mut self.kind {
             _ if overdue => Ex::Expired,
-            Kind::Postgres(tx) => match tx.connection() {
+            Connection::Postgres(tx) => match tx.connection() {
                 Some(connection) => Ex::PgTx(connection, PgArguments::default()),
                 None => Ex::Expired,
             },
-            Kind::Sqlite(lease) => match lease.connection() {
+            Connection::Sqlite(lease) => match lease.connection() {
                 Some(connection) => Ex::LiteTx(connection, SqliteArguments::default()),
                 None => Ex::Expired,
             },
@@ -103,15 +103,15 @@ impl Tx {
             self.write_noted().await?;
         }
         match self.kind {
-            Kind::Postgres(tx) => tx.commit().await,
-            Kind::Sqlite(lease) => lease.commit().await,
+            Connection::Postgres(tx) => tx.commit().await,
+            Connection::Sqlite(lease) => lease.commit().await,
         }
     }
 
     /// Runs text that is not a constant: an expanded migration, which was compiled in.
     pub(crate) async fn run_ddl(&mut self, sql: String) -> Result<(), StoreError> {
         match &mut self.kind {
-            Kind::Postgres(tx) => {
+            Connection::Postgres(tx) => {
                 if let Some(connection) = tx.connection() {
                     sqlx::query(AssertSqlSafe(sql))
                         .persistent(false)
@@ -119,7 +119,7 @@ impl Tx {
                         .await?;
                 }
             }
-            Kind::Sqlite(lease) => {
+            Connection::Sqlite(lease) => {
                 if let Some(connection) = lease.connection() {
                     sqlx::query(AssertSqlSafe(sql))
                         .persistent(false)

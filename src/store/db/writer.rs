@@ -37,7 +37,7 @@ pub(super) enum Want {
 }
 
 /// What a statement did.
-pub(super) enum Answer {
+pub(super) enum Outcome {
     Affected(u64),
     Rows(Vec<SqliteRow>),
 }
@@ -52,7 +52,7 @@ struct Job {
     sql: &'static str,
     args: SqliteArguments,
     want: Want,
-    answer: oneshot::Sender<Result<Answer, StoreError>>,
+    answer: oneshot::Sender<Result<Outcome, StoreError>>,
 }
 
 impl Writer {
@@ -77,7 +77,7 @@ impl Writer {
         sql: &'static str,
         args: SqliteArguments,
         want: Want,
-    ) -> Result<Answer, StoreError> {
+    ) -> Result<Outcome, StoreError> {
         let (answer, answered) = oneshot::channel();
         self.send(Command::Run(Job {
             sql,
@@ -271,7 +271,7 @@ impl Task {
 async fn run_all(
     connection: &mut SqliteConnection,
     jobs: &mut [Job],
-) -> Result<Vec<Result<Answer, StoreError>>, StoreError> {
+) -> Result<Vec<Result<Outcome, StoreError>>, StoreError> {
     exec(connection, "BEGIN IMMEDIATE").await?;
     let mut answers = Vec::with_capacity(jobs.len());
     for job in jobs {
@@ -280,11 +280,11 @@ async fn run_all(
             Want::Affected => sqlx::query_with(job.sql, args)
                 .execute(&mut *connection)
                 .await
-                .map(|done| Answer::Affected(done.rows_affected())),
+                .map(|done| Outcome::Affected(done.rows_affected())),
             Want::Rows => sqlx::query_with(job.sql, args)
                 .fetch_all(&mut *connection)
                 .await
-                .map(Answer::Rows),
+                .map(Outcome::Rows),
         }
         .map_err(StoreError::from);
         // Disk full, I/O error, out of memory: SQLite may have rolled back the whole transaction, and what

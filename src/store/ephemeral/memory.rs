@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-use super::{Asked, LimitKey, Taken, Undo, admitted, judge};
+use super::{Limit, LimitKey, Taken, Undo, admitted, judge};
 use crate::domain::rate::{Mark, Rule};
 use crate::spec::time::Ts;
 
@@ -53,7 +53,7 @@ impl Entries {
 
 /// What was remembered of a key before an attempt and after it.
 pub(super) struct Change {
-    asked: Asked,
+    asked: Limit,
     before: Option<Entry>,
     after: Entry,
 }
@@ -73,12 +73,12 @@ impl Table {
         Ts(0).plus(self.began.elapsed())
     }
 
-    pub(super) fn take(&self, asked: &[Asked], now: Ts) -> Taken {
+    pub(super) fn take(&self, asked: &[Limit], now: Ts) -> Taken {
         self.take_for_now(asked, now).0
     }
 
     /// [`Table::take`], and what [`Table::restore`] needs.
-    pub(super) fn take_for_now(&self, asked: &[Asked], now: Ts) -> (Taken, Vec<Change>) {
+    pub(super) fn take_for_now(&self, asked: &[Limit], now: Ts) -> (Taken, Vec<Change>) {
         let mut entries = self.lock();
         let marks = match judge(asked, &marks(&entries, asked), now) {
             Ok(marks) => marks,
@@ -127,7 +127,7 @@ impl Table {
         self.undo(&others, now);
     }
 
-    pub(super) fn look(&self, asked: &[Asked], now: Ts) -> Taken {
+    pub(super) fn look(&self, asked: &[Limit], now: Ts) -> Taken {
         let marks = marks(&self.lock(), asked);
         match judge(asked, &marks, now) {
             Ok(_) => Taken::Admitted(
@@ -188,8 +188,8 @@ impl Table {
     }
 }
 
-fn marks(entries: &Entries, asked: &[Asked]) -> Vec<Option<Mark>> {
-    let mark = |asked: &Asked| {
+fn marks(entries: &Entries, asked: &[Limit]) -> Vec<Option<Mark>> {
+    let mark = |asked: &Limit| {
         entries
             .of(asked.rule)
             .get(&asked.key)

@@ -37,7 +37,7 @@ pub struct LimitKey(pub [u8; 16]);
 
 /// One key under its rule.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Asked {
+pub struct Limit {
     /// The key.
     pub key: LimitKey,
     /// How often it may happen.
@@ -48,7 +48,7 @@ pub struct Asked {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Undo {
     /// This attempt does not count.
-    GiveBack(Asked),
+    GiveBack(Limit),
     /// Nothing that happened under this key counts any more.
     Forget(LimitKey),
 }
@@ -88,7 +88,7 @@ impl Limiter {
     }
 
     /// Counts one attempt under every key, or under none: in this process and, if there is one, in Redis.
-    pub async fn take(&self, asked: &[Asked]) -> Taken {
+    pub async fn take(&self, asked: &[Limit]) -> Taken {
         let (here, changes) = self.own.take_for_now(asked, self.own.now());
         let (Some(shared), Taken::Admitted(_)) = (&self.shared, &here) else {
             return here;
@@ -112,12 +112,12 @@ impl Limiter {
     }
 
     /// Counts one attempt under every key, or under none, in this process only.
-    pub fn take_here(&self, asked: &[Asked]) -> Taken {
+    pub fn take_here(&self, asked: &[Limit]) -> Taken {
         self.own.take(asked, self.own.now())
     }
 
     /// What [`Limiter::take_here`] would say, without counting.
-    pub fn look_here(&self, asked: &[Asked]) -> Taken {
+    pub fn look_here(&self, asked: &[Limit]) -> Taken {
         self.own.look(asked, self.own.now())
     }
 
@@ -138,7 +138,7 @@ impl Limiter {
 }
 
 /// Judges all keys together by their marks: the marks to remember, or the refusal.
-fn judge(asked: &[Asked], marks: &[Option<Mark>], now: Ts) -> Result<Vec<Mark>, Taken> {
+fn judge(asked: &[Limit], marks: &[Option<Mark>], now: Ts) -> Result<Vec<Mark>, Taken> {
     let mut taken = Vec::with_capacity(asked.len());
     let mut refusal: Option<(usize, Duration, Left)> = None;
     for (index, (asked, mark)) in asked.iter().zip(marks).enumerate() {
@@ -157,7 +157,7 @@ fn judge(asked: &[Asked], marks: &[Option<Mark>], now: Ts) -> Result<Vec<Mark>, 
 }
 
 /// What is left after `marks` were remembered.
-fn admitted(asked: &[Asked], marks: &[Mark], now: Ts) -> Taken {
-    let left = |(asked, mark): (&Asked, &Mark)| asked.rule.left(Some(*mark), now);
+fn admitted(asked: &[Limit], marks: &[Mark], now: Ts) -> Taken {
+    let left = |(asked, mark): (&Limit, &Mark)| asked.rule.left(Some(*mark), now);
     Taken::Admitted(asked.iter().zip(marks).map(left).collect())
 }

@@ -14,7 +14,7 @@ use tokio::time::timeout;
 use tracing::{info, warn};
 
 use super::super::error::StoreError;
-use super::{Asked, LimitKey, Taken, Undo, admitted, judge};
+use super::{Limit, LimitKey, Taken, Undo, admitted, judge};
 use crate::domain::rate::{FORGOTTEN_AFTER, Mark, Rule};
 use crate::spec::time::Ts;
 
@@ -53,7 +53,7 @@ impl Shared {
     }
 
     /// `None`: Redis does not answer.
-    pub(super) async fn take(&self, asked: &[Asked]) -> Option<Taken> {
+    pub(super) async fn take(&self, asked: &[Limit]) -> Option<Taken> {
         let (now, marks) = self.run("take", asked, None).await?;
         Some(match judge(asked, &marks, now) {
             Ok(marks) => admitted(asked, &marks, now),
@@ -62,11 +62,11 @@ impl Shared {
     }
 
     pub(super) async fn undo(&self, undos: &[Undo]) {
-        let back: Vec<Asked> = undos.iter().filter_map(given_back).collect();
+        let back: Vec<Limit> = undos.iter().filter_map(given_back).collect();
         if !back.is_empty() {
             self.run("back", &back, None).await;
         }
-        let forgotten: Vec<Asked> = undos.iter().filter_map(forgotten).collect();
+        let forgotten: Vec<Limit> = undos.iter().filter_map(forgotten).collect();
         if !forgotten.is_empty() {
             self.run("forget", &forgotten, None).await;
         }
@@ -76,7 +76,7 @@ impl Shared {
     pub(super) async fn run(
         &self,
         operation: &str,
-        asked: &[Asked],
+        asked: &[Limit],
         at: Option<Ts>,
     ) -> Option<(Ts, Vec<Option<Mark>>)> {
         let clock = || u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX);
@@ -111,7 +111,7 @@ impl Shared {
     async fn ask(
         &self,
         operation: &str,
-        asked: &[Asked],
+        asked: &[Limit],
         at: Option<Ts>,
     ) -> Result<(Ts, Vec<Option<Mark>>), StoreError> {
         let mut connection = self.connection().await?;
@@ -144,18 +144,18 @@ impl Shared {
     }
 }
 
-fn given_back(undo: &Undo) -> Option<Asked> {
+fn given_back(undo: &Undo) -> Option<Limit> {
     match undo {
         Undo::GiveBack(asked) => Some(*asked),
         Undo::Forget(_) => None,
     }
 }
 
-fn forgotten(undo: &Undo) -> Option<Asked> {
+fn forgotten(undo: &Undo) -> Option<Limit> {
     match undo {
         Undo::GiveBack(_) => None,
         // The rule does not matter.
-        Undo::Forget(key) => Some(Asked {
+        Undo::Forget(key) => Some(Limit {
             key: *key,
             rule: Rule::per(1, PAUSE),
         }),

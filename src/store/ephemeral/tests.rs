@@ -14,10 +14,10 @@ const LADDER: Rule = Rule::Backoff {
     longest: Duration::from_mins(5),
 };
 
-fn asked(n: u64, rule: Rule) -> Asked {
+fn asked(n: u64, rule: Rule) -> Limit {
     let mut key = [0; 16];
     key[..8].copy_from_slice(&n.to_be_bytes());
-    Asked {
+    Limit {
         key: LimitKey(key),
         rule,
     }
@@ -60,7 +60,7 @@ fn all_keys_are_counted_or_none() {
 }
 
 #[test]
-fn what_somebody_else_refused_does_not_lengthen_the_wait() {
+fn what_redis_refused_does_not_lengthen_the_wait() {
     let table = Table::new(100);
     let key = [asked(1, LADDER)];
     for _ in 0..3 {

@@ -12,7 +12,7 @@ use super::db::{Readable, Run, Tx, reads, row};
 use super::dialect;
 use super::error::StoreError;
 use crate::domain::ids::DeliveryId;
-use crate::domain::outbox::{Lane, Next, State};
+use crate::domain::outbox::{AfterAttempt, Lane, State};
 use crate::spec::time::Ts;
 
 /// At most so many lanes are looked at in one turn; far more than can be busy or at rest.
@@ -82,7 +82,7 @@ impl Delivery {
 #[derive(Clone, Debug)]
 pub struct Attempt {
     /// What follows.
-    pub next: Next,
+    pub next: AfterAttempt,
     /// The code that was answered.
     pub status: Option<u16>,
     /// What went wrong.

@@ -9,7 +9,7 @@ use super::super::outbox::{Attempt, Delivery};
 use super::super::{MIGRATIONS, Store, migrate};
 use super::stores;
 use crate::domain::ids::{DeliveryId, WebhookId};
-use crate::domain::outbox::{Lane, Next, State};
+use crate::domain::outbox::{AfterAttempt, Lane, State};
 use crate::spec::time::Ts;
 
 const HOOK: WebhookId = WebhookId(Uuid::from_u128(1));
@@ -265,8 +265,8 @@ async fn a_lease_that_has_ended_and_gone_to_another_instance_notes_nothing() {
             tx.commit().await.unwrap();
             noted
         };
-        assert!(!note(20, Next::GiveUp).await);
-        assert!(note(30, Next::Done).await);
+        assert!(!note(20, AfterAttempt::GiveUp).await);
+        assert!(note(30, AfterAttempt::Done).await);
         let mut tx = store.db().begin().await.unwrap();
         assert!(tx.was_told_since(&lane(7), Ts(25)).await.unwrap());
         assert!(!tx.was_told_since(&lane(7), Ts(26)).await.unwrap());

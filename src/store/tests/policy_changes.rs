@@ -214,7 +214,7 @@ async fn what_was_undone_is_not_told() {
 }
 
 #[tokio::test]
-async fn whoever_misses_something_reads_everything() {
+async fn an_instance_that_misses_something_reads_everything() {
     for (_fresh, store) in stores().await {
         let from = store.policy_versions().await.unwrap().policy;
         // How much was changed since, if that is known.
@@ -311,7 +311,7 @@ async fn a_database_that_was_restored_and_changed_again_is_read_anew() {
 
 /// An instance that only reads follows one that writes all the time.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn a_steady_writer_leaves_nobody_behind() {
+async fn a_steady_writer_leaves_no_instance_behind() {
     for (_fresh, store) in stores().await {
         let stop = Arc::new(AtomicBool::new(false));
         let writer = {

@@ -11,11 +11,11 @@ use serde_json::{Map, Value};
 use super::super::attributes::{Declarations, Of};
 use super::super::family::Ancestors;
 use super::values::{attributes, resource_uid, typed, uid};
-use super::{Asked, CLIENT, GROUP, ORG, ORGANIZATION, Policies, USER, text};
+use super::{CLIENT, CedarRequest, GROUP, ORG, ORGANIZATION, Policies, USER, text};
 
 /// What is known beside single people and resources. Cheap to copy: what is in it is shared.
 #[derive(Clone, Debug, Default)]
-pub(in super::super) struct Known {
+pub(in super::super) struct KnownThings {
     pub(in super::super) declarations: Arc<Declarations>,
     groups: Things,
     organizations: Things,
@@ -73,7 +73,7 @@ impl Thing {
     }
 }
 
-impl Known {
+impl KnownThings {
     /// What is known after a change; `None` is a group or an organization that is gone.
     pub(in super::super) fn with(
         &self,
@@ -144,7 +144,7 @@ impl Known {
     /// The person, the action's resource and everything else, and the context.
     pub(super) fn entities(
         &self,
-        asked: &Asked<'_>,
+        asked: &CedarRequest<'_>,
         policies: &Policies,
     ) -> Result<(EntityUid, EntityUid, Entities, Context), String> {
         let principal = uid(USER, asked.user)?;
@@ -201,7 +201,7 @@ impl Known {
             above.extend(fixed.parents.iter().cloned());
         }
         if principal == resource {
-            // Somebody does something to themselves; what is known of the person goes before.
+            // The user is the resource too; what is known of the user goes before.
             about_resource.extend(about_person);
             parents.extend(above);
             let entity = Entity::new(principal.clone(), about_resource, parents);
@@ -230,7 +230,7 @@ fn belongs_to(attributes: &mut Attributes, organization: Option<&str>) -> Result
 }
 
 #[cfg(test)]
-impl Known {
+impl KnownThings {
     pub(in super::super) fn dump(&self) -> Vec<String> {
         use std::collections::BTreeSet;
 

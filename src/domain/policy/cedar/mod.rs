@@ -24,7 +24,7 @@ use serde_json::{Map, Value};
 use super::decision::Application;
 pub use analysis::Named;
 use analysis::Statement;
-pub(super) use entities::Known;
+pub(super) use entities::KnownThings;
 pub(super) use policies::{Policies, Texts};
 pub(super) use reading::{ELSEWHERE, Unknowing};
 pub use schema::{Vocabulary, is_type_name, validate};
@@ -56,7 +56,7 @@ pub struct Broken {
 
 /// A question as policies see it.
 #[derive(Debug)]
-pub(super) struct Asked<'a> {
+pub(super) struct CedarRequest<'a> {
     /// The person's id.
     pub(super) user: &'a str,
     /// What is known of the person.
@@ -131,7 +131,11 @@ impl Policies {
     }
 
     /// What they say about a question. The error is a sentence: the question cannot be put to them.
-    pub(super) fn ask(&self, asked: &Asked<'_>, known: &Known) -> Result<Verdict, String> {
+    pub(super) fn ask(
+        &self,
+        asked: &CedarRequest<'_>,
+        known: &KnownThings,
+    ) -> Result<Verdict, String> {
         let mut sets = self.for_action(asked.action).peekable();
         let mut verdict = Verdict::default();
         if sets.peek().is_none() {

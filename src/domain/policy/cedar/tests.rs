@@ -31,7 +31,7 @@ fn ask(policies: &Policies, user: Value, action: &str, resource: Value) -> Verdi
     let context = object(json!({ "ip": "10.1.2.3" }));
     policies
         .ask(
-            &Asked {
+            &CedarRequest {
                 user: "0190-alice",
                 user_attributes: &object(user),
                 memberships: &[(ROLE, "support"), (GROUP, "berlin")],
@@ -44,7 +44,7 @@ fn ask(policies: &Policies, user: Value, action: &str, resource: Value) -> Verdi
                 resource_organization: None,
                 client: None,
             },
-            &Known::default(),
+            &KnownThings::default(),
         )
         .unwrap()
 }
@@ -124,7 +124,7 @@ fn a_mistake_is_located() {
 #[test]
 fn a_type_that_is_no_name_is_still_a_resource() {
     let none = Map::new();
-    let asked = Asked {
+    let asked = CedarRequest {
         user: "a",
         user_attributes: &none,
         memberships: &[],
@@ -138,7 +138,7 @@ fn a_type_that_is_no_name_is_still_a_resource() {
         client: None,
     };
     assert_eq!(
-        Policies::default().ask(&asked, &Known::default()),
+        Policies::default().ask(&asked, &KnownThings::default()),
         Ok(Verdict::default())
     );
     let policies = compiled(&[
@@ -148,7 +148,7 @@ fn a_type_that_is_no_name_is_still_a_resource() {
             "permit(principal, action, resource is Document);",
         ),
     ]);
-    let verdict = policies.ask(&asked, &Known::default()).unwrap();
+    let verdict = policies.ask(&asked, &KnownThings::default()).unwrap();
     assert_eq!(
         (verdict.forbids, verdict.permits.len()),
         (vec!["all".to_owned()], 0)
@@ -156,14 +156,14 @@ fn a_type_that_is_no_name_is_still_a_resource() {
 }
 
 #[test]
-fn somebody_may_be_asked_about_themselves() {
+fn a_user_may_be_the_resource_of_their_own_question() {
     let policies = compiled(&[(
         "self",
         "permit(principal, action, resource is User) when { principal == resource && resource.department == \"sales\" };",
     )]);
     let about = object(json!({ "department": "sales" }));
     let none = Map::new();
-    let asked = Asked {
+    let asked = CedarRequest {
         user: "a",
         user_attributes: &about,
         memberships: &[(ROLE, "support")],
@@ -177,7 +177,10 @@ fn somebody_may_be_asked_about_themselves() {
         client: None,
     };
     assert_eq!(
-        policies.ask(&asked, &Known::default()).unwrap().permits,
+        policies
+            .ask(&asked, &KnownThings::default())
+            .unwrap()
+            .permits,
         ["self"]
     );
 }
@@ -192,7 +195,7 @@ fn a_number_that_policies_do_not_know_is_an_error_and_not_absent() {
     let ask = |amount: Value| {
         let context = object(json!({ "amount": amount }));
         policies.ask(
-            &Asked {
+            &CedarRequest {
                 user: "a",
                 user_attributes: &none,
                 memberships: &[],
@@ -205,7 +208,7 @@ fn a_number_that_policies_do_not_know_is_an_error_and_not_absent() {
                 resource_organization: None,
                 client: None,
             },
-            &Known::default(),
+            &KnownThings::default(),
         )
     };
     assert_eq!(ask(json!(5000)).unwrap().forbids, ["limit"]);

@@ -119,7 +119,7 @@ fn minutes(n: u64) -> Ts {
 }
 
 #[tokio::test]
-async fn a_trail_that_nobody_touched_holds() {
+async fn an_unchanged_trail_holds() {
     for fresh in both().await {
         let site = Site::filled(&fresh).await;
         let holds = site.holds().await;

@@ -202,7 +202,7 @@ async fn store_key(site: &Site, created_at: Ts) {
 }
 
 #[tokio::test]
-async fn a_trail_that_was_wiped_is_found_by_whoever_starts_next() {
+async fn a_trail_that_was_wiped_is_found_at_the_next_start() {
     for fresh in both().await {
         let site = Site::filled(&fresh).await;
         store_key(&site, crate::spec::time::Clock::system().now()).await;

@@ -8,7 +8,7 @@ use crate::spec::client_metadata::ClientMetadata;
 
 const PASSWORD: &str = "urn:signet:acr:password";
 const STRONGER: &str = "urn:signet:acr:test";
-const UNKNOWN: &str = "urn:nobody:knows";
+const UNKNOWN: &str = "urn:of:tomorrow";
 
 fn client(default_acr_values: &[&str]) -> Client {
     let metadata = ClientMetadata {

@@ -49,15 +49,10 @@ async fn what_fails_is_tried_again_later_and_later_and_then_the_webhook_is_disab
             );
             now = next;
         }
-        let stored = services
-            .store
-            .find_webhook(webhook.id)
-            .await
-            .unwrap()
-            .unwrap();
+        let stored = stored(&services, webhook.id).await;
         assert!(!stored.enabled);
         assert_eq!(stored.disabled_reason.as_deref(), Some("answered 500"));
-        // Nothing more goes there, until somebody enables it and sends it again.
+        // Nothing more goes there until it is enabled and a message is sent again by hand.
         happens(&services, EventType::UserCreated, 2).await;
         assert_eq!(
             send_due(&services, now.plus(Duration::from_hours(999)))
@@ -116,7 +111,7 @@ async fn one_message_that_is_never_accepted_does_not_disable_a_webhook_that_is_t
         let mut tx = services.store.db().begin().await.unwrap();
         let newest = rows(&services, webhook.id, None).await.remove(0);
         let attempt = Attempt {
-            next: Next::Done,
+            next: AfterAttempt::Done,
             status: Some(204),
             error: None,
         };
@@ -127,8 +122,7 @@ async fn one_message_that_is_never_accepted_does_not_disable_a_webhook_that_is_t
         assert_eq!(send_due(&services, now).await.unwrap(), 1);
         let failed = rows(&services, webhook.id, Some(State::Failed));
         assert_eq!(failed.await.len(), 1);
-        let stored = services.store.find_webhook(webhook.id).await.unwrap();
-        assert!(stored.unwrap().enabled);
+        assert!(stored(&services, webhook.id).await.enabled);
     }
 }
 
@@ -141,13 +135,7 @@ async fn who_answers_gone_is_not_told_again() {
     receiver.answers(410);
     linker::flush(&services).await.unwrap();
     assert!(send_due(&services, soon(&services)).await.unwrap() > 0);
-    let stored = services
-        .store
-        .find_webhook(webhook.id)
-        .await
-        .unwrap()
-        .unwrap();
-    assert!(!stored.enabled);
+    assert!(!stored(&services, webhook.id).await.enabled);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]

@@ -77,8 +77,7 @@ async fn a_webhook_that_cannot_be_read_is_disabled_once_and_hinders_no_other() {
         assert_eq!(told(broken.id).await.len(), 0);
         let waiting = services.store.count_waiting_deliveries(9).await.unwrap();
         assert_eq!(waiting, []);
-        let stored = services.store.find_webhook(broken.id).await.unwrap();
-        let stored = stored.unwrap();
+        let stored = stored(&services, broken.id).await;
         assert!(!stored.enabled);
         let why = stored.disabled_reason.unwrap();
         assert!(why.contains("event_types"), "{why}");

@@ -96,7 +96,7 @@ async fn a_rotated_secret_signs_beside_the_old_one_for_a_while() {
 async fn neither_events_nor_errors_say_more_of_an_address_than_its_origin() {
     let (fresh, directory) = (sqlite_fresh(), tempfile::tempdir().unwrap());
     let services = start(&fresh, &directory).await;
-    // Nobody listens there.
+    // Nothing listens there.
     let address = "http://127.0.0.1:1/services/T0/hunter2?key=hunter2";
     let (webhook, _) = created(&services, fields(address, &["user.created"])).await;
     happens(&services, EventType::UserCreated, 1).await;

@@ -1,4 +1,4 @@
-//! Somebody to be told.
+//! A receiver of webhooks.
 
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -36,7 +36,7 @@ impl Received {
     }
 }
 
-/// Somebody who listens on this machine and answers with a status.
+/// A server on this machine that answers with a status.
 pub(in crate::service) struct Receiver {
     pub(in crate::service) url: String,
     pub(in crate::service) status: Arc<Mutex<u16>>,

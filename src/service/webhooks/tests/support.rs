@@ -102,6 +102,12 @@ pub(in crate::service) async fn rows(
     list.await.unwrap()
 }
 
+/// A webhook as it is stored.
+pub(in crate::service) async fn stored(services: &Services, webhook: WebhookId) -> Webhook {
+    let found = services.store.find_webhook(webhook).await.unwrap();
+    found.unwrap()
+}
+
 /// Everything linked before now is due then.
 pub(in crate::service) fn soon(services: &Services) -> Ts {
     services.clock.now().plus(Duration::from_secs(1))

@@ -25,7 +25,7 @@ pub(super) struct Link {
 
 /// What a check on Redis came to.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Asked {
+pub(super) enum Checked {
     Recorded(Recorded),
     /// The copy is not, or no longer, complete.
     Untrusted,
@@ -68,7 +68,7 @@ impl Link {
         }
     }
 
-    pub(super) async fn check(&self, keys: &[Key<'_>]) -> Result<Asked, StoreError> {
+    pub(super) async fn check(&self, keys: &[Key<'_>]) -> Result<Checked, StoreError> {
         // Never EVAL, and never SCRIPT LOAD on NOSCRIPT: that the script exists is half of the proof.
         let mut command = redis::cmd("EVALSHA");
         command
@@ -81,19 +81,19 @@ impl Link {
         }
         let answer: Value = match command.query_async(&mut self.connection.clone()).await {
             Err(error) if error.kind() == ErrorKind::Server(ServerErrorKind::NoScript) => {
-                return Ok(Asked::Untrusted);
+                return Ok(Checked::Untrusted);
             }
             answer => answer?,
         };
         if answer == Value::Nil {
-            return Ok(Asked::Untrusted);
+            return Ok(Checked::Untrusted);
         }
         let values: Vec<Option<String>> = redis::from_redis_value(answer).map_err(malformed)?;
         let mut versions = values.iter().skip(1).map(|value| version(value.as_deref()));
         let (Some(clients), true) = (versions.next(), values.len() == keys.len() + 2) else {
             return Err(malformed("a wrong number of values"));
         };
-        Ok(Asked::Recorded(Recorded {
+        Ok(Checked::Recorded(Recorded {
             clients_version: clients?.unwrap_or(0),
             values: versions.collect::<Result<_, _>>()?,
         }))

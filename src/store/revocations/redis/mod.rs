@@ -45,7 +45,7 @@ use super::sql::Sql;
 use super::{Key, Recorded};
 use crate::spec::time::Ts;
 use follow::Follow;
-use link::{Asked, Link};
+use link::{Checked, Link};
 use script::Write;
 
 /// How long a check waits for Redis before it asks SQL, and a connection attempt at most four times that.
@@ -86,8 +86,8 @@ impl Redis {
     pub(super) async fn check(&self, keys: &[Key<'_>]) -> Result<Recorded, StoreError> {
         if let Some(link) = self.link().filter(|link| link.is_trusted()) {
             match link.check(keys).await {
-                Ok(Asked::Recorded(recorded)) => return Ok(recorded),
-                Ok(Asked::Untrusted) => {
+                Ok(Checked::Recorded(recorded)) => return Ok(recorded),
+                Ok(Checked::Untrusted) => {
                     link.trust(false);
                     self.fall_back("Redis has lost its copy");
                 }
@@ -224,14 +224,14 @@ impl Redis {
 
     async fn tend_link(&self, link: &Link, follow: &mut Follow) -> Result<(), StoreError> {
         link.verify_epoch().await?;
-        if link.check(&[]).await? == Asked::Untrusted {
+        if link.check(&[]).await? == Checked::Untrusted {
             link.trust(false);
             reload::reload(&self.db, link, follow).await?;
         } else {
             follow.copy_new(&self.db, link).await?;
         }
         if !link.is_trusted() {
-            if link.check(&[]).await? == Asked::Untrusted {
+            if link.check(&[]).await? == Checked::Untrusted {
                 return Err(StoreError::unavailable("Redis lost its copy again"));
             }
             link.trust(true);

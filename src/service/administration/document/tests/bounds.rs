@@ -2,14 +2,14 @@
 
 use super::*;
 use crate::domain::policy::Bounded;
-use crate::service::decisions::{Asked, Who};
+use crate::service::decisions::{DecisionRequest, Who};
 use crate::store::changes::POLICY;
 
 const MANY: &str = "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < $1) \
     INSERT INTO policies (id, cedar, enabled) SELECT 'many' || i, 'forbid(principal, action, resource);', $2 FROM n";
 
-fn question() -> Asked {
-    Asked {
+fn question() -> DecisionRequest {
+    DecisionRequest {
         subject: Who::Username("alice".to_owned()),
         action: "read".to_owned(),
         resource_type: "order".to_owned(),

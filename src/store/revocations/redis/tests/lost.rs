@@ -55,7 +55,7 @@ async fn a_flush_between_the_steps_of_a_reload_makes_it_start_over() {
         if finished {
             site.server.run(&["FLUSHALL"]);
         }
-        assert_eq!(link.check(&[ONE]).await.unwrap(), Asked::Untrusted);
+        assert_eq!(link.check(&[ONE]).await.unwrap(), Checked::Untrusted);
     }
 }
 
@@ -70,7 +70,7 @@ async fn a_restart_during_a_reload_makes_it_fail_even_when_a_dump_brings_the_loa
     site.instance.redis.unlink(&link);
     let link = site.instance.redis.link_or_connect().await.unwrap();
     assert!(loading.finish(&link).await.is_err());
-    assert_eq!(link.check(&[]).await.unwrap(), Asked::Untrusted);
+    assert_eq!(link.check(&[]).await.unwrap(), Checked::Untrusted);
 }
 
 #[tokio::test]
@@ -124,7 +124,7 @@ async fn a_replica_is_not_believed_and_a_promoted_one_only_after_a_reload() {
         .unwrap();
     replica.run(&["REPLICAOF", "NO", "ONE"]);
     let link = there.redis.link_or_connect().await.unwrap();
-    assert_eq!(link.check(&[ONE]).await.unwrap(), Asked::Untrusted);
+    assert_eq!(link.check(&[ONE]).await.unwrap(), Checked::Untrusted);
     there.redis.tend().await.unwrap();
     assert!(there.trusts());
     assert_eq!(value(&there.revocations, ONE).await, Some(1));
