@@ -1,6 +1,6 @@
 //! How often things were changed that instances keep in memory: the `changes` table.
 
-use super::db::{Tx, bump};
+use super::db::Tx;
 use super::error::StoreError;
 
 /// A version of what instances keep in memory: its number, and a mark that was drawn for it. A database that is restored
@@ -25,5 +25,5 @@ pub const CLIENTS: &str = "clients";
 /// Says in the transaction of the act that something was changed of what instances keep in memory; follow the commit
 /// with [`Revocations::publish_change`](super::revocations::Revocations::publish_change).
 pub async fn bump_changes(tx: &mut Tx, topic: &str) -> Result<(), StoreError> {
-    bump(tx, topic).await
+    tx.bump(topic).await
 }

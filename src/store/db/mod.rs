@@ -38,7 +38,7 @@ use std::time::Duration;
 use sqlx::{PgPool, SqlitePool};
 
 pub(in crate::store) use columns::{numbered, row, writes};
-pub(in crate::store) use noted::{MANY, Noted, Thing, bump};
+pub(in crate::store) use noted::{MANY, Noted, Thing};
 pub use query::{Q, Row};
 pub(in crate::store) use readable::Readable;
 pub(in crate::store) use run::{Among, Run, among, reads};

@@ -2,10 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use super::Tx;
-use crate::crypto::random;
-use crate::store::error::StoreError;
-
 /// A thing that decisions are made from, as instances hold it in memory.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(in crate::store) enum Thing {
@@ -52,13 +48,6 @@ pub(super) const EVERYTHING: &str = "everything";
 /// So many things at most are read by themselves; an instance that would have to read more reads everything.
 pub(in crate::store) const MANY: usize = 200;
 
-/// Raises the version of a topic, and locks its row until the commit.
-pub(in crate::store) async fn bump(tx: &mut Tx, topic: &str) -> Result<(), StoreError> {
-    let mark = i64::from_le_bytes(random::bytes());
-    tx.q(BUMP).bind(topic.to_owned()).bind(mark).exec().await?;
-    Ok(())
-}
-
 /// What a transaction changed so far, and whether it deleted it.
 #[derive(Debug, Default)]
 pub(in crate::store) struct Noted(BTreeMap<Thing, bool>);
@@ -90,7 +79,7 @@ impl Noted {
     }
 }
 
-const BUMP: &str = "INSERT INTO changes (topic, version, mark) VALUES ($1, 1, $2)
+pub(super) const BUMP: &str = "INSERT INTO changes (topic, version, mark) VALUES ($1, 1, $2)
 ON CONFLICT (topic) DO UPDATE SET version = changes.version + 1, mark = excluded.mark";
 
 pub(super) const WRITE: &str = "INSERT INTO policy_changes (version, mark, kind, name, deleted) \

@@ -8,10 +8,11 @@ use sqlx::sqlite::SqliteArguments;
 
 use super::super::error::StoreError;
 use super::Engine;
-use super::noted::{EVERYTHING, MANY, Noted, Thing, WRITE, bump};
+use super::noted::{BUMP, EVERYTHING, MANY, Noted, Thing, WRITE};
 use super::postgres::Open;
 use super::query::{Ex, Q};
 use super::writer::Lease;
+use crate::crypto::random;
 
 /// How long a transaction may stay open. A reader that follows the numbers of a serial column may forget a gap
 /// after [`LONGEST_TX`] and some, because nothing can still be committed into it.
@@ -144,10 +145,17 @@ impl Tx {
     }
 
     /// Writes what was noted, under one new version.
+    /// Raises the version of a topic, and locks its row until the commit.
+    pub(in crate::store) async fn bump(&mut self, topic: &str) -> Result<(), StoreError> {
+        let mark = i64::from_le_bytes(random::bytes());
+        let bump = self.q(BUMP).bind(topic.to_owned());
+        bump.bind(mark).exec().await.map(drop)
+    }
+
     async fn write_noted(&mut self) -> Result<(), StoreError> {
         let noted = std::mem::take(&mut self.noted);
         // The row of the topic is locked from here to the commit: versions are committed in their order.
-        bump(self, "policy").await?;
+        self.bump("policy").await?;
         if noted.len() > MANY {
             return self.write_change(EVERYTHING, "", false).await;
         }

@@ -3,7 +3,7 @@
 
 use uuid::Uuid;
 
-use super::DeliveryRow;
+use super::row::DeliveryRow;
 use crate::domain::ids::{DeliveryId, WebhookId};
 use crate::domain::outbox::Lane;
 use crate::spec::time::Ts;
@@ -67,11 +67,10 @@ impl Tx {
         let mut rows = Vec::new();
         for older in older {
             match older.row.0 {
-                Some(row) => rows.push(DeliveryRow {
-                    lane: Lane::Webhook(WebhookId(older.webhook_id)).to_string(),
-                    queued_at: row.next_at.map(|_| now.micros()),
-                    ..row
-                }),
+                Some(row) => {
+                    let lane = Lane::Webhook(WebhookId(older.webhook_id));
+                    rows.push(row.adopted_by(&lane, now));
+                }
                 None => adopted.unreadable.push(DeliveryId(older.id)),
             }
         }
