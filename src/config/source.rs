@@ -7,8 +7,7 @@ use std::path::{Path, PathBuf};
 
 use toml::de::{DeTable, DeValue};
 
-use super::keys::{KEYS, KeyDoc};
-use super::parse::nearest;
+use super::keys::KeyDoc;
 
 /// Where a value came from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -194,7 +193,7 @@ pub(super) fn env_layer(
                 }
             }
         } else if !is_service_link(variable, value) {
-            let nearest = nearest(&name, KEYS.iter().map(|key| key.name)).and_then(KeyDoc::find);
+            let nearest = KeyDoc::nearest(&name);
             let hint = nearest.map_or(String::new(), |key| {
                 format!("; did you mean {}?", key.variable())
             });
@@ -251,8 +250,9 @@ pub(super) fn flag_layer(flags: Vec<(String, String)>, problems: &mut Vec<String
 }
 
 fn suggestion(name: &str) -> String {
-    nearest(name, KEYS.iter().map(|key| key.name))
-        .map_or(String::new(), |near| format!("; did you mean `{near}`?"))
+    KeyDoc::nearest(name).map_or(String::new(), |near| {
+        format!("; did you mean `{}`?", near.name)
+    })
 }
 
 /// The line of a byte offset, counted from 1.

@@ -1,4 +1,7 @@
+use std::time::Duration;
+
 use super::*;
+use crate::config::KEYS;
 
 fn load(file: &str, env: &[(&str, &str)], flags: &[(&str, &str)]) -> Result<Config, ConfigError> {
     let folder = tempfile::tempdir().unwrap();
