@@ -1,4 +1,4 @@
-.PHONY: run test bench check manual mutants test-packages
+.PHONY: run test test-clients bench check manual mutants test-packages
 
 # Builds Signet and serves it on http://localhost:8080 with a demo user, a demo client and the playground.
 run:
@@ -15,6 +15,11 @@ test-packages:
 	@.ci/packages.sh build
 	@.ci/packages.sh test
 	@.ci/test-packages.sh
+
+# Runs the guides for applications with the software that they are about; `make test-clients ONLY=caddy` runs one.
+test-clients: test-packages
+	@.ci/client-packages.sh
+	@.ci/test-clients.sh $(ONLY)
 
 # Measures a release build on each engine beside the machine's own limits and prints one table.
 bench:

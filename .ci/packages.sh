@@ -3,12 +3,17 @@
 #
 #   .ci/packages.sh build    what `cargo build` needs beside Rust
 #   .ci/packages.sh test     what the tests start: PostgreSQL, Redis, Chromium, Node, Python
+#   .ci/packages.sh clients  software that the guides of the manual are about
 set -euo pipefail
 
 case ${1:-} in
     build) wanted=(build-essential ca-certificates libssl-dev pkg-config) ;;
     test) wanted=(chromium curl fonts-dejavu-core postgresql procps redis-server util-linux) ;;
-    *) sed -n '2,5p' "$0" >&2; exit 2 ;;
+    clients)
+        wanted=(apache2 caddy libapache2-mod-auth-openidc nginx openssl)
+        wanted+=(ruby ruby-omniauth-openid-connect ruby-sinatra ruby-webrick)
+        ;;
+    *) sed -n '2,6p' "$0" >&2; exit 2 ;;
 esac
 
 as_root() {

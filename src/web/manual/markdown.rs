@@ -11,7 +11,7 @@ use pulldown_cmark::{
     html,
 };
 
-use super::{INDEX, PAGES, PATH, address};
+use super::{ALL, INDEX, PATH, address};
 
 /// The issuer in the examples of the files; each reader is shown their own.
 pub(super) const EXAMPLE_ISSUER: &str = "http://localhost:8080";
@@ -26,8 +26,8 @@ pub(super) struct Drawn {
     pub(super) html: String,
 }
 
-/// Draws a page, with `issuer` in its code blocks.
-pub(super) fn draw(text: &str, issuer: &str) -> Drawn {
+/// Draws the page called `name`, with `issuer` in its code blocks.
+pub(super) fn draw(text: &str, name: &str, issuer: &str) -> Drawn {
     let events: Vec<Event<'_>> = Parser::new_ext(text, Options::ENABLE_TABLES).collect();
     let mut page = Drawn {
         title: String::new(),
@@ -74,7 +74,7 @@ pub(super) fn draw(text: &str, issuer: &str) -> Drawn {
             }
             Event::Start(Tag::Link { dest_url, .. }) => {
                 shown.push(Event::Html(
-                    format!("<a href=\"{}\">", escaped(&link(dest_url))).into(),
+                    format!("<a href=\"{}\">", escaped(&link(dest_url, name))).into(),
                 ));
             }
             Event::End(TagEnd::Link) => shown.push(Event::Html("</a>".into())),
@@ -109,14 +109,20 @@ fn opening(kind: &CodeBlockKind<'_>) -> String {
     html
 }
 
-/// Where a link of the files leads: another page, a place on this one, or https; everything else leads nowhere.
-fn link(written: &str) -> String {
+/// Where a link of the page `from` leads: another page, a place on this one, or https; everything else leads nowhere.
+fn link(written: &str, from: &str) -> String {
     if written.starts_with('#') || written.starts_with("https://") {
         return written.to_owned();
     }
     let (file, anchor) = written.split_once('#').unwrap_or((written, ""));
+    let folder = from.rsplit_once('/').map(|(folder, _)| folder);
+    let file = match (folder, file.strip_prefix("../")) {
+        (Some(_), Some(above)) => above.to_owned(),
+        (Some(folder), None) => format!("{folder}/{file}"),
+        (None, _) => file.to_owned(),
+    };
     let name = file.strip_suffix(".md").unwrap_or_default();
-    match PAGES.iter().find(|page| **page == name) {
+    match ALL.iter().find(|page| *page == name) {
         Some(page) if anchor.is_empty() => address(page),
         Some(page) => format!("{}#{anchor}", address(page)),
         None => address(INDEX),

@@ -7,7 +7,7 @@ mod markdown;
 #[cfg(test)]
 mod tests;
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use axum::Router;
 use axum::extract::Path;
@@ -26,11 +26,12 @@ use crate::http::headers::{Page, PageHeaders};
 /// The address of the first page; the others stand below it.
 pub const PATH: &str = "/manual";
 
-/// The pages in the order of the side list, by the name of their file.
+/// The pages in the order of the side list, by the name of their file. The guides for single applications come after
+/// [`APPLICATIONS`].
 const PAGES: [&str; 12] = [
     INDEX,
     "first-site",
-    "applications",
+    APPLICATIONS,
     "client-settings",
     "resource-servers",
     "who-may-do-what",
@@ -45,6 +46,32 @@ const PAGES: [&str; 12] = [
 /// The first page, under the name that a repository shows in its folder.
 const INDEX: &str = "README";
 
+/// The page that leads to the guides, and their folder.
+const APPLICATIONS: &str = "applications";
+
+/// All pages: [`PAGES`] with the guides, in the order of their names.
+static ALL: LazyLock<Vec<String>> = LazyLock::new(|| {
+    let mut guides: Vec<String> = Files::iter()
+        .filter_map(|file| file.strip_suffix(".md").map(str::to_owned))
+        .filter(|name| is_guide(name))
+        .collect();
+    guides.sort_unstable();
+    let mut all = Vec::new();
+    for page in PAGES {
+        all.push(page.to_owned());
+        if page == APPLICATIONS {
+            all.append(&mut guides);
+        }
+    }
+    all
+});
+
+/// Whether a page is about one application.
+fn is_guide(name: &str) -> bool {
+    name.strip_prefix(APPLICATIONS)
+        .is_some_and(|rest| rest.starts_with('/'))
+}
+
 /// How long a browser may keep a page, which a new release changes.
 const FOR_MINUTES: &str = "private, max-age=300";
 
@@ -53,7 +80,7 @@ const FOR_MINUTES: &str = "private, max-age=300";
 #[folder = "templates/manual"]
 struct Files;
 
-/// `/manual`, `/manual/{page}` and the pictures in it.
+/// `/manual`, `/manual/{page}`, the guides below `/manual/applications` and the pictures in it.
 pub fn routes<S: Clone + Send + Sync + 'static>(config: &Config) -> Router<S> {
     with_headers(config, PageHeaders::new(config.issuer.is_https()))
 }
@@ -78,7 +105,7 @@ fn with_headers<S: Clone + Send + Sync + 'static>(
         .route(PATH, get(async move || first.page(INDEX)))
         .route("/manual/", get(async || Redirect::permanent(PATH)))
         .route(
-            "/manual/{page}",
+            "/manual/{*page}",
             get(async move |Path(page): Path<String>| manual.answer(&page)),
         )
 }
@@ -123,10 +150,10 @@ impl Manual {
 
     /// The page of that name.
     fn draw(&self, name: &str) -> Option<ManualPage> {
-        let at = PAGES.iter().position(|page| *page == name)?;
-        let text = markdown::draw(&text_of(name)?, &self.issuer);
+        let at = ALL.iter().position(|page| page == name)?;
+        let text = markdown::draw(&text_of(name)?, name, &self.issuer);
         let neighbour = |at: Option<usize>| {
-            let name = PAGES.get(at?)?;
+            let name = ALL.get(at?)?;
             Some((address(name), title_of(name)))
         };
         Some(ManualPage {
@@ -158,17 +185,20 @@ impl Manual {
 /// The side list, with the sections of the page that is shown.
 fn contents(shown: Option<(&str, Vec<(String, String)>)>) -> Vec<Chapter> {
     let (here, mut sections) = shown.unwrap_or_default();
-    let chapter = |name: &&str| Chapter {
+    let with_guides = here == APPLICATIONS || is_guide(here);
+    let chapter = |name: &String| Chapter {
         href: address(name),
         title: title_of(name),
-        here: *name == here,
-        sections: if *name == here {
+        here: name == here,
+        inner: is_guide(name),
+        sections: if name == here {
             std::mem::take(&mut sections)
         } else {
             Vec::new()
         },
     };
-    PAGES.iter().map(chapter).collect()
+    let listed = ALL.iter().filter(|name| with_guides || !is_guide(name));
+    listed.map(chapter).collect()
 }
 
 /// Where a page is served.

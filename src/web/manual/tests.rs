@@ -21,23 +21,23 @@ fn manual() -> Manual {
 }
 
 fn drawn(text: &str) -> Drawn {
-    draw(text, ISSUER)
+    draw(text, INDEX, ISSUER)
 }
 
 #[test]
 fn the_list_names_every_page_in_the_folder_once() {
-    let listed: BTreeSet<String> = PAGES.iter().map(|name| format!("{name}.md")).collect();
+    let listed: BTreeSet<String> = ALL.iter().map(|name| format!("{name}.md")).collect();
     let present: BTreeSet<String> = Files::iter()
         .map(std::borrow::Cow::into_owned)
         .filter(|name| name.strip_suffix(".md").is_some())
         .collect();
     assert_eq!(listed, present);
-    assert_eq!(listed.len(), PAGES.len());
+    assert_eq!(listed.len(), ALL.len());
 }
 
 #[test]
 fn every_page_is_whole_and_fits_the_policy() {
-    for name in PAGES {
+    for name in ALL.iter() {
         let page = render(&manual().draw(name).unwrap()).unwrap();
         crate::web::pages::audit(name, &page);
         let document = Html::parse_document(&page);
@@ -64,7 +64,7 @@ fn raw_html_is_left_out() {
 
 #[test]
 fn only_comments_are_lost_of_the_pages() {
-    for name in PAGES {
+    for name in ALL.iter() {
         let text = text_of(name).unwrap();
         for event in pulldown_cmark::Parser::new(&text) {
             if let pulldown_cmark::Event::Html(html) | pulldown_cmark::Event::InlineHtml(html) =
@@ -104,6 +104,45 @@ fn links_lead_to_pages_of_the_manual_or_to_https() {
         );
         assert_eq!(html.matches("href").count(), 1, "{html}");
     }
+}
+
+#[test]
+fn a_guide_links_to_its_neighbours_and_to_the_pages_above() {
+    for (from, written, expected) in [
+        (
+            "applications",
+            "applications/caddy.md",
+            "/manual/applications/caddy",
+        ),
+        (
+            "applications/caddy",
+            "nginx.md",
+            "/manual/applications/nginx",
+        ),
+        (
+            "applications/caddy",
+            "../audit.md#check-it",
+            "/manual/audit#check-it",
+        ),
+        ("applications/caddy", "audit.md", "/manual"),
+        ("applications/caddy", "../../audit.md", "/manual"),
+        ("audit", "../audit.md", "/manual"),
+    ] {
+        let html = draw(&format!("[x]({written})"), from, ISSUER).html;
+        let link = format!("<a href=\"{expected}\">");
+        assert!(html.contains(&link), "{from}: {written} is {html}");
+    }
+}
+
+#[test]
+fn the_guides_are_listed_beside_applications_alone() {
+    let listed = |name: &str| {
+        let page = manual().draw(name).unwrap();
+        page.contents.iter().filter(|chapter| chapter.inner).count()
+    };
+    assert_eq!(listed("audit"), 0);
+    assert!(listed(APPLICATIONS) > 10);
+    assert_eq!(listed(APPLICATIONS), listed("applications/caddy"));
 }
 
 #[test]

@@ -28,6 +28,8 @@ pub struct Chapter {
     pub title: String,
     /// Whether it is the page that is shown.
     pub here: bool,
+    /// Whether it stands below the page before it.
+    pub inner: bool,
     /// Anchors and titles of its sections, where it is the page that is shown.
     pub sections: Vec<(String, String)>,
 }

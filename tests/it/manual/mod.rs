@@ -1,6 +1,7 @@
 //! The manual and README: every command is run, every link leads somewhere, every page is served.
 
 mod commands;
+mod guides;
 mod links;
 mod served;
 
@@ -12,14 +13,24 @@ use pulldown_cmark::{CodeBlockKind, Event, Options, Parser, Tag, TagEnd};
 /// README and the pages of the manual.
 fn pages() -> Vec<PathBuf> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let mut pages: Vec<_> = fs::read_dir(root.join("templates/manual"))
-        .unwrap()
-        .map(|entry| entry.unwrap().path())
-        .filter(|path| path.extension().is_some_and(|extension| extension == "md"))
-        .collect();
+    let mut pages = pages_of(&root.join("templates/manual"));
+    pages.extend(guides());
     pages.push(root.join("README.md"));
     pages.sort();
     pages
+}
+
+/// The pages about single applications.
+fn guides() -> Vec<PathBuf> {
+    pages_of(&Path::new(env!("CARGO_MANIFEST_DIR")).join("templates/manual/applications"))
+}
+
+fn pages_of(folder: &Path) -> Vec<PathBuf> {
+    fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.extension().is_some_and(|extension| extension == "md"))
+        .collect()
 }
 
 fn name(page: &Path) -> String {
