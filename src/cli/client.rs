@@ -19,8 +19,9 @@ use crate::domain::ids::ClientId;
 use crate::service::Services;
 use crate::service::administration::{ClientRow, accounts};
 use crate::service::registry::client_secrets;
+use crate::service::tokens::claims;
 use crate::service::tokens::revoke::{self, ClientState};
-use crate::spec::auth_method::AuthMethod;
+use crate::spec::auth_method::{AuthMethod, RegisteredMethod};
 use crate::spec::client_metadata::{ApplicationType, ClientMetadata};
 use crate::spec::grant_type::GrantType;
 use crate::spec::scope::Scope;
@@ -97,16 +98,25 @@ pub struct CreateArgs {
 
 impl CreateArgs {
     fn metadata(&self) -> ClientMetadata {
+        let method = self.auth_method.as_deref().and_then(AuthMethod::parse);
+        let with_secret = RegisteredMethod::of(method, self.jwks_uri.is_some()).uses_secret();
         let types = self.grant_types.iter();
         let types: Vec<GrantType> = types.filter_map(|name| GrantType::parse(name)).collect();
+        let for_people = types.is_empty() || types.contains(&GrantType::AuthorizationCode);
+        let reads_people = with_secret && for_people;
         ClientMetadata {
             client_name: self.name.clone(),
             redirect_uris: self.redirect_uris.clone(),
             post_logout_redirect_uris: self.post_logout_redirect_uris.clone(),
             grant_types: Some(types).filter(|types| !types.is_empty()),
             scope: self.scope.clone(),
-            token_endpoint_auth_method: self.auth_method.as_deref().and_then(AuthMethod::parse),
+            token_endpoint_auth_method: method,
             require_pkce: self.require_pkce,
+            // Most libraries of applications with a secret read the person from the ID token.
+            id_token_claims: reads_people
+                .then(|| claims::SCOPE.to_owned())
+                .into_iter()
+                .collect(),
             jwks_uri: self.jwks_uri.clone(),
             first_party: self.first_party,
             may_introspect: self.may_introspect,

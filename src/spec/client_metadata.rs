@@ -97,7 +97,8 @@ pub struct ClientMetadata {
     /// `attributes.NAME`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub access_token_claims: Vec<String>,
-    /// Signet: the same in its ID tokens.
+    /// Signet: the same in its ID tokens; also standard claims such as `email`, where the granted scopes cover them,
+    /// and `scope` for all that they cover (OpenID Connect Core §5.4).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub id_token_claims: Vec<String>,
     /// Signet: the same in its `/userinfo` responses.

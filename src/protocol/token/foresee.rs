@@ -8,6 +8,7 @@ use crate::domain::resource::Resource;
 use crate::http::error::OAuthError;
 use crate::http::site::Site;
 use crate::service::decisions::access::{Circumstances, may_sign_in_to, permitted};
+use crate::service::tokens::claims;
 use crate::service::tokens::redeem::{self, RedeemError};
 use crate::spec::scope::Scope;
 
@@ -39,8 +40,9 @@ impl TokenRequest {
                 let mut scopes = resource.scope_permissions.keys();
                 scopes.any(|scope| client.scope.contains(scope))
             });
-        let chosen = !(metadata.access_token_claims.is_empty()
-            && metadata.id_token_claims.is_empty())
+        let mut of_id_tokens = metadata.id_token_claims.iter();
+        let chosen = !metadata.access_token_claims.is_empty()
+            || of_id_tokens.any(|name| !claims::is_standard(name))
             || all
                 .iter()
                 .any(|resource| !resource.access_token_claims.is_empty());

@@ -6,6 +6,7 @@ use super::checking::Checking;
 use super::kind::{differing, view};
 use super::{Act, AdministrationError, KindName, Named, WRITE_ATTRIBUTES};
 use crate::config::Secret;
+use crate::config::parse::nearest;
 use crate::crypto::secret::PlainToken;
 use crate::domain::client::{Client, has_private_key};
 use crate::domain::ids::ClientId;
@@ -14,6 +15,7 @@ use crate::service::registry::client_secrets;
 use crate::service::tokens::claims;
 use crate::spec::client_metadata::ClientMetadata;
 use crate::spec::grant_type::GrantType;
+use crate::spec::standard_claims::BY_SCOPE;
 use crate::store::error::StoreError;
 
 /// A client as it is to be.
@@ -180,7 +182,7 @@ pub(super) async fn check_client(
         "access_token_claims",
         &metadata.access_token_claims,
     );
-    check_claims(checking, "id_token_claims", &metadata.id_token_claims);
+    check_id_token_claims(checking, &metadata.id_token_claims);
     check_claims(checking, "userinfo_claims", &metadata.userinfo_claims);
     checking
         .attributes(&Of::Client, &metadata.attributes)
@@ -213,16 +215,36 @@ pub(super) async fn check_client(
     }
 }
 
-/// Whether claims can be chosen for tokens.
+/// Whether claims can be chosen for access tokens or `/userinfo`.
 pub(super) fn check_claims(checking: &mut Checking<'_>, field: &str, claims: &[String]) {
     for claim in claims.iter().filter(|claim| !claims::is_name(claim)) {
-        let names = claims::NAMES.join(", ");
-        let problem = format!(
-            "{claim:?}: expected {names} or {}NAME with a name that tokens do not use",
-            claims::ATTRIBUTE
-        );
-        checking.refuse(field, problem);
+        let known = claims::NAMES.iter().copied();
+        checking.refuse(field, unknown_claim(claim, known, ""));
     }
+}
+
+/// Whether claims can be chosen for ID tokens.
+fn check_id_token_claims(checking: &mut Checking<'_>, claims: &[String]) {
+    let known = |claim: &str| claims::is_name(claim) || claims::is_standard(claim);
+    for claim in claims.iter().filter(|claim| !known(claim)) {
+        let standard = BY_SCOPE.iter().flat_map(|(_, claims)| claims.iter());
+        let known = claims::NAMES.iter().chain([&claims::SCOPE]).chain(standard);
+        let also =
+            " \"scope\" (all that the granted scopes cover), a standard claim such as \"email\",";
+        let problem = unknown_claim(claim, known.copied(), also);
+        checking.refuse("id_token_claims", problem);
+    }
+}
+
+/// What is said of a claim that cannot be chosen.
+fn unknown_claim<'a>(claim: &str, known: impl Iterator<Item = &'a str>, also: &str) -> String {
+    let hint = nearest(claim, known);
+    let hint = hint.map_or(String::new(), |near| format!("; did you mean {near:?}?"));
+    let names = claims::NAMES.join(", ");
+    format!(
+        "{claim:?}: expected{also} {names} or {}NAME with a name that tokens do not use{hint}",
+        claims::ATTRIBUTE
+    )
 }
 
 fn check_secret(checking: &mut Checking<'_>, name: &str, metadata: &ClientMetadata, secret: &str) {

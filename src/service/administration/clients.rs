@@ -15,6 +15,7 @@ use crate::domain::audit::EventType;
 use crate::domain::client::Client;
 use crate::domain::ids::{ClientId, UserId};
 use crate::service::registry::client_secrets;
+use crate::service::tokens::claims;
 use crate::service::tokens::revoke::{self, ClientState};
 use crate::spec::client_metadata::ClientMetadata;
 use crate::spec::time::Ts;
@@ -82,7 +83,10 @@ impl Act {
         // A native client is answered at every port of a loopback address (RFC 8252 §7.3).
         let answers = |it: &ClientMetadata| (it.redirect_uris.clone(), it.application_type);
         let gets = |it: &ClientMetadata| {
-            let of_tokens = (it.access_token_claims.clone(), it.id_token_claims.clone());
+            // Standard claims stand where the scopes cover them that people allowed.
+            let mut of_id_tokens = it.id_token_claims.clone();
+            of_id_tokens.retain(|claim| !claims::is_standard(claim));
+            let of_tokens = (it.access_token_claims.clone(), of_id_tokens);
             (of_tokens, it.userinfo_claims.clone())
         };
         if answers(before) != answers(metadata)

@@ -7,7 +7,8 @@ use serde_json::{Map, Value};
 use crate::domain::ids::UserId;
 use crate::service::Services;
 use crate::spec::claims::Claim;
-use crate::spec::standard_claims::BY_SCOPE;
+use crate::spec::scope::Scope;
+use crate::spec::standard_claims::{BY_SCOPE, scope_of};
 use crate::spec::time::Ts;
 use crate::store::error::StoreError;
 
@@ -25,14 +26,33 @@ pub const NAMES: [&str; 4] = [
 /// What attributes are chosen with.
 pub const ATTRIBUTE: &str = "attributes.";
 
-/// Whether something can be chosen by that name.
+/// What stands for every standard claim that the granted scopes cover
+/// ([OpenID Connect Core §5.4](https://openid.net/specs/openid-connect-core-1_0.html#ScopeClaims)).
+pub const SCOPE: &str = "scope";
+
+/// Whether something can be chosen by that name for every kind of token.
 #[must_use]
 pub fn is_name(name: &str) -> bool {
-    // Standard claims are a matter of scope and consent.
-    let standard = |name: &str| BY_SCOPE.iter().any(|(_, claims)| claims.contains(&name));
     // What means something in a token already, an attribute must not replace.
-    let free = |name: &str| !name.is_empty() && Claim::parse(name).is_none() && !standard(name);
+    let free =
+        |name: &str| !name.is_empty() && Claim::parse(name).is_none() && scope_of(name).is_none();
     NAMES.contains(&name) || name.strip_prefix(ATTRIBUTE).is_some_and(free)
+}
+
+/// Whether it is a standard claim, or all of them: in an ID token they stand where the granted scopes cover them, so a
+/// client gets nothing there that `/userinfo` would not tell it.
+#[must_use]
+pub fn is_standard(name: &str) -> bool {
+    name == SCOPE || scope_of(name).is_some()
+}
+
+/// The standard claims that `chosen` puts into an ID token of that scope.
+pub fn covered<'a>(chosen: &'a [String], scope: &'a Scope) -> impl Iterator<Item = &'a str> {
+    let all = chosen.iter().any(|name| name == SCOPE);
+    let granted = BY_SCOPE.iter().filter(|(name, _)| scope.contains(name));
+    granted
+        .flat_map(|(_, claims)| claims.iter().copied())
+        .filter(move |claim| all || chosen.iter().any(|name| name == claim))
 }
 
 /// The chosen claims of a person, as string arrays where there can be several (RFC 9068 §7.2.1.1). Claims that are
@@ -91,5 +111,23 @@ mod tests {
             );
         }
         assert!(is_name("attributes.team") && !is_name("attributes.email"));
+        assert!(is_standard("scope") && is_standard("email") && !is_standard("openid"));
+        assert!(!is_name("scope") && !is_name("email") && !is_standard("roles"));
+    }
+
+    #[test]
+    fn standard_claims_are_covered_by_granted_scopes_alone() {
+        let chosen = |names: &[&str]| -> Vec<String> {
+            names.iter().map(|name| (*name).to_owned()).collect()
+        };
+        let of = |names: &[&str], scope: &str| -> Vec<String> {
+            let scope = Scope::parse(scope).unwrap();
+            covered(&chosen(names), &scope).map(str::to_owned).collect()
+        };
+        assert_eq!(of(&["scope"], "openid email"), ["email", "email_verified"]);
+        assert_eq!(of(&["email", "name"], "openid email"), ["email"]);
+        assert_eq!(of(&["name", "roles"], "openid profile"), ["name"]);
+        assert!(of(&["roles"], "openid profile").is_empty());
+        assert!(of(&["scope", "email"], "openid").is_empty());
     }
 }

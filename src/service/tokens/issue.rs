@@ -16,7 +16,7 @@ use crate::service::tokens::keys::KeyError;
 use crate::spec::claims::{Audience, Claim, ClaimSet};
 use crate::spec::grant_type::GrantType;
 use crate::spec::scope::Scope;
-use crate::spec::standard_claims;
+use crate::spec::standard_claims::released;
 use crate::spec::time::Ts;
 use crate::store::error::StoreError;
 use crate::telemetry::metrics;
@@ -258,29 +258,33 @@ async fn id_token(
     if let (GrantType::AuthorizationCode, Some(nonce)) = (issuance.grant_type, &grant.nonce) {
         claims.set(Claim::Nonce, nonce.as_str());
     }
-    claims.add(asked_claims(services, grant).await?);
-    let names = issuance.client.metadata.id_token_claims.iter();
-    let names = names.map(String::as_str);
+    let chosen = &issuance.client.metadata.id_token_claims;
+    claims.add(standard_claims(services, issuance, grant).await?);
+    let names = chosen.iter().map(String::as_str);
+    let names = names.filter(|name| !claims::is_standard(name));
     claims.add(claims::of(services, grant.user_id, names, now).await?);
     let ring = services.keys.ring();
     Ok(Some(ring.active(alg, now)?.sign("JWT", &claims)?))
 }
 
-/// Claims about the person that the request wants in the ID token itself (OpenID Connect Core §5.5).
-async fn asked_claims(
+/// Standard claims about the person: those that the request wants in the ID token itself (OpenID Connect Core §5.5), and
+/// those of the granted scopes that the client has chosen for it (§5.4).
+async fn standard_claims(
     services: &Services,
+    issuance: &Issuance<'_>,
     grant: &Grant,
 ) -> Result<Map<String, Value>, StoreError> {
-    if grant.claims.id_token.is_empty() {
+    let asked = grant.claims.id_token.keys().map(String::as_str);
+    let chosen = &issuance.client.metadata.id_token_claims;
+    let wanted: Vec<&str> = asked
+        .chain(claims::covered(chosen, issuance.scope))
+        .collect();
+    if wanted.is_empty() {
         return Ok(Map::new());
     }
     let Some(user) = services.store.find_user(grant.user_id).await? else {
         return Ok(Map::new());
     };
-    let asked = grant.claims.id_token.keys().map(String::as_str);
-    Ok(standard_claims::released(
-        user.all_claims()?,
-        &Scope::default(),
-        asked,
-    ))
+    let all = user.all_claims()?;
+    Ok(released(all, &Scope::default(), wanted.into_iter()))
 }

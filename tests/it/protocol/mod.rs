@@ -7,6 +7,7 @@ mod authzen_examples;
 mod client_auth;
 mod client_auth_methods;
 mod discovery;
+mod id_token_claims;
 mod introspect;
 mod jwks;
 mod logout;
