@@ -13,7 +13,6 @@ import socket
 import subprocess
 import time
 from html.parser import HTMLParser
-from http.cookiejar import DefaultCookiePolicy
 from pathlib import Path
 from urllib.parse import urljoin, urlsplit
 
@@ -239,9 +238,8 @@ class Person:
     def __init__(self, site, username="alice", password=PASSWORD):
         self.issuer, self.username, self.password = site.issuer, username, password
         self.browser = requests.Session()
+        self.browser.trust_env = False
         self.browser.verify = str(getattr(site, "certificate", "")) or True
-        # Browsers take localhost for secure, so an application's `Secure` cookies come back.
-        self.browser.cookies.set_policy(DefaultCookiePolicy(secure_protocols=("http", "https")))
         self.asked, self.away = [], []
 
     def visit(self, url, **more):
@@ -250,20 +248,25 @@ class Person:
 
     def leaves(self, url):
         """Opens an address of Signet, and answers with the redirect that leads away from there."""
-        self.away = []
+        self.away, page = [], None
         try:
-            self.visit(url)
+            page = self.visit(url)
         except requests.ConnectionError:
-            pass
-        return next(to for to in self.away if not to.startswith(self.issuer))
+            pass  # There is nothing where it leads.
+        away = [to for to in self.away if not to.startswith(self.issuer)]
+        assert away, f"{page.status_code} {page.url}:\n{page.text[:3000]}"
+        return away[0]
 
     def post(self, url, fields, **more):
         return self._follow(self._send("POST", url, data=fields, **more))
 
     def _send(self, method, url, headers=None, **more):
-        return self.browser.request(
-            method, url, headers={"Accept": "text/html, */*;q=0.5"} | (headers or {}), allow_redirects=False, timeout=60, **more
-        )
+        headers = {"Accept": "text/html, */*;q=0.5"} | (headers or {})
+        response = self.browser.request(method, url, headers=headers, allow_redirects=False, timeout=60, **more)
+        # Browsers take localhost for secure, so an application's `Secure` cookies come back.
+        for cookie in self.browser.cookies:
+            cookie.secure = False
+        return response
 
     def _follow(self, response):
         for _ in range(30):
