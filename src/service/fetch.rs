@@ -112,7 +112,11 @@ impl Fetcher {
         match url.scheme() {
             "https" => {}
             "http" if allowed => {}
-            _ => return Err(format!("{address} must use https")),
+            _ => {
+                return Err(format!(
+                    "{address} must use https, unless its host stands in fetch_allow_hosts"
+                ));
+            }
         }
         // Addresses written as numbers never reach the resolver.
         let literal = match url.host() {
@@ -121,9 +125,9 @@ impl Fetcher {
             Some(Host::Domain(_)) | None => None,
         };
         match literal {
-            Some(ip) if !is_public(ip) && !allowed => {
-                Err(format!("{address} is not a public address"))
-            }
+            Some(ip) if !is_public(ip) && !allowed => Err(format!(
+                "{address} is not a public address; fetch_allow_hosts lists hosts that may be private"
+            )),
             Some(_) | None => Ok(url),
         }
     }
@@ -179,7 +183,11 @@ impl Resolve for PublicOnly {
                 .filter(|address| allowed || is_public(address.ip()))
                 .collect();
             if addresses.is_empty() {
-                return Err(format!("{} has no public address", name.as_str()).into());
+                return Err(format!(
+                    "{} has no public address; fetch_allow_hosts lists hosts that may be private",
+                    name.as_str()
+                )
+                .into());
             }
             Ok(Box::new(addresses.into_iter()) as Addrs)
         })
@@ -229,6 +237,23 @@ fn root_cause(error: &reqwest::Error) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_refusal_names_the_setting_that_allows_it() {
+        let fetcher = Fetcher {
+            http: reqwest::Client::new(),
+            allowed: Arc::new([]),
+        };
+        for address in [
+            "https://127.0.0.1/jwks",
+            "https://[fd00::1]/jwks",
+            "http://app.example/jwks",
+        ] {
+            let told = fetcher.check(address).unwrap_err();
+            assert!(told.contains("fetch_allow_hosts"), "{told}");
+        }
+        assert!(fetcher.check("https://app.example/jwks").is_ok());
+    }
 
     #[test]
     fn only_public_addresses_are_fetched() {

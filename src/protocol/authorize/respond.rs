@@ -48,7 +48,7 @@ pub(super) fn unmet(site: &Site, target: &ResponseTarget, unmet: Unmet) -> Respo
         ),
         Unmet::Consent => (
             ErrorCode::ConsentRequired,
-            "the person has not allowed this yet",
+            "the person has not allowed this yet; send them once without prompt=none (nobody is asked for a client with first_party = true)",
         ),
         Unmet::Denied => (ErrorCode::AccessDenied, "the person did not allow this"),
     };

@@ -4,7 +4,9 @@ use serde_json::{Value, json};
 
 use super::support::Api;
 use crate::support::browser::Browser;
-use crate::support::client::{Answer, Authorization, Client, SPA, WEB, parameter};
+use crate::support::client::{
+    Answer, Authentication, Authorization, Client, MACHINE, OWN, SPA, WEB, parameter,
+};
 use crate::support::engines::on_every_engine;
 use crate::support::server::{ALICE, Server};
 
@@ -158,7 +160,7 @@ on_every_engine! {
             parameter(&url, "error_description").unwrap_or_else(|| panic!("{url}"))
         };
         server.apply("[[clients]]\nclient_id = \"bare\"\nclient_secret = \"bare-secret-that-is-long-enough-for-anyone\"\nredirect_uris = [\"https://bare.example.test/\"]\n");
-        let bare = Client { id: "bare", redirect_uri: "https://bare.example.test/", authentication: crate::support::client::Authentication::Basic("bare-secret-that-is-long-enough-for-anyone") };
+        let bare = Client { id: "bare", redirect_uri: "https://bare.example.test/", authentication: Authentication::Basic("bare-secret-that-is-long-enough-for-anyone") };
         for (request, switch) in [
             (Authorization::of(&bare, "offline_access"), "refresh_token in its grant_types"),
             (Authorization::of(&bare, "orders:read"), "the client's scope"),
@@ -177,9 +179,14 @@ on_every_engine! {
         }
         for (scope, switch) in [("stock:read", "in this client's scope"), ("openid", "about a person")] {
             let form = [("grant_type", "client_credentials"), ("scope", scope)];
-            let answer = server.token(&crate::support::client::MACHINE, &form).await.failed(400, "invalid_scope");
+            let answer = server.token(&MACHINE, &form).await.failed(400, "invalid_scope");
             assert!(answer.text("error_description").contains(switch), "{answer:?}");
         }
+        let browser = Browser::new(&server);
+        browser.sign_in_and_authorize(&Authorization::of(&OWN, "openid").url(&server), ALICE).await;
+        let url = browser.get(&Authorization::of(&WEB, "openid").with("prompt", "none").url(&server)).await.left_to();
+        assert_eq!(parameter(&url, "error").as_deref(), Some("consent_required"), "{url}");
+        assert!(parameter(&url, "error_description").unwrap().contains("first_party = true"), "{url}");
         // What is left out without a word is in the log.
         let callback = Browser::new(&server).sign_in_and_authorize(&Authorization::of(&bare, "openid offline_access").url(&server), ALICE).await;
         assert!(parameter(&callback, "code").is_some());
