@@ -9,13 +9,13 @@ use crate::domain::ids::WebhookId;
 async fn waits_behind_a_backlog(services: &Services, webhook: WebhookId, attempts: i64) {
     let lane = Lane::Webhook(webhook);
     let id = DeliveryId(Uuid::from_u128(1));
-    let late = Delivery {
+    let overdue = Delivery {
         attempts,
         next_at: Some(NOW.plus(Duration::from_hours(14 * 24))),
         ..Delivery::new(id, lane, id.0, "user.created".into(), "{}".into(), NOW)
     };
     let mut tx = services.store.db().begin().await.unwrap();
-    tx.insert_deliveries(&[late]).await.unwrap();
+    tx.insert_deliveries(&[overdue]).await.unwrap();
     tx.commit().await.unwrap();
 }
 
