@@ -221,13 +221,6 @@ async fn rotate_secret(
     let keep = keep.unwrap_or(client_secrets::KEEP);
     let mut act = begun!(call);
     let was = act.find_client(&id).await?;
-    if !was.auth_method.uses_secret() {
-        let detail = format!(
-            "this client authenticates with {}, which needs no secret",
-            was.auth_method.name()
-        );
-        return Err(Problem::conflict("no_secret", detail));
-    }
     let secret = act.rotate_client_secret(&was, keep).await?;
     let is = act.find_client(&id).await?;
     let new = NewSecret {

@@ -381,7 +381,12 @@ impl From<AdministrationError> for Problem {
             AdministrationError::LastAdministrator => Self::conflict("last_administrator", detail)
                 .hint("give the role to another user first"),
             AdministrationError::TooMany(_) => Self::conflict("too_many", detail),
-            AdministrationError::Moved(_) => Self::conflict("conflict", detail),
+            AdministrationError::Moved(_) | AdministrationError::Overtaken(_) => {
+                Self::conflict("conflict", detail)
+            }
+            AdministrationError::NoSecret { .. } => Self::conflict("no_secret", detail),
+            AdministrationError::Webhook(error) => error.into(),
+            AdministrationError::Keys(error) => error.into(),
             AdministrationError::Unwritable => {
                 tracing::error!("answered 500: {detail}");
                 Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", detail)

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::api::{About, Api};
-use super::call::{Answer, Call, Context, begun};
+use super::call::{Answer, Call, begun};
 use super::inputs::{Json, Nothing, Patch};
 use super::page::{List, Page, Range};
 use super::problem::Problem;
@@ -211,13 +211,8 @@ async fn get(call: Call<ById, Nothing, Nothing>) -> Result<Answer<WebhookView>, 
 async fn create(
     call: Call<Nothing, Nothing, Json<WebhookFields>>,
 ) -> Result<Answer<Created, 201>, Problem> {
-    sees_the_trail(&call).await?;
-    let services = &call.site.services;
     let mut act = begun!(call);
-    let (now, fields) = (act.now(), wanted(&call.body.0));
-    let origin = &call.by.origin;
-    let created = webhooks::create(services, act.tx(), fields, origin, now).await?;
-    let (webhook, secret) = created;
+    let (webhook, secret) = act.create_webhook(wanted(&call.body.0)).await?;
     let location = format!("/v1/webhooks/{}", webhook.id);
     let created = Created {
         webhook: shown(webhook),
@@ -229,38 +224,31 @@ async fn create(
 async fn update(
     call: Call<ById, Nothing, Patch<WebhookFields>>,
 ) -> Result<Answer<WebhookView>, Problem> {
-    sees_the_trail(&call).await?;
-    let (services, id) = (&call.site.services, call.path.id);
     let mut act = begun!(call);
-    let was = act.tx().find_webhook(id).await?;
-    let was = shown(was.ok_or_else(|| Problem::not_found("webhook", id))?);
-    call.must_match(&was)?;
-    let fields = wanted(&call.body.onto(&was.fields)?);
-    let (now, origin) = (act.now(), &call.by.origin);
-    let is = webhooks::update(services, act.tx(), id, None, fields, origin, now).await?;
+    let was = act.find_webhook(call.path.id).await?;
+    let before = shown(was.clone());
+    call.must_match(&before)?;
+    let fields = wanted(&call.body.onto(&before.fields)?);
+    let is = act.change_webhook(&was, fields).await?;
     call.done(act, &shown(is)).await
 }
 
 async fn delete(call: Call<ById, Nothing, Nothing>) -> Result<Answer<Nothing, 204>, Problem> {
     let mut act = begun!(call);
-    let id = call.path.id;
-    let was = act.tx().find_webhook(id).await?;
-    let was = shown(was.ok_or_else(|| Problem::not_found("webhook", id))?);
-    call.must_match(&was)?;
-    let (now, origin) = (act.now(), &call.by.origin);
-    webhooks::delete(act.tx(), id, origin, now).await?;
+    let was = act.find_webhook(call.path.id).await?;
+    call.must_match(&shown(was.clone()))?;
+    act.remove_webhook(&was).await?;
     call.gone(act).await
 }
 
 async fn rotate_secret(
     call: Call<ById, Nothing, Json<Rotation>>,
 ) -> Result<Answer<Secret, 201>, Problem> {
-    let (services, id) = (&call.site.services, call.path.id);
+    let id = call.path.id;
     let keep = call.body.0.keep.map(u64::from).map(Duration::from_secs);
     let keep = keep.unwrap_or(webhooks::KEEP);
     let mut act = begun!(call);
-    let (now, origin) = (act.now(), &call.by.origin);
-    let secret = webhooks::rotate_secret(services, act.tx(), id, keep, origin, now).await?;
+    let secret = act.rotate_webhook_secret(id, keep).await?;
     let secret = Secret {
         secret: secret.expose().to_owned(),
     };
@@ -271,7 +259,8 @@ async fn rotate_secret(
 async fn list_deliveries(
     call: Call<ById, DeliveryQuery, Nothing>,
 ) -> Result<Answer<Page<DeliveryView>>, Problem> {
-    sees_the_trail(&call).await?;
+    // Messages are events.
+    call.must("audit.read", None).await?;
     let (store, id) = (&call.site.services.store, call.path.id);
     if store.find_webhook(id).await?.is_none() {
         return Err(Problem::not_found("webhook", id));
@@ -291,17 +280,10 @@ async fn list_deliveries(
 async fn send_again(
     call: Call<ByDelivery, Nothing, Nothing>,
 ) -> Result<Answer<DeliveryView>, Problem> {
-    sees_the_trail(&call).await?;
     let ByDelivery { id, delivery_id } = call.path;
     let mut act = begun!(call);
-    let (now, origin) = (act.now(), &call.by.origin);
-    let again = webhooks::redeliver(act.tx(), id, delivery_id, origin, now).await?;
+    let again = act.redeliver(id, delivery_id).await?;
     call.done(act, &delivery(id, again)).await
-}
-
-/// Requires the right to read the events that a webhook sends.
-async fn sees_the_trail(call: &Context) -> Result<(), Problem> {
-    call.must("audit.read", None).await
 }
 
 impl From<WebhookError> for Problem {
@@ -312,7 +294,6 @@ impl From<WebhookError> for Problem {
             WebhookError::UnknownDelivery(id) => Self::not_found("delivery", id),
             WebhookError::Invalid { param, problem } => Self::unprocessable(param, problem),
             WebhookError::Store(error) => error.into(),
-            WebhookError::Changed => Self::conflict("conflict", detail),
             WebhookError::Sealed(_) => Self::conflict("sealed", detail),
             WebhookError::TooMany => Self::conflict("too_many", detail),
         }

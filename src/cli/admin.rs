@@ -1,5 +1,7 @@
 //! `signet admin recover`.
 
+use std::sync::Arc;
+
 use clap::Subcommand;
 use serde_json::json;
 
@@ -16,7 +18,7 @@ pub enum AdminCommand {
 }
 
 /// Does it.
-pub async fn run(services: &Services, command: &AdminCommand) -> Result<Answer, Failure> {
+pub async fn run(services: &Arc<Services>, command: &AdminCommand) -> Result<Answer, Failure> {
     match command {
         AdminCommand::Recover => {
             let link = setup::new_link(services, &operator(), services.clock.now()).await?;

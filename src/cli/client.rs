@@ -17,10 +17,9 @@ use crate::config::parse::{duration, show_duration};
 use crate::domain::client::Client;
 use crate::domain::ids::ClientId;
 use crate::service::Services;
-use crate::service::administration::{ClientRow, accounts};
-use crate::service::registry::client_secrets;
+use crate::service::administration::{AdministrationError, ClientRow, accounts};
 use crate::service::tokens::claims;
-use crate::service::tokens::revoke::{self, ClientState};
+use crate::service::tokens::revoke::ClientState;
 use crate::spec::auth_method::{AuthMethod, RegisteredMethod};
 use crate::spec::client_metadata::{ApplicationType, ClientMetadata};
 use crate::spec::grant_type::GrantType;
@@ -134,7 +133,9 @@ pub async fn run(services: &Arc<Services>, command: ClientCommand) -> Result<Ans
         ClientCommand::List => list(services).await,
         ClientCommand::RotateSecret { client_id, keep } => {
             let id = parse(&client_id)?;
-            let secret = client_secrets::rotate(services, &id, keep, &operator(), now).await?;
+            let by = operator();
+            let rotated = accounts::rotate_client_secret(services, &id, keep, &by, now).await;
+            let secret = rotated.map_err(refused)?;
             let text = format!(
                 "The new secret of client {id}, shown this once:\n\n  {}\n\nThe old one is valid for {}.",
                 secret.expose(),
@@ -151,15 +152,17 @@ pub async fn run(services: &Arc<Services>, command: ClientCommand) -> Result<Ans
         }
         ClientCommand::Disable { client_id } => {
             let id = parse(&client_id)?;
-            let known =
-                revoke::client(services, &id, ClientState::Disabled, &operator(), now).await?;
-            done(&id, known, "disabled")
+            let state = ClientState::Disabled;
+            let done = accounts::set_client_state(services, &id, state, &operator(), now).await;
+            done.map_err(refused)?;
+            Ok(is(&id, "disabled"))
         }
         ClientCommand::Enable { client_id } => {
             let id = parse(&client_id)?;
-            let known =
-                revoke::client(services, &id, ClientState::Enabled, &operator(), now).await?;
-            done(&id, known, "enabled")
+            let state = ClientState::Enabled;
+            let done = accounts::set_client_state(services, &id, state, &operator(), now).await;
+            done.map_err(refused)?;
+            Ok(is(&id, "enabled"))
         }
     }
 }
@@ -256,14 +259,18 @@ fn unknown(client_id: &str) -> Failure {
     Failure::new(format!("there is no client {client_id:?}")).hint("signet client list")
 }
 
-fn done(id: &ClientId, known: bool, what: &str) -> Result<Answer, Failure> {
-    if !known {
-        return Err(unknown(id.as_str()));
+fn refused(error: AdministrationError) -> Failure {
+    match error {
+        AdministrationError::NotFound { name, .. } => unknown(&name),
+        error => error.into(),
     }
-    Ok(Answer::new(
+}
+
+fn is(id: &ClientId, what: &str) -> Answer {
+    Answer::new(
         format!("{id}: {what}."),
         json!({ "client_id": id, "done": what }),
-    ))
+    )
 }
 
 const PAGE: i64 = 500;

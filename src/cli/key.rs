@@ -1,5 +1,6 @@
 //! `signet key list|rotate`.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Subcommand;
@@ -8,6 +9,7 @@ use serde_json::json;
 use super::answer::{Answer, Failure, table};
 use super::operator::operator;
 use crate::service::Services;
+use crate::service::administration::signing_keys;
 use crate::spec::alg::SigningAlg;
 
 /// Signing keys.
@@ -28,7 +30,7 @@ pub enum KeyCommand {
 }
 
 /// Does it, and shows how the keys stand.
-pub async fn run(services: &Services, command: KeyCommand) -> Result<Answer, Failure> {
+pub async fn run(services: &Arc<Services>, command: KeyCommand) -> Result<Answer, Failure> {
     let at = services.clock.now();
     services.keys.ensure(at).await?;
     if let KeyCommand::Rotate { alg, now } = command {
@@ -37,7 +39,7 @@ pub async fn run(services: &Services, command: KeyCommand) -> Result<Answer, Fai
         } else {
             services.config.key_publish_lead
         };
-        services.keys.rotate(alg, lead, &operator(), at).await?;
+        signing_keys::rotate(services, alg, lead, &operator(), at).await?;
     }
     let keys = services.keys.report(services.clock.now()).await?;
     let rows: Vec<Vec<String>> = keys

@@ -1,5 +1,7 @@
 //! `signet serve`.
 
+use std::sync::Arc;
+
 use anyhow::Context as _;
 use clap::Args;
 use serde_json::json;
@@ -53,7 +55,7 @@ pub async fn run(config: Config, dev: bool, json: bool) -> anyhow::Result<()> {
 
 /// What to do next, for the person who started the server.
 async fn greeting(
-    services: &Services,
+    services: &Arc<Services>,
     demo: Option<&DemoCredentials>,
     json: bool,
 ) -> anyhow::Result<String> {

@@ -1,5 +1,6 @@
 //! `signet webhook create|list|disable|enable|delete|rotate-secret`.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use clap::{Args, Subcommand};
@@ -11,7 +12,8 @@ use super::secret;
 use crate::config::parse::{duration, show_duration};
 use crate::domain::ids::WebhookId;
 use crate::service::Services;
-use crate::service::webhooks::{self, Fields, origin_of};
+use crate::service::administration::{Act, AdministrationError, act_of_operator};
+use crate::service::webhooks::{Fields, origin_of};
 use crate::store::webhooks::{MAX_WEBHOOKS, Webhook};
 
 /// Who is told what happens.
@@ -69,23 +71,33 @@ fn id(text: &str) -> Result<WebhookId, String> {
 }
 
 /// Does it.
-pub async fn run(services: &Services, command: WebhookCommand) -> Result<Answer, Failure> {
+pub async fn run(services: &Arc<Services>, command: WebhookCommand) -> Result<Answer, Failure> {
     match command {
         WebhookCommand::Create(args) => create(services, args).await,
         WebhookCommand::List => list(services).await,
         WebhookCommand::Disable { id } => set_enabled(services, id, false).await,
         WebhookCommand::Enable { id } => set_enabled(services, id, true).await,
         WebhookCommand::Delete { id } => {
-            let mut tx = services.store.db().begin().await?;
-            webhooks::delete(&mut tx, id, &operator(), services.clock.now()).await?;
-            tx.commit().await?;
+            act(services, async |act| {
+                let was = act.find_webhook(id).await?;
+                act.remove_webhook(&was).await
+            })
+            .await?;
             Ok(done(id, "deleted"))
         }
         WebhookCommand::RotateSecret { id, keep } => rotate(services, id, keep).await,
     }
 }
 
-async fn create(services: &Services, args: CreateArgs) -> Result<Answer, Failure> {
+/// One act of the operator.
+async fn act<T>(
+    services: &Arc<Services>,
+    change: impl AsyncFnOnce(&mut Act) -> Result<T, AdministrationError>,
+) -> Result<T, AdministrationError> {
+    act_of_operator(services, &operator(), services.clock.now(), change).await
+}
+
+async fn create(services: &Arc<Services>, args: CreateArgs) -> Result<Answer, Failure> {
     let url = if args.url == "-" {
         secret::read(std::io::stdin().lock())?
     } else {
@@ -97,10 +109,7 @@ async fn create(services: &Services, args: CreateArgs) -> Result<Answer, Failure
         event_types: args.types,
         enabled: true,
     };
-    let mut tx = services.store.db().begin().await?;
-    let now = services.clock.now();
-    let (webhook, secret) = webhooks::create(services, &mut tx, fields, &operator(), now).await?;
-    tx.commit().await?;
+    let (webhook, secret) = act(services, async |act| act.create_webhook(fields).await).await?;
     let text = format!(
         "Webhook {} is told from now on. Its messages are signed with this secret, shown this once:\n\n  {}",
         webhook.id,
@@ -133,34 +142,41 @@ async fn list(services: &Services) -> Result<Answer, Failure> {
     ))
 }
 
-async fn set_enabled(services: &Services, id: WebhookId, enabled: bool) -> Result<Answer, Failure> {
-    let mut tx = services.store.db().begin().await?;
-    let Some(was) = tx.find_webhook(id).await? else {
-        return Err(webhooks::WebhookError::Unknown(id).into());
-    };
-    let fields = Fields {
-        url: was.url,
-        description: was.description,
-        event_types: was.event_types,
-        enabled,
-    };
-    let now = services.clock.now();
-    webhooks::update(services, &mut tx, id, None, fields, &operator(), now).await?;
-    tx.commit().await?;
+async fn set_enabled(
+    services: &Arc<Services>,
+    id: WebhookId,
+    enabled: bool,
+) -> Result<Answer, Failure> {
+    act(services, async |act| {
+        let was = act.find_webhook(id).await?;
+        let fields = Fields {
+            url: was.url.clone(),
+            description: was.description.clone(),
+            event_types: was.event_types.clone(),
+            enabled,
+        };
+        act.change_webhook(&was, fields).await
+    })
+    .await?;
     Ok(done(id, if enabled { "enabled" } else { "disabled" }))
 }
 
-async fn rotate(services: &Services, id: WebhookId, keep: Duration) -> Result<Answer, Failure> {
-    let mut tx = services.store.db().begin().await?;
-    let now = services.clock.now();
-    let secret = webhooks::rotate_secret(services, &mut tx, id, keep, &operator(), now).await?;
-    tx.commit().await?;
+async fn rotate(
+    services: &Arc<Services>,
+    id: WebhookId,
+    keep: Duration,
+) -> Result<Answer, Failure> {
+    let rotated = act(services, async |act| {
+        let secret = act.rotate_webhook_secret(id, keep).await?;
+        Ok((secret, act.now().plus(keep)))
+    });
+    let (secret, until) = rotated.await?;
     let text = format!(
         "The new secret of webhook {id}, shown this once:\n\n  {}\n\nThe old one signs beside it for {}.",
         secret.expose(),
         show_duration(keep)
     );
-    let until = now.plus(keep).rfc3339();
+    let until = until.rfc3339();
     Ok(Answer::new(
         text,
         json!({ "id": id, "secret": secret.expose(), "old_valid_until": until }),

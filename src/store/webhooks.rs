@@ -130,12 +130,16 @@ impl Tx {
         Ok(row.map(|(secret,)| secret))
     }
 
-    /// Writes what can be changed of a webhook.
-    pub async fn update_webhook(&mut self, webhook: &Webhook) -> Result<(), StoreError> {
+    /// Writes what can be changed of a webhook; `false` when it is no longer of the `version` that was read.
+    pub async fn update_webhook(
+        &mut self,
+        version: i64,
+        webhook: &Webhook,
+    ) -> Result<bool, StoreError> {
         let update = self.q(UPDATE).bind(webhook.id.0);
         let update = update.bind(webhook.updated_at.micros());
-        bind_webhook(update, webhook).exec().await?;
-        Ok(())
+        let update = bind_webhook(update, webhook).bind(version);
+        Ok(update.exec().await? == 1)
     }
 
     /// Gives a webhook another secret; the one before signs too until `until`.
@@ -282,7 +286,8 @@ const SECRET: &str = "SELECT secret FROM webhooks WHERE id = $1";
 const UPDATE: &str = concat!(
     "UPDATE webhooks SET ",
     webhook_writes!(set),
-    ", updated_at = $2, version = version + 1 WHERE id = $1"
+    ", updated_at = $2, version = version + 1 WHERE id = $1 AND version = ",
+    webhook_writes!(next)
 );
 
 const DISABLE: &str = "UPDATE webhooks SET enabled = FALSE, updated_at = $2, version = version + 1, \

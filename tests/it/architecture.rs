@@ -230,6 +230,24 @@ fn no_surface_judges_what_an_administrator_may_change() {
     assert!(broken.is_empty(), "{broken:#?}");
 }
 
+/// What an operator does at the command line is an act as well: `service::administration` begins and commits it.
+#[test]
+fn no_surface_begins_a_transaction() {
+    let surfaces = ["admin", "cli", "web", "protocol", "app"];
+    let mut broken = Vec::new();
+    for source in sources() {
+        let room = source.room.as_str();
+        if surfaces.contains(&room) && !source.path.contains("tests") {
+            for word in [".begin()", "revoke::user(", "revoke::client("] {
+                if source.code.contains(word) {
+                    broken.push(format!("{} says {word}", source.path));
+                }
+            }
+        }
+    }
+    assert!(broken.is_empty(), "{broken:#?}");
+}
+
 #[test]
 fn only_the_gate_verifies_access_tokens_that_are_presented() {
     let mut broken = Vec::new();

@@ -1,19 +1,21 @@
 //! Acts of an operator on one person or client, as the command line asks for them.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use super::act::{Act, Revoked};
 use super::user_rows::{NewPassword, UserRow};
-use super::{AdministrationError, ClientPut, ClientRow, KindName, hash_password};
+use super::{
+    Act, AdministrationError, ClientPut, ClientRow, KindName, act_of_operator, hash_password,
+};
+use crate::crypto::secret::PlainToken;
 use crate::domain::audit::Origin;
-use crate::domain::ids::UserId;
+use crate::domain::ids::{ClientId, UserId};
 use crate::domain::policy::ADMIN_ROLE;
 use crate::domain::user::username_key;
 use crate::service::Services;
-use crate::service::tokens::revoke::{self, Account};
+use crate::service::tokens::revoke::ClientState;
 use crate::spec::time::Ts;
 use crate::store::users::UserWithPassword;
-use crate::telemetry::metrics;
 
 fn unknown(username: &str) -> AdministrationError {
     AdministrationError::NotFound {
@@ -31,20 +33,33 @@ pub async fn find_id(services: &Services, username: &str) -> Result<UserId, Admi
         .ok_or_else(|| unknown(username))
 }
 
-/// One act on the person of that name; returns their id.
-async fn act_on(
+/// One act on the person of that name; returns their id, and what it returned.
+async fn act_on<T>(
     services: &Arc<Services>,
     username: &str,
     origin: &Origin,
     now: Ts,
-    change: impl AsyncFnOnce(&mut Act, &UserWithPassword) -> Result<(), AdministrationError>,
-) -> Result<UserId, AdministrationError> {
+    change: impl AsyncFnOnce(&mut Act, &UserWithPassword) -> Result<T, AdministrationError>,
+) -> Result<(UserId, T), AdministrationError> {
     let id = find_id(services, username).await?;
-    let mut act = Act::of_operator(services, origin, now).await?;
-    let found = act.tx.find_user_with_password(id).await?;
-    change(&mut act, &found.ok_or_else(|| unknown(username))?).await?;
-    act.commit().await?;
-    Ok(id)
+    let done = act_of_operator(services, origin, now, async |act| {
+        let found = act.tx.find_user_with_password(id).await?;
+        change(act, &found.ok_or_else(|| unknown(username))?).await
+    });
+    Ok((id, done.await?))
+}
+
+async fn set_disabled(
+    act: &mut Act,
+    was: &UserWithPassword,
+    disabled: bool,
+) -> Result<(), AdministrationError> {
+    let row = UserRow {
+        username: was.user.username.clone(),
+        disabled: Some(disabled),
+        ..UserRow::default()
+    };
+    act.change_user(was, &row).await.map(drop)
 }
 
 /// Creates a person, whose password is hashed first.
@@ -57,13 +72,14 @@ pub async fn create(
     if let Some(NewPassword::Plain(password)) = &row.password {
         row.password = Some(hash_password(services, password.expose().to_owned()).await?);
     }
-    let mut act = Act::of_operator(services, origin, now).await?;
-    let mut roles = row.roles.iter().flatten();
-    if roles.any(|given| given.role == ADMIN_ROLE) {
-        act.ensure_admin_role().await?;
-    }
-    let id = act.create_user(&row).await?;
-    act.commit().await?;
+    let id = act_of_operator(services, origin, now, async |act| {
+        let mut roles = row.roles.iter().flatten();
+        if roles.any(|given| given.role == ADMIN_ROLE) {
+            act.ensure_admin_role().await?;
+        }
+        act.create_user(&row).await
+    })
+    .await?;
     tracing::info!(user.id = %id, "created user {id}");
     Ok(id)
 }
@@ -75,11 +91,42 @@ pub async fn register(
     origin: &Origin,
     now: Ts,
 ) -> Result<ClientPut, AdministrationError> {
-    let mut act = Act::of_operator(services, origin, now).await?;
-    let put = act.create_client(row).await?;
-    act.commit().await?;
+    let create = async |act: &mut Act| act.create_client(row).await;
+    let put = act_of_operator(services, origin, now, create).await?;
     tracing::info!(client.id = %row.id, "registered client {}", row.id);
     Ok(put)
+}
+
+/// Disables or enables a client.
+pub async fn set_client_state(
+    services: &Arc<Services>,
+    id: &ClientId,
+    state: ClientState,
+    origin: &Origin,
+    now: Ts,
+) -> Result<(), AdministrationError> {
+    act_of_operator(services, origin, now, async |act| {
+        let was = act.find_client(id).await?;
+        act.set_client_state(&was, state).await
+    })
+    .await
+}
+
+/// Gives a client a new secret; every other one of its ends after `keep`.
+pub async fn rotate_client_secret(
+    services: &Arc<Services>,
+    id: &ClientId,
+    keep: Duration,
+    origin: &Origin,
+    now: Ts,
+) -> Result<PlainToken, AdministrationError> {
+    let secret = act_of_operator(services, origin, now, async |act| {
+        let was = act.find_client(id).await?;
+        act.rotate_client_secret(&was, keep).await
+    })
+    .await?;
+    tracing::info!(client.id = %id, "rotated the secret of client {id}");
+    Ok(secret)
 }
 
 /// Sets a person's password and ends every session, grant and token of theirs: the old one is worth nothing more.
@@ -93,22 +140,22 @@ pub async fn set_password(
     find_id(services, username).await?;
     let password = hash_password(services, password).await?;
     let change = async |act: &mut Act, was: &_| act.set_password(was, password).await.map(drop);
-    let id = act_on(services, username, origin, now, change).await?;
+    let (id, ()) = act_on(services, username, origin, now, change).await?;
     tracing::info!(user.id = %id, "set the password of user {id}");
     Ok(())
 }
 
 /// Ends every session, grant and token of a person; returns their new token version.
 pub async fn revoke_tokens(
-    services: &Services,
+    services: &Arc<Services>,
     username: &str,
     origin: &Origin,
     now: Ts,
 ) -> Result<i64, AdministrationError> {
-    let id = find_id(services, username).await?;
-    let version = revoke::user(services, id, Account::Stays, origin, now).await?;
+    let change = async |act: &mut Act, was: &UserWithPassword| act.revoke_user(was.user.id).await;
+    let (id, version) = act_on(services, username, origin, now, change).await?;
     tracing::info!(user.id = %id, "revoked everything of user {id}");
-    version.ok_or_else(|| unknown(username))
+    Ok(version)
 }
 
 /// Disables a person and ends everything of theirs.
@@ -119,16 +166,13 @@ pub async fn disable(
     now: Ts,
 ) -> Result<(), AdministrationError> {
     let change = async |act: &mut Act, was: &UserWithPassword| {
-        let id = was.user.id;
-        // Also when they are disabled: what was issued meanwhile ends.
-        let disabled = revoke::user_in(&mut act.tx, id, Account::Disabled, &act.origin, act.now);
-        if let Some(version) = disabled.await? {
-            act.revoked.push(Revoked::User(id, version));
+        if was.user.disabled_at.is_some() {
+            // What was issued meanwhile ends.
+            return act.revoke_user(was.user.id).await.map(drop);
         }
-        Ok(())
+        set_disabled(act, was, true).await
     };
-    let id = act_on(services, username, origin, now, change).await?;
-    metrics::revoked("user");
+    let (id, ()) = act_on(services, username, origin, now, change).await?;
     tracing::info!(user.id = %id, "disabled user {id}");
     Ok(())
 }
@@ -140,15 +184,8 @@ pub async fn enable(
     origin: &Origin,
     now: Ts,
 ) -> Result<(), AdministrationError> {
-    let change = async |act: &mut Act, was: &UserWithPassword| {
-        let row = UserRow {
-            username: was.user.username.clone(),
-            disabled: Some(false),
-            ..UserRow::default()
-        };
-        act.change_user(was, &row).await.map(drop)
-    };
-    let id = act_on(services, username, origin, now, change).await?;
+    let change = async |act: &mut Act, was: &UserWithPassword| set_disabled(act, was, false).await;
+    let (id, ()) = act_on(services, username, origin, now, change).await?;
     tracing::info!(user.id = %id, "enabled user {id}");
     Ok(())
 }
@@ -161,7 +198,7 @@ pub async fn delete(
     now: Ts,
 ) -> Result<(), AdministrationError> {
     let change = async |act: &mut Act, was: &UserWithPassword| act.remove_user(&was.user).await;
-    let id = act_on(services, username, origin, now, change).await?;
+    let (id, ()) = act_on(services, username, origin, now, change).await?;
     tracing::info!(user.id = %id, "deleted user {id}");
     Ok(())
 }

@@ -3,7 +3,6 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use tokio::sync::OwnedSemaphorePermit;
@@ -15,14 +14,14 @@ use crate::domain::client::MAX_ACCESS_TOKEN_LIFETIME;
 use crate::domain::ids::{ClientId, GrantId, SessionId, UserId};
 use crate::domain::policy::{ADMIN_ROLE, Bounded, Vocabulary, check_counts};
 use crate::service::Services;
-use crate::service::tokens::{keys, revoke};
+use crate::service::tokens::revoke;
 use crate::spec::time::Ts;
 use crate::store::changes::CLIENTS;
 use crate::store::db::Tx;
 use crate::store::error::StoreError;
 use crate::store::idempotency::StoredAnswer;
 use crate::store::revocations::{Key, bump_changes};
-use crate::store::signing_keys::StoredKey;
+use crate::telemetry::metrics;
 
 /// What was answered to an act.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -269,24 +268,6 @@ impl Act {
         Ok(())
     }
 
-    /// Stores a new signing key; `false` when another one was stored in its place first. Rotating before the next key
-    /// was published long enough is for administrators who may do everything.
-    pub async fn add_signing_key(
-        &mut self,
-        key: &StoredKey,
-        lead: Duration,
-    ) -> Result<bool, AdministrationError> {
-        if lead < self.services.config.key_publish_lead {
-            self.rights.require_all_rights("lead")?;
-        }
-        if !self.tx.insert_signing_key(key).await? {
-            return Ok(false);
-        }
-        let event = keys::about(self.event(EventType::KeyRotated), key);
-        self.record(event).await?;
-        Ok(true)
-    }
-
     /// Ends a person's browser session with every token that lives in it.
     pub async fn end_session(
         &mut self,
@@ -361,6 +342,9 @@ impl Act {
         }
         let until = self.until();
         self.tx.commit().await?;
+        for revoked in &self.revoked {
+            metrics::revoked(revoked.what());
+        }
         publish(&self.services, &self.revoked, until)
             .await
             .map_err(|source| AdministrationError::NotPublished {
@@ -380,6 +364,16 @@ pub(in crate::service) enum Revoked {
 }
 
 impl Revoked {
+    /// What it is called in metrics.
+    const fn what(&self) -> &'static str {
+        match self {
+            Self::User(..) => "user",
+            Self::Client(..) => "client",
+            Self::Session(_) => "session",
+            Self::Grant(_) => "grant",
+        }
+    }
+
     fn key(&self) -> (Key<'_>, i64) {
         match self {
             Self::User(id, version) => (Key::User(id.bytes()), *version),

@@ -56,7 +56,7 @@ impl Act {
                 name: row.id.clone(),
             });
         }
-        let put = self.put_client(&checked, None).await?;
+        let put = self.insert_client(&checked).await?;
         Ok(ClientPut { warnings, ..put })
     }
 
@@ -74,7 +74,17 @@ impl Act {
             metadata: metadata.clone(),
         };
         let (checked, _) = self.check_client(&row, Some(was)).await?;
-        let put = self.put_client(&checked, Some(was)).await?;
+        self.update_client(&checked, was)
+            .await
+            .map(|put| put.outcome)
+    }
+
+    /// Asks people again whom the client served as another application.
+    async fn ask_of_another(
+        &mut self,
+        was: &Client,
+        metadata: &ClientMetadata,
+    ) -> Result<(), AdministrationError> {
         let before = &was.metadata;
         let proves = |it: &ClientMetadata| {
             let keys = (it.jwks.clone(), it.jwks_uri.clone());
@@ -95,7 +105,7 @@ impl Act {
         {
             self.ask_again(&was.id).await?;
         }
-        Ok(put.outcome)
+        Ok(())
     }
 
     /// Disables a client and revokes its grants and tokens, or enables it.
@@ -122,6 +132,12 @@ impl Act {
     ) -> Result<PlainToken, AdministrationError> {
         self.judge_client(was.id.as_str(), Some(was), Some(&was.metadata))
             .await?;
+        if !was.auth_method.uses_secret() {
+            return Err(AdministrationError::NoSecret {
+                id: was.id.clone(),
+                method: was.auth_method.name(),
+            });
+        }
         if was.metadata.first_party {
             self.rights.require_all_rights("first_party")?;
         }
@@ -155,12 +171,14 @@ impl Act {
         Ok((checked, warnings))
     }
 
-    /// Registers or changes a client that was judged and checked.
+    /// What a document says of a client and has checked: registers it, or changes what differs.
     pub(super) async fn put_client(
         &mut self,
         wanted: &CheckedClient,
         was: Option<&Client>,
     ) -> Result<ClientPut, AdministrationError> {
+        let Client { id, metadata, .. } = &wanted.client;
+        self.judge_client(id.as_str(), was, Some(metadata)).await?;
         match was {
             None => self.insert_client(wanted).await,
             Some(was) => self.update_client(wanted, was).await,
@@ -229,6 +247,7 @@ impl Act {
             let kind = EventType::ClientUpdated;
             self.tell_client(kind, &client.id, Some(before), Some(after))
                 .await?;
+            self.ask_of_another(was, &client.metadata).await?;
         }
         let lasting: Vec<StoredSecret> = was
             .secrets
@@ -275,7 +294,7 @@ impl Act {
     }
 
     /// Deletes a client that was judged.
-    pub(super) async fn delete_client(&mut self, was: &Client) -> Result<(), AdministrationError> {
+    async fn delete_client(&mut self, was: &Client) -> Result<(), AdministrationError> {
         let id = &was.id;
         self.tx.delete_client(id).await?;
         let before = Some(view(&was.metadata)?);

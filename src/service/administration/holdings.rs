@@ -1,6 +1,6 @@
-//! What people and groups hold: roles, memberships, and levels on single resources.
+//! What people and groups hold: roles and memberships.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
@@ -10,7 +10,7 @@ use super::{Act, AdministrationError, KindName, Named, Outcome};
 use crate::domain::audit::{Event, EventType};
 use crate::domain::directory::{Group, GroupName, Organization, OrganizationName, Role};
 use crate::domain::ids::UserId;
-use crate::domain::policy::{Assignment, Bounded, Level, ResourceName};
+use crate::domain::policy::{Assignment, Bounded};
 use crate::service::audit::views;
 use crate::store::assignments::Holder;
 use crate::store::error::StoreError;
@@ -128,6 +128,7 @@ impl Act {
         holder: &Holder,
         wanted: &BTreeSet<Assignment>,
     ) -> Result<bool, AdministrationError> {
+        self.judge_whole_lists("roles")?;
         let had = self.tx.list_assignments_of(holder).await?;
         for gone in had.difference(wanted) {
             if !wanted.iter().any(|one| one.is_for_the_same_as(gone)) {
@@ -221,6 +222,7 @@ impl Act {
         wanted: &BTreeSet<N>,
         of: fn(&N) -> MemberOf<'_>,
     ) -> Result<bool, AdministrationError> {
+        self.judge_whole_lists("memberships")?;
         for name in had.difference(wanted) {
             self.leave(user, of(name)).await?;
         }
@@ -256,66 +258,10 @@ impl Act {
         Ok(gone)
     }
 
-    /// Gives a level on a resource.
-    pub async fn set_level(
-        &mut self,
-        holder: &Holder,
-        resource: &ResourceName,
-        level: Level,
-    ) -> Result<(), AdministrationError> {
-        match holder {
-            Holder::User(user) => self.find_user(*user).await.map(drop)?,
-            Holder::Group(name) => {
-                let name = GroupName::stored(name.clone());
-                self.find::<Group>(&name).await.map(drop)?;
-            }
-        }
-        self.rights.may_give_level(resource, level, "level")?;
-        let had = self.tx.find_level(holder, resource).await?;
-        if had == Some(level) {
-            return Ok(());
-        }
-        self.tx.set_level(holder, resource, Some(level)).await?;
-        self.check_levels(holder).await?;
-        self.tell_level(holder, resource, had, Some(level)).await
-    }
-
-    /// Takes a level on a resource; `false` when there was none.
-    pub async fn remove_level(
-        &mut self,
-        holder: &Holder,
-        resource: &ResourceName,
-    ) -> Result<bool, AdministrationError> {
-        let Some(had) = self.tx.find_level(holder, resource).await? else {
-            return Ok(false);
-        };
-        self.tx.set_level(holder, resource, None).await?;
-        self.tell_level(holder, resource, Some(had), None).await?;
-        Ok(true)
-    }
-
-    /// The levels of a person or group in a document; whether anything changed.
-    pub(super) async fn put_levels(
-        &mut self,
-        holder: &Holder,
-        had: &BTreeMap<ResourceName, Level>,
-        wanted: &BTreeMap<ResourceName, Level>,
-    ) -> Result<bool, AdministrationError> {
-        let gone = had.iter().filter(|(name, _)| !wanted.contains_key(*name));
-        for (name, level) in gone {
-            self.tx.set_level(holder, name, None).await?;
-            self.tell_level(holder, name, Some(*level), None).await?;
-        }
-        let new = wanted
-            .iter()
-            .filter(|(name, level)| had.get(*name) != Some(*level));
-        let new: Vec<(&ResourceName, Level)> = new.map(|(name, level)| (name, *level)).collect();
-        self.tx.set_levels(holder, &new).await?;
-        for (name, level) in new {
-            let before = had.get(name).copied();
-            self.tell_level(holder, name, before, Some(level)).await?;
-        }
-        Ok(had != wanted)
+    /// All that a person or group holds is set at once by those who may do everything: nothing of it is judged by
+    /// itself.
+    pub(super) fn judge_whole_lists(&self, param: &str) -> Result<(), AdministrationError> {
+        self.rights.require_all_rights(param)
     }
 
     async fn tell_assignment(
@@ -354,34 +300,7 @@ impl Act {
         }
     }
 
-    /// Writes down that a level was given (there is no `before`), is another, or was taken (there is no `after`).
-    async fn tell_level(
-        &mut self,
-        holder: &Holder,
-        resource: &ResourceName,
-        before: Option<Level>,
-        after: Option<Level>,
-    ) -> Result<(), AdministrationError> {
-        let kind = match after {
-            Some(_) => EventType::LevelSet,
-            None => EventType::LevelRemoved,
-        };
-        if matches!(holder, Holder::Group(_)) {
-            let by = i64::from(before.is_none()) - i64::from(after.is_none());
-            *self.counted.entry(Bounded::GroupLevels).or_default() += by;
-        }
-        let view = |level| json!({ "resource": resource, "level": level });
-        let mut event = self.about(kind, holder);
-        if let Some(before) = before {
-            event = event.before(view(before));
-        }
-        if let Some(after) = after {
-            event = event.after(view(after));
-        }
-        self.record(event).await
-    }
-
-    fn about(&self, kind: EventType, holder: &Holder) -> Event {
+    pub(super) fn about(&self, kind: EventType, holder: &Holder) -> Event {
         match holder {
             Holder::User(id) => self.event(kind).target("user", id).user(*id),
             Holder::Group(name) => self.event(kind).target("group", name),

@@ -19,7 +19,9 @@ mod holdings;
 mod idempotency;
 mod imported_hash;
 mod kind;
+mod levels;
 mod objects;
+mod operator;
 mod organizations;
 mod passwords;
 mod policies;
@@ -28,9 +30,11 @@ mod resources;
 mod rights;
 mod roles;
 pub mod setup;
+pub mod signing_keys;
 mod user_rows;
 mod users;
 mod vocabulary;
+mod webhooks;
 
 #[cfg(test)]
 mod tests;
@@ -47,6 +51,8 @@ use crate::domain::audit::Origin;
 use crate::domain::ids::{ClientId, UserId};
 use crate::domain::policy::ADMIN_ROLE;
 use crate::service::decisions::access::SignIn;
+use crate::service::tokens::keys::KeyError;
+use crate::service::webhooks::WebhookError;
 use crate::spec::time::Ts;
 use crate::store::error::StoreError;
 
@@ -57,6 +63,7 @@ pub use client_rules::ClientRow;
 pub use clients::ClientPut;
 pub use idempotency::{Idempotency, KEPT_FOR, RequestKey};
 pub use kind::Kind;
+pub use operator::act_of_operator;
 pub use passwords::hash_password;
 pub use report::{Item, KindName, Mistake, Outcome, Report};
 pub use rights::Rights;
@@ -207,6 +214,17 @@ pub enum AdministrationError {
         /// Its name.
         name: String,
     },
+    /// Another act or job did the same in the same moment. A sentence.
+    #[error("{0}")]
+    Overtaken(&'static str),
+    /// The client has no use for a secret.
+    #[error("client {id} authenticates with {method}, which needs no secret")]
+    NoSecret {
+        /// The client.
+        id: ClientId,
+        /// `token_endpoint_auth_method`.
+        method: &'static str,
+    },
     /// It cannot be changed so. A sentence.
     #[error("{0}")]
     BuiltIn(&'static str),
@@ -233,6 +251,12 @@ pub enum AdministrationError {
     /// The answer cannot be written down.
     #[error("the answer to this request cannot be stored")]
     Unwritable,
+    /// A webhook.
+    #[error(transparent)]
+    Webhook(#[from] WebhookError),
+    /// Signing keys.
+    #[error(transparent)]
+    Keys(#[from] KeyError),
     /// Hashing.
     #[error(transparent)]
     Password(#[from] PasswordError),

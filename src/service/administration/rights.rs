@@ -210,21 +210,39 @@ impl Rights {
         level: Level,
         param: &str,
     ) -> Result<(), AdministrationError> {
+        require(self.holds_level(resource, level), param, || {
+            let level = level.as_str();
+            format!(
+                "you cannot grant level {level} on {resource}: you do not hold it without an end"
+            )
+        })
+    }
+
+    /// Requires a level on Signet itself to take it from a user or group, who may administrate with it. A level on
+    /// anything else is for everyone to take who may write levels.
+    pub fn may_take_level(
+        &self,
+        resource: &ResourceName,
+        level: Level,
+        param: &str,
+    ) -> Result<(), AdministrationError> {
+        let may = resource.kind != RESOURCE_TYPE || self.holds_level(resource, level);
+        require(may, param, || {
+            let level = level.as_str();
+            format!("you cannot take level {level} on {resource}: you do not hold it")
+        })
+    }
+
+    fn holds_level(&self, resource: &ResourceName, level: Level) -> bool {
         let every = format!("{}:{}", resource.kind, Permission::EVERY_ACTION);
-        let has = self.is_full_until(None)
+        self.is_full_until(None)
             || self
                 .standing(None, None)
                 .is_some_and(|standing| standing.permissions.contains(&every))
             || self
                 .subject
                 .as_ref()
-                .is_some_and(|subject| self.snapshot.level_of(subject, resource) >= Some(level));
-        require(has, param, || {
-            let level = level.as_str();
-            format!(
-                "you cannot grant level {level} on {resource}: you do not hold it without an end"
-            )
-        })
+                .is_some_and(|subject| self.snapshot.level_of(subject, resource) >= Some(level))
     }
 
     /// Requires membership in a group to add a user to it: the user gets what the group, policies and applications give

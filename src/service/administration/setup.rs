@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use super::act::Act;
 use super::user_rows::UserRow;
-use super::{AdministrationError, hash_password};
+use super::{AdministrationError, act_of_operator, hash_password};
 use crate::crypto::random;
 use crate::crypto::secret::PlainToken;
-use crate::domain::audit::{Actor, Event, EventType, Origin};
+use crate::domain::audit::{Actor, EventType, Origin};
 use crate::domain::policy::{ADMIN_ROLE, Assignment};
 use crate::service::Services;
 use crate::spec::time::Ts;
@@ -23,19 +23,25 @@ pub async fn is_needed(services: &Services) -> Result<bool, StoreError> {
 }
 
 /// Makes a one-time link at which an administrator is created.
-pub async fn new_link(services: &Services, origin: &Origin, now: Ts) -> Result<String, StoreError> {
+pub async fn new_link(
+    services: &Arc<Services>,
+    origin: &Origin,
+    now: Ts,
+) -> Result<String, AdministrationError> {
     let token = random::token();
-    let mut tx = services.store.db().begin().await?;
-    tx.insert_setup_token(token.digest(), now, now.plus(LINK_LIFETIME))
-        .await?;
     let kind = match origin.actor {
         Actor::System => EventType::SetupOffered,
         Actor::Person(_) | Actor::Client(_) | Actor::Operator(_) | Actor::Anonymous => {
             EventType::AdminRecovered
         }
     };
-    tx.record_event(&Event::new(kind, origin, now)).await?;
-    tx.commit().await?;
+    act_of_operator(services, origin, now, async |act| {
+        let ends = act.now.plus(LINK_LIFETIME);
+        let insert = act.tx.insert_setup_token(token.digest(), act.now, ends);
+        insert.await?;
+        act.record(act.event(kind)).await
+    })
+    .await?;
     Ok(services
         .config
         .issuer

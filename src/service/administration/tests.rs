@@ -174,3 +174,41 @@ async fn an_answer_is_kept_for_a_day_and_written_with_the_act_or_not_at_all() {
         assert_eq!(forgotten.await.unwrap(), 2);
     }
 }
+
+/// A body may hold a password, and a reader of the database must not be able to try guesses at it.
+#[tokio::test]
+async fn nothing_stored_of_a_request_is_a_bare_digest() {
+    use crate::crypto::digest::sha256;
+    use crate::crypto::master_key::MasterKey;
+    for fresh in both().await {
+        let site = Site::new(&fresh).await;
+        let body = "{\"password\":\"guessable\"}";
+        assert!(site.act("k", body, site.services.clock.now()).await.0);
+        let rows = site.services.store.db().q(STORED);
+        let rows = rows.all::<(Vec<u8>, Vec<u8>)>().await.unwrap();
+        let digest = RequestKey::new("k", &[body.as_bytes()]).request;
+        let caller = site.robot.name();
+        let bare: [&[u8]; 4] = [
+            &sha256(body.as_bytes()),
+            &digest,
+            &sha256(&digest),
+            &sha256(&[caller.as_bytes(), &digest].concat()),
+        ];
+        let [(request, answer)] = &rows[..] else {
+            panic!("{rows:?}");
+        };
+        for digest in bare {
+            let is_in = |stored: &[u8]| stored.windows(32).any(|part| part == digest);
+            assert!(!is_in(request) && !is_in(answer));
+        }
+        assert!(!answer.windows(9).any(|part| part == b"guessable"));
+        // It is under the master key: with another one the tag is another.
+        let key = RequestKey::new("k", &[body.as_bytes()]);
+        let tag = site.services.idempotency.digest(&caller, &key);
+        assert_eq!(tag.as_bytes(), &request[..]);
+        let other = Idempotency::new(&MasterKey::generate());
+        assert_ne!(other.digest(&caller, &key).as_bytes(), tag.as_bytes());
+    }
+}
+
+const STORED: &str = "SELECT request, answer FROM idempotency_keys";

@@ -32,15 +32,7 @@ impl Act {
 
     /// Creates a person.
     pub async fn create_user(&mut self, row: &UserRow) -> Result<UserId, AdministrationError> {
-        let verified = row.email_verified == Some(true);
-        if verified || row.attributes.as_ref().is_some_and(|it| !it.is_empty()) {
-            self.require(WRITE_ATTRIBUTES, None).await?;
-        }
-        if let Some(NewPassword::Hash(phc)) = &row.password {
-            let services = &self.services;
-            self.rights
-                .require_affordable_hash(services, phc.expose())?;
-        }
+        self.judge_row(row).await?;
         let key = self.check_user(row).await?;
         if self.tx.find_user_by_key(&key).await?.is_some() {
             return Err(AdministrationError::Exists {
@@ -48,12 +40,60 @@ impl Act {
                 name: row.username.clone(),
             });
         }
+        self.make_user(row, &key, None).await
+    }
+
+    /// What a document says of a person and has checked: creates them, or changes what differs.
+    pub(super) async fn put_user(
+        &mut self,
+        was: Option<&UserWithPassword>,
+        row: &UserRow,
+        key: &str,
+        prepared: Option<&Prepared>,
+    ) -> Result<Outcome, AdministrationError> {
+        match was {
+            None => {
+                self.judge_row(row).await?;
+                self.make_user(row, key, prepared).await?;
+                Ok(Outcome::Created)
+            }
+            Some(was) => {
+                self.judge_user(was, row, key).await?;
+                self.update_user(was, row, key, prepared).await
+            }
+        }
+    }
+
+    /// Refuses what the administrator may not say of any new person.
+    async fn judge_row(&mut self, row: &UserRow) -> Result<(), AdministrationError> {
+        let verified = row.email_verified == Some(true);
+        if verified || row.attributes.as_ref().is_some_and(|it| !it.is_empty()) {
+            self.require(WRITE_ATTRIBUTES, None).await?;
+        }
+        self.judge_hash(row)
+    }
+
+    fn judge_hash(&self, row: &UserRow) -> Result<(), AdministrationError> {
+        let Some(NewPassword::Hash(phc)) = &row.password else {
+            return Ok(());
+        };
+        let services = &self.services;
+        self.rights.require_affordable_hash(services, phc.expose())
+    }
+
+    /// Refuses a new person whom the administrator may not make, and stores everyone else.
+    async fn make_user(
+        &mut self,
+        row: &UserRow,
+        key: &str,
+        prepared: Option<&Prepared>,
+    ) -> Result<UserId, AdministrationError> {
         let id = UserId::from_random(random::bytes());
-        let user = user(id, &fields(row, &key, None)?, None, self.now);
+        let user = user(id, &fields(row, key, None)?, None, self.now);
         self.rights
             .require_if_policies_read_user(None, Some(&user))?;
         self.rights.may_make(&self.services, user).await?;
-        self.insert_user(id, row, &key, None).await?;
+        self.insert_user(id, row, key, prepared).await?;
         Ok(id)
     }
 
@@ -63,17 +103,30 @@ impl Act {
         was: &UserWithPassword,
         row: &UserRow,
     ) -> Result<Outcome, AdministrationError> {
+        self.rights.may_control(&self.services, was.user.id).await?;
+        let key = self.check_user(row).await?;
+        self.judge_user(was, row, &key).await?;
+        self.update_user(was, row, &key, None).await
+    }
+
+    /// Refuses what the administrator may not change of a person.
+    async fn judge_user(
+        &mut self,
+        was: &UserWithPassword,
+        row: &UserRow,
+        key: &str,
+    ) -> Result<(), AdministrationError> {
         let (id, before) = (was.user.id, &was.user);
         self.rights.may_control(&self.services, id).await?;
-        let key = self.check_user(row).await?;
-        let wanted = fields(row, &key, Some(before))?;
+        self.judge_hash(row)?;
+        let wanted = fields(row, key, Some(before))?;
         // Policies and applications go by these, so they are not for oneself to choose.
         let verified =
             wanted.email_verified && (!before.email_verified || wanted.email != before.email);
         if wanted.attributes != before.attributes || verified {
             self.require(WRITE_ATTRIBUTES, None).await?;
         }
-        let renamed = username_key(&before.username).as_ref() != Some(&key);
+        let renamed = username_key(&before.username).as_deref() != Some(key);
         let known_by = renamed
             || wanted.attributes != before.attributes
             || wanted.email != before.email
@@ -87,10 +140,7 @@ impl Act {
                 .require_if_policies_read_user(Some(before), Some(&user))?;
             self.rights.may_make(&self.services, user).await?;
         }
-        if renamed {
-            self.rename_user(before, &wanted).await?;
-        }
-        self.update_user(was, row, &key, None).await
+        Ok(())
     }
 
     /// Sets a person's password and ends every session, grant and token of theirs: the old one is worth nothing more.
@@ -99,29 +149,27 @@ impl Act {
         was: &UserWithPassword,
         password: NewPassword,
     ) -> Result<(), AdministrationError> {
-        self.rights.may_control(&self.services, was.user.id).await?;
-        if let NewPassword::Hash(phc) = &password {
-            let services = &self.services;
-            self.rights
-                .require_affordable_hash(services, phc.expose())?;
-        }
         let row = UserRow {
             username: was.user.username.clone(),
             password: Some(password),
             ..UserRow::default()
         };
-        let key = self.check_user(&row).await?;
-        self.update_user(was, &row, &key, None).await.map(drop)
+        self.change_user(was, &row).await.map(drop)
     }
 
-    /// Ends every session, grant and token of a person.
-    pub async fn revoke_user(&mut self, id: UserId) -> Result<(), AdministrationError> {
+    /// Ends every session, grant and token of a person; returns their new token version.
+    pub async fn revoke_user(&mut self, id: UserId) -> Result<i64, AdministrationError> {
         self.rights.may_control(&self.services, id).await?;
-        if let Some(version) = raise_version(&mut self.tx, id, self.now).await? {
-            self.revoked.push(Revoked::User(id, version));
-            self.tell_user(EventType::UserTokensRevoked, id).await?;
-        }
-        Ok(())
+        let raised = raise_version(&mut self.tx, id, self.now).await?;
+        let version = raised.ok_or_else(|| AdministrationError::NotFound {
+            kind: KindName::User,
+            name: id.to_string(),
+        })?;
+        self.revoked.push(Revoked::User(id, version));
+        let event = self.event(EventType::UserTokensRevoked);
+        let event = event.target("user", &id).user(id);
+        self.record(event.detail("token_version", version)).await?;
+        Ok(version)
     }
 
     /// Removes a person and ends everything of theirs.
@@ -160,7 +208,7 @@ impl Act {
     }
 
     /// Stores a person who was judged and checked.
-    pub(super) async fn insert_user(
+    async fn insert_user(
         &mut self,
         id: UserId,
         row: &UserRow,
@@ -212,7 +260,7 @@ impl Act {
     }
 
     /// Stores what differs of a person who was judged and checked.
-    pub(super) async fn update_user(
+    async fn update_user(
         &mut self,
         was: &UserWithPassword,
         row: &UserRow,
@@ -225,6 +273,9 @@ impl Act {
         } = was;
         let id = was.id;
         let fields = fields(row, key, Some(was))?;
+        if username_key(&was.username).as_deref() != Some(key) {
+            self.rename_user(was, &fields).await?;
+        }
         let (before, after) = (views::stored_user(was), views::user(&fields));
         let mut changed = changed_fields(was, &fields)?;
         if !changed.is_empty() {
@@ -356,7 +407,7 @@ impl Act {
     }
 
     /// Deletes a person who was judged.
-    pub(super) async fn delete_user(&mut self, was: &User) -> Result<(), AdministrationError> {
+    async fn delete_user(&mut self, was: &User) -> Result<(), AdministrationError> {
         let id = was.id;
         let mut before = views::stored_user(was);
         let memberships = self.tx.list_memberships_of(id).await?;

@@ -163,7 +163,7 @@ pub async fn adopt(services: &Services) -> Result<bool, StoreError> {
 
 /// Moves what an instance of the version before this one wrote for a webhook that is to be deleted, so that it is
 /// deleted in slices like all that is left in its lane; whether that was all.
-pub(super) async fn adopt_all_of(
+pub(in crate::service) async fn adopt_all_of(
     tx: &mut Tx,
     webhook: WebhookId,
     now: Ts,

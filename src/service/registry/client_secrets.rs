@@ -2,18 +2,14 @@
 
 use std::time::Duration;
 
-use thiserror::Error;
-
 use crate::crypto::random;
 use crate::crypto::secret::{KeyedDigest, PlainToken};
 use crate::domain::audit::{Event, EventType, Origin};
 use crate::domain::ids::ClientId;
 use crate::service::Services;
 use crate::spec::time::Ts;
-use crate::store::changes::CLIENTS;
 use crate::store::db::Tx;
 use crate::store::error::StoreError;
-use crate::store::revocations::bump_changes;
 
 /// What a secret that Signet made begins with.
 pub const PREFIX: &str = "sgs_";
@@ -27,58 +23,10 @@ pub const SHORT_BYTES: usize = 32;
 /// How long a replaced secret stays valid unless something else is asked for.
 pub const KEEP: Duration = Duration::from_hours(24);
 
-/// Why a client got no new secret.
-#[derive(Debug, Error)]
-pub enum RotateError {
-    /// No such client.
-    #[error("there is no client {0:?}")]
-    Unknown(ClientId),
-    /// It would have no use for it.
-    #[error("client {id:?} authenticates with {method}, which needs no secret")]
-    NoSecret {
-        /// The client.
-        id: ClientId,
-        /// `token_endpoint_auth_method`.
-        method: &'static str,
-    },
-    /// The store.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-}
-
 /// A new random secret.
 #[must_use]
 pub fn generate() -> PlainToken {
     random::prefixed(PREFIX)
-}
-
-/// Gives a client a new secret; every other one of its ends after `keep`.
-pub async fn rotate(
-    services: &Services,
-    id: &ClientId,
-    keep: Duration,
-    origin: &Origin,
-    now: Ts,
-) -> Result<PlainToken, RotateError> {
-    let secret = generate();
-    let mut tx = services.store.db().begin().await?;
-    let Some(client) = tx.find_client(id).await? else {
-        return Err(RotateError::Unknown(id.clone()));
-    };
-    if !client.auth_method.uses_secret() {
-        return Err(RotateError::NoSecret {
-            id: id.clone(),
-            method: client.auth_method.name(),
-        });
-    }
-    let digest = services.client_secrets.digest(&secret);
-    replace(&mut tx, id, digest, keep, now).await?;
-    bump_changes(&mut tx, CLIENTS).await?;
-    tx.record_event(&rotated(id, keep, origin, now)).await?;
-    tx.commit().await?;
-    services.revocations.publish_change(CLIENTS).await?;
-    tracing::info!(client.id = %id, "rotated the secret of client {id}");
-    Ok(secret)
 }
 
 /// The event of a new secret.
@@ -94,7 +42,7 @@ pub(in crate::service) fn rotated(
         .detail("older_valid_until", now.plus(keep).rfc3339())
 }
 
-/// Makes a secret the client's lasting one, in the caller's transaction; follow it with a bump of [`CLIENTS`].
+/// Makes a secret the client's lasting one, in the caller's transaction; follow it with a bump of `CLIENTS`.
 pub(in crate::service) async fn replace(
     tx: &mut Tx,
     id: &ClientId,

@@ -118,7 +118,7 @@ impl KeyRing {
                 .iter()
                 .any(|loaded| loaded.dates.alg == alg)
             {
-                self.create(alg, 1, &Origin::system(), now, now).await?;
+                self.create(alg, 1, now, now).await?;
             }
         }
         self.reload(now).await
@@ -159,38 +159,12 @@ impl KeyRing {
                 .activates_at
                 .plus(self.rotation_interval.saturating_sub(lead));
             if now >= due && now >= newest.activates_at {
-                self.create(
-                    alg,
-                    newest.number + 1,
-                    &Origin::system(),
-                    now,
-                    now.plus(lead),
-                )
-                .await?;
+                self.create(alg, newest.number + 1, now, now.plus(lead))
+                    .await?;
             }
         }
         self.reload(now).await?;
         self.forget_gone(now).await
-    }
-
-    /// Makes the next key of every algorithm (or of `only`) at once, to sign after `lead`.
-    pub async fn rotate(
-        &self,
-        only: Option<SigningAlg>,
-        lead: Duration,
-        origin: &Origin,
-        now: Ts,
-    ) -> Result<(), KeyError> {
-        self.reload(now).await?;
-        for alg in SigningAlg::ALL
-            .into_iter()
-            .filter(|alg| only.is_none_or(|only| only == *alg))
-        {
-            let number = self.newest_number(alg);
-            self.create(alg, number + 1, origin, now, now.plus(lead))
-                .await?;
-        }
-        self.reload(now).await
     }
 
     /// Every key that is not gone.
@@ -318,14 +292,13 @@ impl KeyRing {
         &self,
         alg: SigningAlg,
         number: i64,
-        origin: &Origin,
         now: Ts,
         activates_at: Ts,
     ) -> Result<(), KeyError> {
         let stored = self.make(alg, number, now, activates_at).await?;
         let mut tx = self.store.db().begin().await?;
         if tx.insert_signing_key(&stored).await? {
-            let event = Event::new(EventType::KeyRotated, origin, now);
+            let event = Event::new(EventType::KeyRotated, &Origin::system(), now);
             tx.record_event(&about(event, &stored)).await?;
             tx.commit().await?;
             tracing::info!(key.id = %stored.kid, key.alg = %alg, "made {alg} signing key {}, which signs from {}", stored.kid, activates_at.rfc3339());

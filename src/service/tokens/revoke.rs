@@ -6,10 +6,9 @@ use crate::domain::client::MAX_ACCESS_TOKEN_LIFETIME;
 use crate::domain::ids::{ClientId, GrantId, SessionId, UserId};
 use crate::service::Services;
 use crate::spec::time::Ts;
-use crate::store::changes::CLIENTS;
 use crate::store::db::Tx;
 use crate::store::error::StoreError;
-use crate::store::revocations::{Key, bump_changes, record};
+use crate::store::revocations::{Key, record};
 use crate::telemetry::metrics;
 
 /// Revokes one access token, which expires at `expires_at` anyway.
@@ -148,58 +147,7 @@ pub(in crate::service) async fn session_in(
     record(tx, &Key::Session(id.bytes()), 1, until).await
 }
 
-/// What happens to a person's account along with their tokens.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Account {
-    /// It stays as it is.
-    Stays,
-    /// They cannot sign in any more.
-    Disabled,
-}
-
-/// Ends every session, grant and token of a person. Returns their new token version, or `None` when there is no
-/// such person.
-pub async fn user(
-    services: &Services,
-    id: UserId,
-    account: Account,
-    origin: &Origin,
-    now: Ts,
-) -> Result<Option<i64>, StoreError> {
-    let mut tx = services.store.db().begin().await?;
-    let Some(version) = user_in(&mut tx, id, account, origin, now).await? else {
-        return Ok(None);
-    };
-    tx.commit().await?;
-    publish_version(services, id, version, now).await?;
-    Ok(Some(version))
-}
-
-/// The same in the caller's transaction; follow the commit with [`publish_version`].
-pub(in crate::service) async fn user_in(
-    tx: &mut Tx,
-    id: UserId,
-    account: Account,
-    origin: &Origin,
-    now: Ts,
-) -> Result<Option<i64>, StoreError> {
-    let Some(version) = raise_version(tx, id, now).await? else {
-        return Ok(None);
-    };
-    let kind = match account {
-        Account::Stays => EventType::UserTokensRevoked,
-        Account::Disabled => {
-            tx.set_user_disabled(id, Some(now)).await?;
-            EventType::UserDisabled
-        }
-    };
-    let event = Event::new(kind, origin, now).target("user", &id).user(id);
-    tx.record_event(&event.detail("token_version", version))
-        .await?;
-    Ok(Some(version))
-}
-
-/// Raises a user's token version in the caller's transaction; follow the commit with [`publish_version`].
+/// Raises a user's token version in the caller's transaction; the caller commits and publishes.
 pub async fn raise_version(tx: &mut Tx, id: UserId, now: Ts) -> Result<Option<i64>, StoreError> {
     let Some(version) = tx.raise_token_version(id).await? else {
         return Ok(None);
@@ -214,24 +162,6 @@ pub async fn raise_version(tx: &mut Tx, id: UserId, now: Ts) -> Result<Option<i6
     Ok(Some(version))
 }
 
-/// Makes a raised token version hold everywhere.
-pub async fn publish_version(
-    services: &Services,
-    id: UserId,
-    version: i64,
-    now: Ts,
-) -> Result<(), StoreError> {
-    metrics::revoked("user");
-    services
-        .revocations
-        .publish(&[(
-            Key::User(id.bytes()),
-            version,
-            now.plus(MAX_ACCESS_TOKEN_LIFETIME),
-        )])
-        .await
-}
-
 /// Whether a client may be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ClientState {
@@ -241,32 +171,7 @@ pub enum ClientState {
     Enabled,
 }
 
-/// Disables a client and ends everything of its, or enables it again. `false` when there is no such client.
-pub async fn client(
-    services: &Services,
-    id: &ClientId,
-    state: ClientState,
-    origin: &Origin,
-    now: Ts,
-) -> Result<bool, StoreError> {
-    let mut tx = services.store.db().begin().await?;
-    let Some(version) = client_in(&mut tx, id, state, origin, now).await? else {
-        return Ok(false);
-    };
-    bump_changes(&mut tx, CLIENTS).await?;
-    tx.commit().await?;
-    metrics::revoked("client");
-    let until = now.plus(MAX_ACCESS_TOKEN_LIFETIME);
-    let key = Key::Client(id.as_str());
-    services
-        .revocations
-        .publish(&[(key, version, until)])
-        .await?;
-    services.revocations.publish_change(CLIENTS).await?;
-    Ok(true)
-}
-
-/// Disables or enables a client in the caller's transaction; the caller bumps [`CLIENTS`], commits, and publishes the
+/// Disables or enables a client in the caller's transaction; the caller bumps `CLIENTS`, commits, and publishes the
 /// version, which is none when there is no such client.
 pub(in crate::service) async fn client_in(
     tx: &mut Tx,

@@ -114,7 +114,8 @@ pub(in crate::service) async fn disable(
     webhook.enabled = false;
     webhook.disabled_reason = Some(reason.clone());
     webhook.updated_at = now;
-    tx.update_webhook(&webhook).await?;
+    // The row is locked, so it is what was read.
+    tx.update_webhook(webhook.version, &webhook).await?;
     record_disabled(tx, id, reason, now).await?;
     tracing::warn!(webhook.id = %id, "webhook {id} is disabled: it could not be told for too long");
     Ok(())

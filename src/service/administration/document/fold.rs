@@ -10,9 +10,8 @@ use super::super::user_rows::UserRow;
 use super::super::{Act, AdministrationError};
 use super::check::Checked;
 use super::{Document, GroupRow, Options};
-use crate::crypto::random;
 use crate::domain::directory::{Group, GroupName, RoleName};
-use crate::domain::ids::{ClientId, UserId};
+use crate::domain::ids::ClientId;
 use crate::domain::policy::{ADMIN_ROLE, Declaration, check_counts};
 use crate::store::assignments::Holder;
 use crate::store::error::StoreError;
@@ -143,7 +142,7 @@ impl Fold {
             };
             let parsed = parsed.ok_or_else(broken)?;
             let was = self.act.find_client(&parsed).await?;
-            self.act.delete_client(&was).await?;
+            self.act.remove_client(&was).await?;
             self.report.note(KindName::Client, &id, Outcome::Deleted);
         }
         Ok(())
@@ -158,13 +157,8 @@ impl Fold {
         for (row, key) in rows.iter().zip(keys) {
             let prepared = passwords.get(key);
             let was = self.act.tx.find_user_by_key(key).await?;
-            let outcome = if let Some(was) = &was {
-                self.act.update_user(was, row, key, prepared).await?
-            } else {
-                let id = UserId::from_random(random::bytes());
-                self.act.insert_user(id, row, key, prepared).await?;
-                Outcome::Created
-            };
+            let put = self.act.put_user(was.as_ref(), row, key, prepared);
+            let outcome = put.await?;
             self.report.note(KindName::User, &row.username, outcome);
         }
         let named: BTreeSet<&str> = keys.iter().map(String::as_str).collect();
@@ -177,7 +171,7 @@ impl Fold {
                 continue;
             }
             let was = self.act.find_user(id).await?;
-            self.act.delete_user(&was.user).await?;
+            self.act.remove_user(&was.user).await?;
             self.report.note(KindName::User, &key, Outcome::Deleted);
         }
         Ok(())

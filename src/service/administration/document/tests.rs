@@ -18,7 +18,7 @@ use crate::domain::ids::ClientId;
 use crate::domain::policy::{Assignment, Permission};
 use crate::domain::user::username_key;
 use crate::service::registry::client_secrets;
-use crate::service::tokens::revoke::{self, ClientState};
+use crate::service::tokens::revoke::ClientState;
 use crate::spec::auth_method::AuthMethod;
 use crate::spec::client_metadata::ClientMetadata;
 use crate::spec::grant_type::GrantType;

@@ -4,7 +4,8 @@ use uuid::Uuid;
 
 use super::*;
 use crate::domain::ids::{DeliveryId, WebhookId};
-use crate::service::webhooks::{WebhookError, delete};
+use crate::service::administration::{Act, AdministrationError};
+use crate::service::webhooks::WebhookError;
 use crate::store::audit::EventFilter;
 
 /// So many messages in a lane, due at a time.
@@ -43,12 +44,16 @@ async fn deleting_a_busy_webhook_leaves_its_messages_to_tidying_and_none_is_sent
         let now = soon(&services);
         many(&services, webhook.id, 1, 1200, now).await;
         many(&services, other.id, 5000, 3, now.plus(LEASE)).await;
-        let (origin, mut tx) = (Origin::system(), services.store.db().begin().await.unwrap());
         let one = DeliveryId(Uuid::from_u128(7));
-        delete(&mut tx, webhook.id, &origin, now).await.unwrap();
-        let again = redeliver(&mut tx, webhook.id, one, &origin, now).await;
-        assert!(matches!(again, Err(WebhookError::UnknownDelivery(id)) if id == one));
-        tx.commit().await.unwrap();
+        let remove = async |act: &mut Act| act.remove_webhook(&webhook).await;
+        act(&services, remove).await.unwrap();
+        let again = async |act: &mut Act| act.redeliver(webhook.id, one).await;
+        let again = act(&services, again).await.err();
+        let Some(AdministrationError::Webhook(WebhookError::UnknownDelivery(unknown))) = again
+        else {
+            panic!("{again:?}");
+        };
+        assert_eq!(unknown, one);
         // The act is as short for many messages as for none.
         let left = async || {
             let count = "SELECT COUNT(*) FROM outbox WHERE lane = $1";
@@ -109,16 +114,9 @@ async fn what_waits_for_a_disabled_webhook_fails_at_its_turn_or_when_the_outbox_
         let events = services.store.list_events(&filter, None, 9).await.unwrap();
         assert_eq!(events.len(), 0);
         // Enabled, it is told again what is sent to it again.
-        let (origin, mut tx) = (Origin::system(), services.store.db().begin().await.unwrap());
         let wanted = fields(&receiver.url, &["user.created"]);
-        update(&services, &mut tx, webhook.id, None, wanted, &origin, now)
-            .await
-            .unwrap();
-        redeliver(&mut tx, webhook.id, one.id, &origin, now)
-            .await
-            .unwrap();
-        tx.commit().await.unwrap();
-        assert_eq!(send_due(&services, now).await.unwrap(), 1);
+        enabled_and_sent_again(&services, webhook.id, wanted, one.id).await;
+        assert_eq!(send_due(&services, soon(&services)).await.unwrap(), 1);
         assert_eq!(receiver.received().len(), 1);
     }
 }

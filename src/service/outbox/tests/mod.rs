@@ -10,11 +10,10 @@ use std::collections::HashSet;
 use std::sync::atomic::Ordering;
 
 use super::*;
-use crate::domain::audit::{EventType, Origin};
+use crate::domain::audit::EventType;
 use crate::domain::outbox::State;
 use crate::service::audit::linker;
 use crate::service::webhooks::tests::*;
-use crate::service::webhooks::{redeliver, update};
 use crate::store::db::tests::{both, sqlite_fresh};
 
 #[tokio::test]
@@ -62,15 +61,8 @@ async fn what_fails_is_tried_again_later_and_later_and_then_the_webhook_is_disab
         );
         let failed = rows(&services, webhook.id, Some(State::Failed));
         let delivery = failed.await.remove(0);
-        let (origin, mut tx) = (Origin::system(), services.store.db().begin().await.unwrap());
         let wanted = fields(&receiver.url, &["user.created"]);
-        update(&services, &mut tx, webhook.id, None, wanted, &origin, now)
-            .await
-            .unwrap();
-        redeliver(&mut tx, webhook.id, delivery.id, &origin, now)
-            .await
-            .unwrap();
-        tx.commit().await.unwrap();
+        enabled_and_sent_again(&services, webhook.id, wanted, delivery.id).await;
         receiver.answers(200);
         assert_eq!(send_due(&services, now).await.unwrap(), 1);
         let messages = receiver.received();

@@ -4,7 +4,7 @@ use uuid::Uuid;
 
 use super::*;
 use crate::domain::ids::WebhookId;
-use crate::service::webhooks::WebhookError;
+use crate::service::administration::{Act, AdministrationError};
 use crate::store::db::{Engine, settled};
 
 /// What the version before this one writes when it links an event.
@@ -32,11 +32,9 @@ async fn what_an_older_instance_writes_is_sent_once_and_can_be_sent_again() {
         assert!(!adopt(&services).await.unwrap());
         assert_eq!(send_due(&services, now).await.unwrap(), 0);
         let all = rows(&services, webhook.id, Some(State::Delivered)).await;
-        let (origin, mut tx) = (Origin::system(), services.store.db().begin().await.unwrap());
-        redeliver(&mut tx, webhook.id, all[0].id, &origin, now)
-            .await
-            .unwrap();
-        tx.commit().await.unwrap();
+        let again = async |act: &mut Act| act.redeliver(webhook.id, all[0].id).await;
+        act(&services, again).await.unwrap();
+        let now = soon(&services);
         assert_eq!(send_due(&services, now).await.unwrap(), 1);
         let messages = receiver.received();
         let ids: Vec<_> = messages.iter().map(|it| it.header("webhook-id")).collect();
@@ -82,10 +80,8 @@ async fn a_webhook_that_is_deleted_takes_its_lane_with_it_and_no_other() {
         let (other, _) = created(&services, fields(&receiver.url, &["user.created"])).await;
         happens(&services, EventType::UserCreated, 1).await;
         older_writes(&services, webhook.id, Uuid::from_u128(77)).await;
-        let (origin, mut tx) = (Origin::system(), services.store.db().begin().await.unwrap());
-        let deleted = crate::service::webhooks::delete(&mut tx, webhook.id, &origin, NOW);
-        deleted.await.unwrap();
-        tx.commit().await.unwrap();
+        let remove = async |act: &mut Act| act.remove_webhook(&webhook).await;
+        act(&services, remove).await.unwrap();
         // What an older instance wrote is moved, not swept away by the database.
         let left = rows(&services, webhook.id, None).await;
         let messages = left.iter().map(|it| it.message);
@@ -115,13 +111,11 @@ async fn a_webhook_is_not_deleted_while_very_many_messages_of_the_version_before
         let many = services.store.db().w(many.leak()).bind(webhook.id.0);
         many.exec().await.unwrap();
         let delete = async || {
-            let (origin, mut tx) = (Origin::system(), services.store.db().begin().await.unwrap());
-            crate::service::webhooks::delete(&mut tx, webhook.id, &origin, NOW).await?;
-            tx.commit().await.unwrap();
-            Ok::<_, WebhookError>(())
+            let remove = async |act: &mut Act| act.remove_webhook(&webhook).await;
+            act(&services, remove).await
         };
         let refused = settled(delete()).await.unwrap_err();
-        let WebhookError::Store(error) = refused else {
+        let AdministrationError::Store(error) = refused else {
             panic!("{refused}");
         };
         assert!(error.is_unavailable(), "{error}");

@@ -89,11 +89,9 @@ async fn a_message_that_is_sent_again_by_hand_has_three_days_more() {
         receiver.answers(500);
         waits_behind_a_backlog(&services, webhook.id, TRIED + 3).await;
         let id = DeliveryId(Uuid::from_u128(1));
-        let origin = Origin::system();
         let mut tx = services.store.db().begin().await.unwrap();
-        redeliver(&mut tx, webhook.id, id, &origin, days(30))
-            .await
-            .unwrap();
+        let lane = Lane::Webhook(webhook.id);
+        assert!(tx.send_again(&lane, id, days(30)).await.unwrap());
         tx.commit().await.unwrap();
         let mut now = days(30);
         for _ in 0..TRIED {

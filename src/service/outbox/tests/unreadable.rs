@@ -82,11 +82,11 @@ async fn a_webhook_that_cannot_be_read_is_disabled_once_and_hinders_no_other() {
         let why = stored.disabled_reason.unwrap();
         assert!(why.contains("event_types"), "{why}");
         // Set again, it is told again.
-        let (origin, mut tx) = (Origin::system(), services.store.db().begin().await.unwrap());
-        update(&services, &mut tx, broken.id, None, wanted(), &origin, now)
-            .await
-            .unwrap();
-        tx.commit().await.unwrap();
+        let changed = act(&services, async |act| {
+            let was = act.find_webhook(broken.id).await?;
+            act.change_webhook(&was, wanted()).await
+        });
+        changed.await.unwrap();
         happens(&services, EventType::UserCreated, 3).await;
         send_due(&services, now).await.unwrap();
         assert_eq!(told(broken.id).await.len(), 1);

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::domain::ids::UserId;
+use crate::service::administration::{Act, AdministrationError};
 use crate::service::audit::linker;
 use crate::store::db::tests::{both, sqlite_fresh};
 pub(in crate::service) use receiver::Receiver;
@@ -61,18 +62,40 @@ async fn more_events_than_fit_one_transaction_are_all_told() {
 }
 
 #[tokio::test]
+async fn a_webhook_that_was_changed_after_it_was_read_is_not_written_over() {
+    for fresh in both().await {
+        let directory = tempfile::tempdir().unwrap();
+        let services = start(&fresh, &directory).await;
+        let url = "https://example.test/hook";
+        let (read, _) = created(&services, fields(url, &["user.*"])).await;
+        // It is given up meanwhile, as the outbox does.
+        let mut tx = services.store.db().begin().await.unwrap();
+        let reason = "answered 500".to_owned();
+        let disabled = sender::disable(&mut tx, read.id, reason, read.updated_at);
+        disabled.await.unwrap();
+        tx.commit().await.unwrap();
+        let wanted = fields("https://example.test/other", &["user.*"]);
+        let change = async |act: &mut Act| act.change_webhook(&read, wanted).await;
+        let refused = act(&services, change).await.err();
+        assert!(
+            matches!(refused, Some(AdministrationError::Changed)),
+            "{refused:?}"
+        );
+        let stored = services.store.find_webhook(read.id).await.unwrap().unwrap();
+        assert_eq!((stored.url.as_str(), stored.enabled), (url, false));
+    }
+}
+
+#[tokio::test]
 async fn a_rotated_secret_signs_beside_the_old_one_for_a_while() {
     for fresh in both().await {
         let (directory, receiver) = (tempfile::tempdir().unwrap(), Receiver::new().await);
         let services = start(&fresh, &directory).await;
         let (webhook, old) = created(&services, fields(&receiver.url, &["user.created"])).await;
         let now = soon(&services);
-        let (origin, mut tx) = (Origin::system(), services.store.db().begin().await.unwrap());
         let keep = Duration::from_hours(1);
-        let new = rotate_secret(&services, &mut tx, webhook.id, keep, &origin, now)
-            .await
-            .unwrap();
-        tx.commit().await.unwrap();
+        let rotate = async |act: &mut Act| act.rotate_webhook_secret(webhook.id, keep).await;
+        let new = act(&services, rotate).await.unwrap();
         happens(&services, EventType::UserCreated, 1).await;
         send_due(&services, soon(&services)).await.unwrap();
         let first = receiver.received().remove(0);
@@ -122,8 +145,6 @@ async fn neither_events_nor_errors_say_more_of_an_address_than_its_origin() {
 async fn what_cannot_be_a_webhook_is_refused() {
     let (fresh, directory) = (sqlite_fresh(), tempfile::tempdir().unwrap());
     let services = start(&fresh, &directory).await;
-    let mut tx = services.store.db().begin().await.unwrap();
-    let origin = Origin::system();
     for (url, types, param) in [
         ("http://example.test/hook", &[][..], "url"),
         ("https://10.0.0.1/hook", &[], "url"),
@@ -136,20 +157,25 @@ async fn what_cannot_be_a_webhook_is_refused() {
         ),
         ("https://example.test/hook", &["use*"], "event_types"),
     ] {
-        let refused = create(&services, &mut tx, fields(url, types), &origin, NOW).await;
+        let wanted = fields(url, types);
+        let refused = act(&services, async |act| act.create_webhook(wanted).await).await;
         match refused {
-            Err(WebhookError::Invalid { param: named, .. }) => assert_eq!(named, param, "{url}"),
+            Err(AdministrationError::Webhook(WebhookError::Invalid { param: named, .. })) => {
+                assert_eq!(named, param, "{url}");
+            }
             other => panic!("{url}: {other:?}"),
         }
     }
     let fine = fields("https://example.test/hook", &["user.*", "client.created"]);
     for _ in 0..MAX_WEBHOOKS {
-        create(&services, &mut tx, fine.clone(), &origin, NOW)
-            .await
-            .unwrap();
+        created(&services, fine.clone()).await;
     }
-    let refused = create(&services, &mut tx, fine, &origin, NOW).await;
-    assert!(matches!(refused, Err(WebhookError::TooMany)));
+    let refused = act(&services, async |act| act.create_webhook(fine).await).await;
+    let refused = refused.err();
+    assert!(matches!(
+        refused,
+        Some(AdministrationError::Webhook(WebhookError::TooMany))
+    ));
 }
 
 #[test]

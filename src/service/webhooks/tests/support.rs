@@ -4,13 +4,14 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicI64;
 use std::time::Duration;
 
-use super::super::{Fields, create};
+use super::super::Fields;
 use crate::config::Config;
 use crate::crypto::secret::PlainToken;
 use crate::domain::audit::{Event, EventType, Origin};
-use crate::domain::ids::{UserId, WebhookId};
+use crate::domain::ids::{DeliveryId, UserId, WebhookId};
 use crate::domain::outbox::{Lane, State};
 use crate::service::Services;
+use crate::service::administration::{Act, AdministrationError, act_of_operator};
 use crate::service::audit::linker;
 use crate::service::outbox::Outbox;
 use crate::spec::time::{Clock, Ts};
@@ -49,15 +50,35 @@ pub(in crate::service) fn fields(url: &str, types: &[&str]) -> Fields {
 }
 
 pub(in crate::service) async fn created(
-    services: &Services,
+    services: &Arc<Services>,
     fields: Fields,
 ) -> (Webhook, PlainToken) {
-    let mut tx = services.store.db().begin().await.unwrap();
-    let origin = Origin::system();
-    let created = create(services, &mut tx, fields, &origin, NOW).await;
-    let created = created.unwrap();
-    tx.commit().await.unwrap();
-    created
+    let created = act(services, async |act| act.create_webhook(fields).await);
+    created.await.unwrap()
+}
+
+/// One act of an operator.
+pub(in crate::service) async fn act<T>(
+    services: &Arc<Services>,
+    change: impl AsyncFnOnce(&mut Act) -> Result<T, AdministrationError>,
+) -> Result<T, AdministrationError> {
+    let (origin, now) = (Origin::system(), services.clock.now());
+    act_of_operator(services, &origin, now, change).await
+}
+
+/// Enables a webhook again and sends one of its messages again.
+pub(in crate::service) async fn enabled_and_sent_again(
+    services: &Arc<Services>,
+    webhook: WebhookId,
+    fields: Fields,
+    delivery: DeliveryId,
+) {
+    let done = act(services, async |act| {
+        let was = act.find_webhook(webhook).await?;
+        act.change_webhook(&was, fields).await?;
+        act.redeliver(webhook, delivery).await
+    });
+    done.await.unwrap();
 }
 
 /// Something happens to a person, and is linked.

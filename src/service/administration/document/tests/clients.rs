@@ -33,15 +33,9 @@ async fn a_changed_secret_leaves_the_old_one_valid_for_a_day() {
 
     let id = ClientId::parse("web").unwrap();
     let services = &at.services;
-    let rotated = client_secrets::rotate(
-        services,
-        &id,
-        std::time::Duration::ZERO,
-        &Origin::system(),
-        now,
-    )
-    .await
-    .unwrap();
+    let (keep, origin) = (std::time::Duration::ZERO, Origin::system());
+    let rotated = accounts::rotate_client_secret(services, &id, keep, &origin, now);
+    let rotated = rotated.await.unwrap();
     let web = at.client("web").await.unwrap();
     assert!(web.secret_matches(&secrets.present(&rotated), now));
     assert!(!valid(SECRET, &web, now));
@@ -85,17 +79,9 @@ async fn a_disabled_client_stays_disabled() {
     at.make(&site()).await;
     let id = ClientId::parse("web").unwrap();
     let now = at.services.clock.now();
-    assert!(
-        revoke::client(
-            &at.services,
-            &id,
-            ClientState::Disabled,
-            &Origin::system(),
-            now
-        )
-        .await
-        .unwrap()
-    );
+    let (state, origin) = (ClientState::Disabled, Origin::system());
+    let disabled = accounts::set_client_state(&at.services, &id, state, &origin, now);
+    disabled.await.unwrap();
     assert!(at.make(&site()).await.is_unchanged());
     assert!(at.client("web").await.unwrap().disabled_at.is_some());
     accounts::disable(&at.services, "alice", &Origin::system(), now)
