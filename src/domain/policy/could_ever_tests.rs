@@ -1,6 +1,6 @@
 //! What people could ever do.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use serde_json::{Map, Value, json};
 
@@ -82,6 +82,21 @@ fn what_is_not_known_of_the_circumstances_may_be_so() {
         "decimal(\"1.0\").lessThan(context.score)",
         "[context.a, 1].contains(2)",
         "principal.username like \"a*\" && context.x like \"b\"",
+        // Of other people and things nothing is known: not what they are, nor to what they belong.
+        "User::\"bob\" in Group::\"staff\"",
+        "!(User::\"bob\" in Group::\"staff\")",
+        "User::\"bob\".level == 3",
+        "User::\"bob\".level != 3",
+        "signet::\"other\" in Organization::\"globex\"",
+        "!(signet::\"other\" in Organization::\"globex\")",
+        "signet::\"other\".open",
+        "User::\"bob\" has level",
+        "!(User::\"bob\" has level)",
+        "principal.org has trusted",
+        "!(principal.org has trusted)",
+        "{a: context.x} has a.b",
+        "!({a: context.x} has a.b)",
+        "{a: context.x} == {a: 1}",
     ] {
         assert!(could(condition), "{condition}");
     }
@@ -99,6 +114,12 @@ fn what_is_known_of_the_person_counts() {
         "principal in Organization::\"acme\" && principal.org == Organization::\"acme\"",
         "principal is User && resource is signet && action == Action::\"users.write\"",
         "{a: principal.level}.a == 3",
+        "principal.level < 4 && principal.level > 2 && principal.level - 1 == 2",
+        "{a: principal.level} == {a: 3} && {a: principal.level} != {a: 4}",
+        "{a: context.x} has a && {a: context.x} != {b: 1}",
+        "principal.level <= 3 && principal.level >= 3",
+        "principal.teams.containsAny([\"red\", \"blue\"])",
+        "(if context.x then principal.level else 3) == 3",
     ] {
         assert!(could(condition), "{condition}");
         assert!(!could(&format!("!({condition})")), "{condition}");
@@ -117,6 +138,10 @@ fn what_is_known_of_the_person_counts() {
         "resource is Document",
         "resource has organization && resource.organization == \"nowhere\"",
         "principal.teams.isEmpty()",
+        "principal.teams.containsAny([\"green\"])",
+        "principal.level < 3 || principal.level > 3",
+        "principal is Role in Role::\"employee\"",
+        "resource in Group::\"globex\"",
     ] {
         assert!(!could(condition), "{condition}");
     }
@@ -134,6 +159,11 @@ fn the_scope_counts_and_a_forbid_does_not() {
             "permit(principal, action, resource == signet::\"other\");",
             "users.write",
             false,
+        ),
+        (
+            "permit(principal, action, resource == signet::\"signet\");",
+            "users.write",
+            true,
         ),
         (
             "permit(principal, action == Action::\"users.read\", resource);",
@@ -189,10 +219,67 @@ fn organizations_are_told_apart() {
         [at("acme")]
     );
     assert_eq!(of("!(resource has organization)"), [Place::NoOrganization]);
+    // What an organization is asked for may stand inside a question about a type.
+    let inside = "(if resource in Organization::\"globex\" then resource else principal) is signet";
+    assert_eq!(of(inside), [at("globex")]);
     let other = "resource has organization && resource.organization != \"acme\"";
     assert_eq!(of(other), [Place::Elsewhere]);
     let like = "resource has organization && resource.organization like \"glo*\"";
     assert_eq!(of(like), [Place::Elsewhere]);
+}
+
+#[test]
+fn a_level_on_the_resource_counts_everywhere() {
+    let on = |kind: &str, level| {
+        let of_kind = HashMap::from([("signet".to_owned(), level)]);
+        let subject = Subject {
+            levels: Levels::from([(kind.to_owned(), of_kind)]),
+            ..person()
+        };
+        let signet = Object {
+            kind: "signet".to_owned(),
+            id: "signet".to_owned(),
+            ..Object::default()
+        };
+        let no_policy = snapshot("forbid(principal, action, resource);");
+        let places = no_policy.could_ever(&subject, "users.write", &signet, NOW);
+        places.into_iter().collect::<Vec<_>>()
+    };
+    let everywhere = [Place::NoOrganization, Place::Elsewhere];
+    assert_eq!(on("signet", Level::Admin), everywhere);
+    assert_eq!(on("signet", Level::Delete), []);
+    assert_eq!(on("Document", Level::Admin), []);
+}
+
+#[test]
+fn values_of_types_that_are_written_as_texts_are_not_compared_as_texts() {
+    let mut declarations = Declarations::default();
+    for name in ["limit", "score"] {
+        let kind = AttributeType::Decimal;
+        let required = false;
+        declarations.insert(Of::User, name.to_owned(), Declaration { kind, required });
+    }
+    let mut subject = person();
+    subject.attributes.extend([
+        ("limit".to_owned(), json!("1.0")),
+        ("score".to_owned(), json!("1.00")),
+    ]);
+    let text = "permit(principal, action, resource) when { principal has limit && principal has score && principal.limit == principal.score };";
+    let snapshot = Snapshot::compile(Written {
+        policies: BTreeMap::from([("one".to_owned(), text.to_owned())]),
+        declarations,
+        ..Written::default()
+    });
+    let signet = Object {
+        kind: "signet".to_owned(),
+        id: "signet".to_owned(),
+        ..Object::default()
+    };
+    assert!(
+        !snapshot
+            .could_ever(&subject, "users.write", &signet, NOW)
+            .is_empty()
+    );
 }
 
 mod sound {

@@ -355,11 +355,11 @@ impl Unknowing<'_> {
             return TRUE;
         }
         let belongs = |place: &Uid| {
-            if uid.kind == USER && uid.id == self.user {
+            if self.is_person(uid) {
                 let mut memberships = self.memberships.iter();
                 return memberships.any(|(kind, name)| place.kind == *kind && place.id == *name);
             }
-            if uid.kind == self.resource_type && uid.id == self.resource_id {
+            if self.is_resource(uid) {
                 return place.kind == ORGANIZATION
                     && Some(place.id.as_str()) == self.resource_organization;
             }
@@ -368,9 +368,12 @@ impl Unknowing<'_> {
         if places.iter().any(belongs) {
             return TRUE;
         }
-        // What groups belong to is not looked up.
-        let known = uid.kind == USER || uid.kind == self.resource_type || uid.kind == ACTION;
-        if known { FALSE } else { Possible::Any }
+        // What others and groups belong to is not looked up.
+        if uid.kind == ACTION || self.is_known(uid) {
+            FALSE
+        } else {
+            Possible::Any
+        }
     }
 
     /// An attribute; `None`: there is none.
@@ -379,13 +382,13 @@ impl Unknowing<'_> {
             |name: Option<&str>| name.map(|name| Possible::entity(ORGANIZATION, name));
         match value {
             Value::Record(members) => members.get(name).cloned(),
-            Value::Entity(uid) if uid.kind == USER && uid.id == self.user => {
+            Value::Entity(uid) if self.is_person(uid) => {
                 let declared = self.declarations.kind(&Of::User, name);
                 let written = self.user_attributes.get(name);
                 let written = written.and_then(|json| Possible::of_json(json, declared));
                 written.or_else(|| organization(self.user_organization).filter(|_| name == ORG))
             }
-            Value::Entity(uid) if uid.kind == self.resource_type && uid.id == self.resource_id => {
+            Value::Entity(uid) if self.is_resource(uid) => {
                 let of = Of::Resource(self.resource_type.to_owned());
                 let declared = self.declarations.kind(&of, name);
                 let written = self.resource_attributes.get(name);
@@ -409,11 +412,8 @@ impl Unknowing<'_> {
                     match self.member(&value, name) {
                         None => return FALSE,
                         Some(Possible::Any) if number + 1 == names.len() => {
-                            return if self.is_known(&value) {
-                                TRUE
-                            } else {
-                                Possible::Any
-                            };
+                            let open = matches!(&value, Value::Entity(uid) if !self.is_known(uid));
+                            return if open { Possible::Any } else { TRUE };
                         }
                         Some(member) => member,
                     }
@@ -424,16 +424,17 @@ impl Unknowing<'_> {
         TRUE
     }
 
-    fn is_known(&self, value: &Value) -> bool {
-        match value {
-            Value::Entity(uid) => {
-                (uid.kind == USER && uid.id == self.user)
-                    || (uid.kind == self.resource_type && uid.id == self.resource_id)
-            }
-            Value::Bool(_) | Value::Long(_) | Value::Text(_) | Value::Set(_) | Value::Record(_) => {
-                true
-            }
-        }
+    /// Whether it is the person or the resource of the question.
+    fn is_known(&self, uid: &Uid) -> bool {
+        self.is_person(uid) || self.is_resource(uid)
+    }
+
+    fn is_person(&self, uid: &Uid) -> bool {
+        uid.kind == USER && uid.id == self.user
+    }
+
+    fn is_resource(&self, uid: &Uid) -> bool {
+        uid.kind == self.resource_type && uid.id == self.resource_id
     }
 }
 
