@@ -22,6 +22,8 @@ mod could_ever_tests;
 #[cfg(test)]
 mod seen_tests;
 #[cfg(test)]
+mod standing_tests;
+#[cfg(test)]
 mod tests;
 
 pub use attributes::{AttributeType, Declaration, Declarations, MAX_DECLARATIONS, Misfit, Of};

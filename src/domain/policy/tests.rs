@@ -16,7 +16,7 @@ fn object(value: Value) -> Map<String, Value> {
     }
 }
 
-fn given(role: &str) -> Assignment {
+pub(super) fn given(role: &str) -> Assignment {
     Assignment {
         role: role.to_owned(),
         organization: None,
@@ -24,7 +24,7 @@ fn given(role: &str) -> Assignment {
     }
 }
 
-fn alice() -> Subject {
+pub(super) fn alice() -> Subject {
     Subject {
         id: UserId::from_random([1; 16]),
         enabled: true,
@@ -45,7 +45,7 @@ fn document(department: &str) -> Object {
     }
 }
 
-fn role(parents: &[&str], permissions: &[&str]) -> Role {
+pub(super) fn role(parents: &[&str], permissions: &[&str]) -> Role {
     Role {
         parents: parents.iter().map(|&parent| parent.to_owned()).collect(),
         permissions: permissions
@@ -55,7 +55,7 @@ fn role(parents: &[&str], permissions: &[&str]) -> Role {
     }
 }
 
-fn written() -> Written {
+pub(super) fn written() -> Written {
     Written {
         organizations: BTreeMap::new(),
         declarations: Declarations::default(),
@@ -200,6 +200,13 @@ fn an_assignment_ends_and_stays_within_its_organization() {
         refused.reasons[1],
         Reason::OtherOrganization { .. }
     ));
+    // That it will end one day is no reason yet.
+    subject.assignments[0].until = Some(Ts::from_secs(i64::MAX / 1_000_000));
+    let refused = decide(&subject, "write", &document("finance"));
+    assert!(matches!(
+        refused.reasons[1],
+        Reason::OtherOrganization { .. }
+    ));
     let of_acme = Object {
         organization: Some("acme".to_owned()),
         ..document("finance")
@@ -275,6 +282,13 @@ fn what_cannot_be_read_lets_nothing_pass_and_takes_nothing_down() {
     broken.roles.remove("editor");
     let kept = Snapshot::compile(broken).or_policies_of(&good);
     assert!(!ask(&kept, "write").allowed);
+
+    // What can be used takes the place of what could be used before.
+    let mut closed = written();
+    let text = "forbid(principal, action, resource);".to_owned();
+    closed.policies.insert("new".to_owned(), text);
+    let closed = Snapshot::compile(closed).or_policies_of(&good);
+    assert!(!ask(&closed, "write").allowed);
 }
 
 const TEXTS: [&str; 6] = [

@@ -108,6 +108,15 @@ fn a_second_factor_is_asked_for_and_then_suffices() {
 }
 
 #[test]
+fn the_acr_is_what_was_proven_and_not_only_what_was_wanted() {
+    let account = account(1, &BOTH);
+    let first = Proofs::add(None, &account, password(2_000));
+    let both = Proofs::add(Some(first), &account, code(3_000));
+    let signed_in = done(next(account, both, &Wanted::any(BEGAN)));
+    assert_eq!(signed_in.acr(), Acr::TwoFactors);
+}
+
+#[test]
 fn the_second_factor_alone_is_asked_for_the_first() {
     let account = account(1, &BOTH);
     let proofs = Proofs::add(None, &account, code(2_000));

@@ -126,6 +126,7 @@ fn what_is_read_is_found_through_every_way_to_it() {
         ),
         ("principal in resource.org", doc, "org"),
         ("resource in principal.org", doc, "org"),
+        ("resource is Document in principal.org", doc, "org"),
         ("context.client.trusted", Named::Client("any"), "trusted"),
         ("{a: principal}.a.level > 3", Named::User("u"), "level"),
         (
@@ -173,20 +174,51 @@ fn what_is_read_is_found_through_every_way_to_it() {
             "{thing:?} {attribute}"
         );
     }
+    for condition in [
+        "principal == context.who",
+        r#"principal in Group::"staff""#,
+        r#"principal in [Group::"staff", Role::"clerk"]"#,
+        r#"principal is User in Organization::"acme""#,
+    ] {
+        // What is written out is guarded by its name.
+        let text = format!("permit(principal, action, resource) when {{ {condition} }};");
+        let policies = super::analysis_tests::policies(&text);
+        assert!(!policies.read(Named::User("u"), ORG, false), "{text}");
+    }
     // A resource whose type cannot be written in a policy.
     let open = "permit(principal, action, resource) when { resource.open };";
     assert!(super::analysis_tests::policies(open).read(Named::Object("urn:x", "1"), "open", false));
 }
 
 #[test]
+fn what_the_scope_says_of_the_resource_bounds_what_is_read() {
+    let reads = |scope: &str, kind: &str, id: &str| {
+        let text = format!("permit({scope}) when {{ resource.open }};");
+        policies(&text).read(Named::Object(kind, id), "open", false)
+    };
+    let one = r#"principal, action, resource == Document::"7""#;
+    assert!(reads(one, "Document", "7"));
+    assert!(!reads(one, "Document", "8") && !reads(one, "Money", "7"));
+    let kind = "principal, action, resource is Document";
+    assert!(reads(kind, "Document", "7") && !reads(kind, "Money", "7"));
+    // What it says of the principal does not.
+    for principal in [r#"principal == User::"u""#, "principal is User"] {
+        let scope = format!("{principal}, action, resource");
+        assert!(reads(&scope, "Document", "7"), "{scope}");
+    }
+}
+
+#[test]
 fn what_is_too_deep_to_read_names_and_reads_everything() {
     let sum = vec!["context.n"; 300].join(" + ");
-    let policies = policies(&format!(
-        "permit(principal, action, resource) when {{ {sum} == 7 }};"
-    ));
-    assert!(policies.name(Named::Role("any"), false));
-    assert!(policies.read(Named::Group("any"), "any", false));
-    assert!(policies.speak_of_clients());
+    let way = format!("context{}", ".n".repeat(300));
+    for deep in [sum, way] {
+        let text = format!("permit(principal, action, resource) when {{ {deep} == 7 }};");
+        let policies = policies(&text);
+        assert!(policies.name(Named::Role("any"), false));
+        assert!(policies.read(Named::Group("any"), "any", false));
+        assert!(policies.speak_of_clients());
+    }
     // A chain is not deep.
     let chain = vec!["context.x"; 250].join(" || ");
     let text = format!("permit(principal, action, resource) when {{ {chain} }};");
@@ -203,5 +235,9 @@ fn a_policy_asks_about_clients_however_it_is_written() {
     assert!(asks("context.client.trusted"));
     assert!(asks("context[\"cl\\u{69}ent\"] has trusted"));
     assert!(asks("context.client == Client::\"desk\""));
+    assert!(asks("Client::\"desk\".trusted"));
+    assert!(asks("[Client::\"desk\"].contains(context.who)"));
     assert!(!asks("context.client_id == \"client\""));
+    assert!(!asks("principal.level == 3"));
+    assert!(!asks("Group::\"staff\".level == 3"));
 }

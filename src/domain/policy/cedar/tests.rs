@@ -215,6 +215,8 @@ fn a_number_that_policies_do_not_know_is_an_error_and_not_absent() {
     // A decimal is no long: the forbid cannot be evaluated, and so forbids.
     assert!(ask(json!(5000.5)).unwrap().failed[0].2);
     assert!(ask(json!(1e19)).is_err() && ask(json!(0.123_456)).is_err());
+    assert!(ask(json!(1.000_01)).is_err() && ask(json!(1.5e-7)).is_err());
+    assert!(ask(json!(123_456_789_012_345.5)).is_err());
 }
 
 #[test]
@@ -225,5 +227,12 @@ fn a_text_that_would_exhaust_the_stack_is_refused() {
     let conditions = nested(format!("{}true", "if true then true else ".repeat(500)));
     for text in [brackets, chain, conditions] {
         assert!(check_text(&text).is_err());
+    }
+    // What stands side by side is not nested; 64 levels are not too many.
+    let beside = nested(vec!["(context.x)"; 70].join(" && "));
+    let deep = nested(format!("{}true{}", "(".repeat(63), ")".repeat(63)));
+    let conditions = nested(format!("{}true", "if true then true else ".repeat(64)));
+    for text in [beside, deep, conditions] {
+        assert!(check_text(&text).is_ok(), "{text}");
     }
 }
