@@ -39,6 +39,7 @@ use axum::response::{IntoResponse as _, Response};
 use axum::routing::{any, get};
 use serde_json::Value;
 
+use crate::http::cors;
 use crate::http::request_id::RequestId;
 use crate::http::site::Site;
 use problem::Problem;
@@ -49,11 +50,15 @@ pub fn routes(site: &Site) -> (Router<Site>, Value) {
     let issuer = &site.services.config.issuer;
     let document = openapi::document(issuer.as_str(), api.operations());
     let text = document.to_string();
+    let described = Router::new()
+        .route("/v1/openapi.json", get(async move || openapi_json(text)))
+        .method_not_allowed_fallback(method_not_allowed)
+        .layer(cors::public());
     let router = api
         .into_router()
-        .route("/v1/openapi.json", get(async move || openapi_json(text)))
         .route("/v1/{*path}", any(unknown))
-        .method_not_allowed_fallback(method_not_allowed);
+        .method_not_allowed_fallback(method_not_allowed)
+        .merge(described);
     (router, document)
 }
 

@@ -1,14 +1,14 @@
 //! What callers of the API are told when something is wrong: problem details
 //! ([RFC 9457](https://www.rfc-editor.org/rfc/rfc9457)) that name the member and say what to do.
 
-use axum::http::StatusCode;
-use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::config::nearest;
-use crate::http::bearer::challenge;
+use crate::http::challenge::{Challenge, UNAUTHORIZED, challenge};
 use crate::http::json::{Unwritable, json};
 use crate::http::limits::BodyError;
 use crate::http::rate_limit::Limited;
@@ -26,7 +26,6 @@ pub(super) struct Problem {
     param: Option<Box<str>>,
     hint: Option<Box<str>>,
     errors: Vec<Mistake>,
-    challenge: bool,
     collided: bool,
     limited: Option<Box<Limited>>,
 }
@@ -67,6 +66,9 @@ pub(super) struct ProblemBody {
     request_id: String,
 }
 
+/// The code of a token without the scope of this API (RFC 6750 §3.1).
+const INSUFFICIENT_SCOPE: &str = "insufficient_scope";
+
 impl Problem {
     /// A problem with its sentence.
     pub(super) fn new(status: StatusCode, code: &'static str, detail: impl Into<String>) -> Self {
@@ -77,7 +79,6 @@ impl Problem {
             param: None,
             hint: None,
             errors: Vec::new(),
-            challenge: false,
             collided: false,
             limited: None,
         }
@@ -156,20 +157,14 @@ impl Problem {
 
     /// 401: the token is missing or not good.
     pub(super) fn unauthorized(code: &'static str, detail: impl Into<String>) -> Self {
-        Self {
-            challenge: true,
-            ..Self::new(StatusCode::UNAUTHORIZED, code, detail)
-        }
+        Self::new(UNAUTHORIZED, code, detail)
     }
 
     /// 403: the token has not the scope of this API.
     pub(super) fn insufficient_scope() -> Self {
         let detail = format!("the token does not have the scope {}", Scope::ADMIN);
-        Self {
-            challenge: true,
-            ..Self::new(StatusCode::FORBIDDEN, "insufficient_scope", detail)
-        }
-        .hint("request a token with that scope; the client must be registered for it")
+        Self::new(StatusCode::FORBIDDEN, INSUFFICIENT_SCOPE, detail)
+            .hint("request a token with that scope; the client must be registered for it")
     }
 
     /// 403: the caller may not do this.
@@ -227,10 +222,12 @@ impl Problem {
     /// The answer, which names the request.
     pub(super) fn answer(self, request_id: &str) -> Response {
         tracing::info!(error = self.code, "refused: {}", self.detail);
-        let challenge = self.challenge.then(|| {
-            let told = (self.code != "missing_token").then_some((self.code, self.detail.as_str()));
-            challenge(told, Some(Scope::ADMIN))
-        });
+        let mut challenged = HeaderMap::new();
+        if self.status == UNAUTHORIZED || self.code == INSUFFICIENT_SCOPE {
+            let error = (self.code != "missing_token").then_some((self.code, self.detail.as_str()));
+            let scope = Some(Scope::ADMIN);
+            challenge(&mut challenged, &[Challenge::Bearer { error, scope }]);
+        }
         let body = ProblemBody {
             r#type: "about:blank",
             title: self.status.canonical_reason().unwrap_or("Error").to_owned(),
@@ -250,9 +247,7 @@ impl Problem {
             Ok(text) => (self.status, headers, text).into_response(),
             Err(Unwritable) => return StatusCode::INTERNAL_SERVER_ERROR.into_response(),
         };
-        if let Some(value) = challenge {
-            response.headers_mut().insert(WWW_AUTHENTICATE, value);
-        }
+        response.headers_mut().extend(challenged);
         if let Some(limited) = &self.limited {
             limited.write(response.headers_mut());
         }

@@ -27,8 +27,8 @@ pub struct Options {
 
 /// The public routes.
 pub fn routes(site: Site, options: Options) -> Router {
-    // What an application in a browser asks for itself.
-    let shared = Router::new()
+    // What every program may read, also in a browser.
+    let documents = Router::new()
         .route(
             "/.well-known/openid-configuration",
             get(discovery::metadata),
@@ -39,6 +39,11 @@ pub fn routes(site: Site, options: Options) -> Router {
         )
         .route("/jwks", get(jwks::jwks))
         .route("/.well-known/jwks.json", get(jwks::jwks))
+        .route("/.well-known/authzen-configuration", get(authzen::metadata))
+        .method_not_allowed_fallback(method_not_allowed)
+        .layer(cors::public());
+    // What an application in a browser asks for itself.
+    let shared = Router::new()
         .route("/token", post(token::post))
         .route("/revoke", post(revoke::post))
         .route(
@@ -46,10 +51,9 @@ pub fn routes(site: Site, options: Options) -> Router {
             get(userinfo::userinfo).post(userinfo::userinfo),
         )
         .method_not_allowed_fallback(method_not_allowed)
-        .layer(cors::layer(&site));
+        .layer(cors::of_clients(&site));
     let protocol = Router::new()
         .route("/introspect", post(introspect::post))
-        .route("/.well-known/authzen-configuration", get(authzen::metadata))
         .route("/access/v1/evaluation", post(authzen::evaluation))
         .route("/access/v1/evaluations", post(authzen::evaluations))
         .route("/access/v1/search/subject", post(authzen::search_subject))
@@ -67,7 +71,10 @@ pub fn routes(site: Site, options: Options) -> Router {
         .route("/authorize", get(authorize::get).post(authorize::post))
         .merge(login::routes())
         .route("/consent", get(consent::get).post(consent::post))
-        .route("/logout", get(logout::get).post(logout::post))
+        .route(
+            "/logout",
+            get(logout::get).post(logout::post),
+        )
         .route("/account", get(account::get).post(account::post))
         .route("/setup", get(setup::get).post(setup::post))
         .route("/", get(home))
@@ -78,6 +85,7 @@ pub fn routes(site: Site, options: Options) -> Router {
         .layer(from_fn_with_state(site.clone(), drawn::draw));
     Router::new()
         .merge(api)
+        .merge(documents)
         .merge(shared)
         .merge(protocol)
         .merge(pages)

@@ -2,10 +2,9 @@
 
 use std::sync::Arc;
 
-use axum::http::{HeaderMap, HeaderValue};
+use axum::http::HeaderMap;
 
 use super::caller::Caller;
-use super::error::plain;
 use super::rate_limit::Limited;
 use super::site::Site;
 use crate::domain::audit::{Event, EventType, Origin};
@@ -36,21 +35,6 @@ pub fn bearer(headers: &HeaderMap) -> Result<Option<&str>, Unreadable> {
         }
         (Some(_), Some(_)) => Err(Unreadable),
     }
-}
-
-/// `WWW-Authenticate` for a request whose token does not suffice (RFC 6750 §3): a code and a sentence, which a request
-/// without a token is not told, and the scope that is needed.
-#[must_use]
-pub fn challenge(error: Option<(&str, &str)>, scope: Option<&str>) -> HeaderValue {
-    let mut text = "Bearer realm=\"signet\"".to_owned();
-    if let Some((code, sentence)) = error {
-        let sentence = plain(sentence);
-        text = format!("{text}, error=\"{code}\", error_description=\"{sentence}\"");
-    }
-    if let Some(scope) = scope {
-        text = format!("{text}, scope=\"{scope}\"");
-    }
-    HeaderValue::from_str(&text).unwrap_or(HeaderValue::from_static("Bearer realm=\"signet\""))
 }
 
 /// What an access token is presented for.

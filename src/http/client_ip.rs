@@ -9,7 +9,7 @@ use axum::http::HeaderMap;
 use axum::http::request::Parts;
 use ipnet::IpNet;
 
-use super::server::Peer;
+use super::peer::Peer;
 
 /// The address of the client, for rate limits and audit; a request extension and an extractor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

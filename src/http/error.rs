@@ -3,16 +3,18 @@
 use std::borrow::Cow;
 
 use axum::http::StatusCode;
-use axum::http::header::{HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
+use axum::http::header::{HeaderValue, RETRY_AFTER};
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
+use super::challenge::{Challenge, UNAUTHORIZED, challenge};
 use super::headers::json_no_store;
 use super::json::Unwritable;
 use super::rate_limit::Limited;
 use crate::service::tokens::keys::KeyError;
 use crate::service::tokens::redeem::RedeemError;
 use crate::spec::error_code::ErrorCode;
+pub use crate::spec::error_code::plain;
 use crate::spec::params::ParamsError;
 use crate::store::error::StoreError;
 
@@ -24,7 +26,6 @@ const RETRY_SECONDS: HeaderValue = HeaderValue::from_static("1");
 pub struct OAuthError {
     code: ErrorCode,
     description: Cow<'static, str>,
-    challenge: bool,
     limited: Option<Limited>,
 }
 
@@ -34,7 +35,6 @@ impl OAuthError {
         Self {
             code,
             description: description.into(),
-            challenge: false,
             limited: None,
         }
     }
@@ -62,12 +62,9 @@ impl OAuthError {
         Self::new(ErrorCode::InvalidGrant, description)
     }
 
-    /// `invalid_client`: 401; with a challenge when the client tried HTTP authentication (RFC 6749 §5.2).
-    pub fn invalid_client(description: impl Into<Cow<'static, str>>, used_basic: bool) -> Self {
-        Self {
-            challenge: used_basic,
-            ..Self::new(ErrorCode::InvalidClient, description)
-        }
+    /// `invalid_client`: 401, with the way to authenticate (RFC 6749 §5.2, RFC 9110 §11.6.1).
+    pub fn invalid_client(description: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(ErrorCode::InvalidClient, description)
     }
 
     /// `server_error`: 500; the log has the cause.
@@ -102,7 +99,7 @@ impl OAuthError {
             return StatusCode::TOO_MANY_REQUESTS;
         }
         match self.code {
-            ErrorCode::InvalidClient | ErrorCode::InvalidToken => StatusCode::UNAUTHORIZED,
+            ErrorCode::InvalidClient | ErrorCode::InvalidToken => UNAUTHORIZED,
             ErrorCode::InsufficientScope => StatusCode::FORBIDDEN,
             ErrorCode::ServerError => StatusCode::INTERNAL_SERVER_ERROR,
             ErrorCode::TemporarilyUnavailable => StatusCode::SERVICE_UNAVAILABLE,
@@ -133,11 +130,8 @@ impl IntoResponse for OAuthError {
         let body =
             json!({ "error": self.code.as_str(), "error_description": plain(&self.description) });
         let mut response = (self.status(), json_no_store(), body.to_string()).into_response();
-        if self.challenge {
-            response.headers_mut().insert(
-                WWW_AUTHENTICATE,
-                HeaderValue::from_static("Basic realm=\"signet\", charset=\"UTF-8\""),
-            );
+        if response.status() == UNAUTHORIZED {
+            challenge(response.headers_mut(), &[Challenge::Client]);
         }
         if let Some(limited) = &self.limited {
             limited.write(response.headers_mut());
@@ -203,18 +197,4 @@ impl From<ParamsError> for OAuthError {
     fn from(error: ParamsError) -> Self {
         Self::invalid_request(error.to_string())
     }
-}
-
-/// `error_description` may hold printable ASCII without quotes and backslashes (RFC 6749 §5.2).
-#[must_use]
-pub fn plain(description: &str) -> String {
-    description
-        .chars()
-        .take(400)
-        .map(|c| match c {
-            '"' => '\'',
-            ' '..='~' if c != '\\' => c,
-            _ => '?',
-        })
-        .collect()
 }

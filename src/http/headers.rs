@@ -2,7 +2,7 @@
 
 use axum::http::header::{
     CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue,
-    PRAGMA, REFERRER_POLICY, STRICT_TRANSPORT_SECURITY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
+    PRAGMA, REFERRER_POLICY, STRICT_TRANSPORT_SECURITY, X_FRAME_OPTIONS,
 };
 
 /// What a page needs beyond the strictest policy.
@@ -55,7 +55,6 @@ impl PageHeaders {
         headers.insert(CONTENT_SECURITY_POLICY, policy(page));
         headers.insert(X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
         headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
-        headers.insert(X_CONTENT_TYPE_OPTIONS, NOSNIFF);
         headers.insert(CACHE_CONTROL, NO_STORE);
         headers.insert(PERMISSIONS_POLICY, HeaderValue::from_static(NO_DEVICES));
         headers.insert(RESOURCE_POLICY, HeaderValue::from_static("same-origin"));
@@ -73,17 +72,15 @@ impl PageHeaders {
 
 /// The headers of JSON that must not be stored: tokens, introspection, errors
 /// ([RFC 6749 §5.1](https://www.rfc-editor.org/rfc/rfc6749#section-5.1)).
-pub fn json_no_store() -> [(HeaderName, HeaderValue); 4] {
+pub fn json_no_store() -> [(HeaderName, HeaderValue); 3] {
     [
         (CONTENT_TYPE, HeaderValue::from_static("application/json")),
         (CACHE_CONTROL, NO_STORE),
         (PRAGMA, HeaderValue::from_static("no-cache")),
-        (X_CONTENT_TYPE_OPTIONS, NOSNIFF),
     ]
 }
 
 const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
-const NOSNIFF: HeaderValue = HeaderValue::from_static("nosniff");
 const PERMISSIONS_POLICY: HeaderName = HeaderName::from_static("permissions-policy");
 const OPENER_POLICY: HeaderName = HeaderName::from_static("cross-origin-opener-policy");
 const RESOURCE_POLICY: HeaderName = HeaderName::from_static("cross-origin-resource-policy");

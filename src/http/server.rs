@@ -4,6 +4,7 @@
 //! detection waits for ever), nor the silence between requests apart from headers. So one watchdog
 //! per connection knows when it last was busy; it costs a request a few atomic writes and no timer.
 
+use std::convert::Infallible;
 use std::io;
 use std::net::SocketAddr;
 use std::pin::pin;
@@ -12,7 +13,9 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
-use axum::http::{Request, Version};
+use axum::http::header::{HeaderValue, X_CONTENT_TYPE_OPTIONS};
+use axum::http::{Request, StatusCode, Version};
+use axum::response::{IntoResponse as _, Response};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
@@ -25,12 +28,12 @@ use tower::ServiceExt as _;
 use tracing::{debug, warn};
 
 use super::activity::{Activity, Watched};
+use super::headers::json_no_store;
+use super::host::{self, HostError};
+use super::peer::Peer;
+use super::request_id::{self, RequestId};
 use crate::config::Config;
 use crate::telemetry::metrics;
-
-/// The address a request's connection came from; a request extension.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Peer(pub SocketAddr);
 
 /// What one listener allows.
 #[derive(Debug, Clone)]
@@ -203,9 +206,9 @@ async fn connection(
         service_fn(move |mut request: Request<Incoming>| {
             let busy = activity.begin(request.version() == Version::HTTP_2);
             request.extensions_mut().insert(Peer(peer));
-            let answer = router.clone().oneshot(request.map(Body::new));
+            let router = router.clone();
             async move {
-                let answer = answer.await;
+                let answer = answer(router, request).await;
                 drop(busy);
                 answer
             }
@@ -237,6 +240,31 @@ async fn connection(
             () = server.kill.cancelled() => return,
         }
     }
+}
+
+/// The answer to one request, on every listener: what HTTP forbids reaches no route, and no answer may be taken for
+/// another type than it says it is ([Fetch §3.6](https://fetch.spec.whatwg.org/#x-content-type-options-header)).
+async fn answer(router: Router, request: Request<Incoming>) -> Result<Response, Infallible> {
+    let mut response = match host::check(&request) {
+        Ok(()) => router.oneshot(request.map(Body::new)).await?,
+        Err(error) => no_request(error),
+    };
+    response
+        .headers_mut()
+        .insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    Ok(response)
+}
+
+/// 400 for a request that does not say for whom it is.
+fn no_request(error: HostError) -> Response {
+    let id = RequestId::random();
+    debug!(request_id = id.as_str(), "refused a request: {error}");
+    let body = serde_json::json!({
+        "error": "invalid_request",
+        "error_description": format!("{error}. Request id: {id}"),
+    });
+    let headers = ([(request_id::HEADER, id.header_value())], json_no_store());
+    (StatusCode::BAD_REQUEST, headers, body.to_string()).into_response()
 }
 
 /// A connection that counts as open until this is dropped.

@@ -44,7 +44,7 @@ async fn answer(site: &Site, asking: &Caller, params: &Params) -> Result<String,
         // Any caller could ask in a public client's name (RFC 7662 §4).
         let sentence = "a public client cannot introspect tokens; the caller must authenticate";
         note_refusal(site, &caller.origin(&asking.origin), sentence, now);
-        return Err(OAuthError::invalid_client(sentence, false));
+        return Err(OAuthError::invalid_client(sentence));
     }
     if caller.may_have_waited() {
         // Look last: the token may have been revoked while the caller's keys were fetched.

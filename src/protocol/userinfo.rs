@@ -1,7 +1,7 @@
 //! `/userinfo` (OpenID Connect Core §5.3).
 
 use axum::extract::{RawQuery, State};
-use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, WWW_AUTHENTICATE};
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use axum::http::{HeaderMap, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Map, Value, json};
@@ -10,6 +10,7 @@ use super::form;
 use crate::domain::user::User;
 use crate::http::bearer::{self, Admitted, Refused, TokenUse, bearer};
 use crate::http::caller::Caller;
+use crate::http::challenge::{Challenge, UNAUTHORIZED, challenge};
 use crate::http::error::{OAuthError, plain};
 use crate::http::headers::json_no_store;
 use crate::http::limits::{BodyError, FormBody};
@@ -88,12 +89,12 @@ impl From<Refused> for Refusal {
 impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
         let (status, told) = match self {
-            Self::NoToken => (StatusCode::UNAUTHORIZED, None),
+            Self::NoToken => (UNAUTHORIZED, None),
             Self::Bearer(code, sentence) => {
                 let status = match code {
                     ErrorCode::InsufficientScope => StatusCode::FORBIDDEN,
                     ErrorCode::InvalidRequest => StatusCode::BAD_REQUEST,
-                    _ => StatusCode::UNAUTHORIZED,
+                    _ => UNAUTHORIZED,
                 };
                 (status, Some((code.as_str(), sentence)))
             }
@@ -102,8 +103,11 @@ impl IntoResponse for Refusal {
         let (code, sentence) = told.unwrap_or(("invalid_token", "no access token was sent"));
         let body = json!({ "error": code, "error_description": plain(sentence) });
         let mut response = (status, json_no_store(), body.to_string()).into_response();
-        let challenge = bearer::challenge(told, None);
-        response.headers_mut().insert(WWW_AUTHENTICATE, challenge);
+        let way = Challenge::Bearer {
+            error: told,
+            scope: Some(Purpose::UserInfo.scope()),
+        };
+        challenge(response.headers_mut(), &[way]);
         response
     }
 }

@@ -70,3 +70,17 @@ impl ErrorCode {
         }
     }
 }
+
+/// `error_description` may hold printable ASCII without quotes and backslashes (RFC 6749 §5.2).
+#[must_use]
+pub fn plain(description: &str) -> String {
+    description
+        .chars()
+        .take(400)
+        .map(|c| match c {
+            '"' => '\'',
+            ' '..='~' if c != '\\' => c,
+            _ => '?',
+        })
+        .collect()
+}

@@ -2,7 +2,7 @@
 
 use axum::extract::Path;
 use axum::http::StatusCode;
-use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS};
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use axum::response::{IntoResponse, Response};
 
 use super::assets::Asset;
@@ -14,7 +14,6 @@ pub async fn asset(Path(file): Path<String>) -> Response {
             let headers = [
                 (CONTENT_TYPE, content_type),
                 (CACHE_CONTROL, "public, max-age=31536000, immutable"),
-                (X_CONTENT_TYPE_OPTIONS, "nosniff"),
             ];
             (headers, bytes).into_response()
         }

@@ -261,6 +261,25 @@ fn only_the_gate_verifies_access_tokens_that_are_presented() {
     assert!(broken.is_empty(), "{broken:#?}");
 }
 
+/// What is said in one place: an answer of 401 always with a challenge, and of every answer that its type is meant.
+const SAID_ONCE: [(&str, &str); 3] = [
+    ("StatusCode::UNAUTHORIZED", "http/challenge.rs"),
+    ("WWW_AUTHENTICATE", "http/challenge.rs"),
+    ("X_CONTENT_TYPE_OPTIONS", "http/server.rs"),
+];
+
+#[test]
+fn what_every_answer_says_is_said_in_one_place() {
+    for (word, home) in SAID_ONCE {
+        let named: Vec<_> = sources()
+            .into_iter()
+            .filter(|source| source.code.contains(word) && source.path != "http/cors.rs")
+            .map(|source| source.path)
+            .collect();
+        assert_eq!(named, [home], "{word}");
+    }
+}
+
 #[test]
 fn a_failed_serialization_is_no_empty_text() {
     let empty = |source: Source| writes_empty(&source.code).then_some(source.path);

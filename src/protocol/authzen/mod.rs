@@ -10,7 +10,7 @@ mod search;
 use std::net::IpAddr;
 
 use axum::extract::{FromRequestParts as _, Request, State};
-use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, WWW_AUTHENTICATE};
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Map, Value, json};
@@ -19,6 +19,7 @@ use super::answered;
 use super::client_auth::authenticate;
 use crate::http::bearer::{self, Admitted, Refused, TokenUse, bearer};
 use crate::http::caller::Caller;
+use crate::http::challenge::{Challenge, UNAUTHORIZED, challenge};
 use crate::http::error::OAuthError;
 use crate::http::limits::{BodyLimit, read};
 use crate::http::request_id;
@@ -102,7 +103,13 @@ where
     let mut response = match answer.await {
         Ok(Ok(decided)) => answered(async { Ok(decided.to_string()) }).await,
         Ok(Err(refusal)) => refusal,
-        Err(error) => error.into_response(),
+        Err(error) => {
+            let mut response = error.into_response();
+            if response.status() == UNAUTHORIZED {
+                challenge(response.headers_mut(), &ways(None));
+            }
+            response
+        }
     };
     // AuthZEN §10.1: the caller's own id comes back.
     if let Some(id) = parts.headers.get(request_id::HEADER) {
@@ -143,10 +150,10 @@ async fn caller<T>(
         Err(Refused::Store(error)) => return Err(error.into()),
         Err(Refused::Limited(limited)) => return Err(limited.into()),
         Err(Refused::InvalidToken(sentence)) => {
-            return Ok(Err(challenge(ErrorCode::InvalidToken, sentence)));
+            return Ok(Err(refused(ErrorCode::InvalidToken, sentence)));
         }
         Err(Refused::InsufficientScope(sentence)) => {
-            return Ok(Err(challenge(ErrorCode::InsufficientScope, sentence)));
+            return Ok(Err(refused(ErrorCode::InsufficientScope, sentence)));
         }
     };
     if may_decide(site, &admitted, asking.ip).await? {
@@ -154,7 +161,7 @@ async fn caller<T>(
     }
     let sentence = TokenUse::Decisions.lacks_scope();
     bearer::note_refusal(site, admitted.origin(), sentence, admitted.at());
-    Ok(Err(challenge(ErrorCode::InsufficientScope, sentence)))
+    Ok(Err(refused(ErrorCode::InsufficientScope, sentence)))
 }
 
 /// A client that proves itself and is registered for the scope.
@@ -189,13 +196,21 @@ async fn may_decide(site: &Site, admitted: &Admitted, ip: IpAddr) -> Result<bool
     Ok(site.services.decisions.decide(&asked, now).await?.allowed)
 }
 
-fn challenge(code: ErrorCode, sentence: &'static str) -> Response {
+fn refused(code: ErrorCode, sentence: &'static str) -> Response {
     let mut response = OAuthError::new(code, sentence).into_response();
     *response.status_mut() = match code {
         ErrorCode::InsufficientScope => StatusCode::FORBIDDEN,
-        _ => StatusCode::UNAUTHORIZED,
+        _ => UNAUTHORIZED,
     };
-    let told = bearer::challenge(Some((code.as_str(), sentence)), Some(Scope::DECIDE));
-    response.headers_mut().insert(WWW_AUTHENTICATE, told);
+    challenge(
+        response.headers_mut(),
+        &ways(Some((code.as_str(), sentence))),
+    );
     response
+}
+
+/// How to ask: with a token that has the scope, or as a client.
+const fn ways<'a>(error: Option<(&'a str, &'a str)>) -> [Challenge<'a>; 2] {
+    let scope = Some(Scope::DECIDE);
+    [Challenge::Bearer { error, scope }, Challenge::Client]
 }

@@ -138,15 +138,12 @@ async fn prove(
 ) -> Result<Arc<Client>, Unproven> {
     let limits = &site.services.limits;
     let method = presented.credential.method();
-    let refuse = |description: String| {
-        OAuthError::invalid_client(description, method == AuthMethod::ClientSecretBasic)
-    };
     let client = find(site, presented, clients_version)
         .await?
-        .ok_or_else(|| Unproven::Counted(refuse(UNKNOWN_OR_WRONG.to_owned())))?;
+        .ok_or_else(|| Unproven::Counted(OAuthError::invalid_client(UNKNOWN_OR_WRONG)))?;
     if !client.auth_method.accepts(method) {
         let sentence = mismatch::sentence(&client, method);
-        return Err(Unproven::Counted(refuse(sentence)));
+        return Err(Unproven::Counted(OAuthError::invalid_client(sentence)));
     }
     match &presented.credential {
         Credential::Basic(secret) | Credential::Post(secret) => {
@@ -157,7 +154,7 @@ async fn prove(
                 attempt.succeeded();
             } else {
                 attempt.failed()?;
-                return Err(refuse(UNKNOWN_OR_WRONG.to_owned()).into());
+                return Err(OAuthError::invalid_client(UNKNOWN_OR_WRONG).into());
             }
         }
         Credential::Assertion(assertion) => {

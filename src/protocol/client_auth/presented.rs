@@ -76,7 +76,7 @@ impl Presented {
             (vec![id], Credential::Assertion(assertion.to_owned()))
         } else {
             let id = named.ok_or_else(|| {
-                    OAuthError::invalid_client("the request does not say which client sends it: client authentication or client_id is missing", false)
+                    OAuthError::invalid_client("the request does not say which client sends it: client authentication or client_id is missing")
                 })?;
             (vec![id.to_owned()], Credential::Nothing)
         };
@@ -88,10 +88,9 @@ impl Presented {
             ));
         }
         let mut ids = ids.iter().filter_map(|id| ClientId::parse(id));
-        let used_basic = matches!(credential, Credential::Basic(_));
         let first = ids
             .next()
-            .ok_or_else(|| OAuthError::invalid_client(UNKNOWN_OR_WRONG, used_basic))?;
+            .ok_or_else(|| OAuthError::invalid_client(UNKNOWN_OR_WRONG))?;
         let other = ids.next();
         Ok(Self {
             claimed: Claimed { first, other },

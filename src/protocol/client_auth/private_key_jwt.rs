@@ -24,7 +24,7 @@ const SKEW: Duration = Duration::from_secs(30);
 const LONGEST: Duration = Duration::from_hours(1);
 
 fn refuse(description: impl Into<String>) -> OAuthError {
-    OAuthError::invalid_client(description.into(), false)
+    OAuthError::invalid_client(description.into())
 }
 
 /// Which client an assertion claims to be of; nothing is proven yet.

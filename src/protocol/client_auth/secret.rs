@@ -86,7 +86,6 @@ pub(super) fn basic(headers: &HeaderMap) -> Result<Option<Basic>, OAuthError> {
     let broken = || {
         OAuthError::invalid_client(
             "the Authorization header must be Basic, then the base64 of the form-encoded client_id, a colon and the form-encoded secret",
-            true,
         )
     };
     let mut values = headers.get_all(AUTHORIZATION).iter();

@@ -12,7 +12,7 @@ use std::sync::{Arc, LazyLock};
 use axum::Router;
 use axum::extract::Path;
 use axum::http::StatusCode;
-use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue, X_CONTENT_TYPE_OPTIONS};
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
 use axum::response::{IntoResponse as _, Redirect, Response};
 use axum::routing::get;
 use rust_embed::Embed;
@@ -122,11 +122,7 @@ impl Manual {
         let picture = name.strip_suffix(".png").and_then(|_| Files::get(name));
         match picture {
             Some(file) => {
-                let headers = [
-                    (CONTENT_TYPE, "image/png"),
-                    (X_CONTENT_TYPE_OPTIONS, "nosniff"),
-                    (CACHE_CONTROL, FOR_MINUTES),
-                ];
+                let headers = [(CONTENT_TYPE, "image/png"), (CACHE_CONTROL, FOR_MINUTES)];
                 (headers, file.data).into_response()
             }
             None if name == INDEX => Redirect::permanent(PATH).into_response(),

@@ -1,4 +1,5 @@
-//! CORS: registered origins reach what a client in a browser needs, and nothing else.
+//! CORS: every origin reads public documents, registered origins reach what a client in a browser needs, and nothing else
+//! can be read.
 
 use reqwest::{Method, Response};
 
@@ -7,6 +8,15 @@ use crate::support::engines::on_every_engine;
 use crate::support::server::Server;
 
 const REGISTERED: &str = "https://spa.example.test";
+
+/// What clients in browsers send along.
+const SENT: [&str; 5] = [
+    "authorization",
+    "content-type",
+    "mcp-protocol-version",
+    "traceparent",
+    "tracestate",
+];
 
 async fn ask(server: &Server, method: Method, path: &str, origin: &str) -> Response {
     let mut request = server
@@ -33,10 +43,6 @@ on_every_engine! {
     async fn a_registered_origin_reads_what_a_client_needs(server: Server) {
         assert!(SPA.redirect_uri.starts_with(REGISTERED));
         for (method, path) in [
-            (Method::GET, "/.well-known/openid-configuration"),
-            (Method::GET, "/.well-known/oauth-authorization-server"),
-            (Method::GET, "/jwks"),
-            (Method::GET, "/.well-known/jwks.json"),
             (Method::POST, "/token"),
             (Method::POST, "/revoke"),
             (Method::GET, "/userinfo"),
@@ -45,11 +51,37 @@ on_every_engine! {
             assert!(preflight.status().is_success(), "{path}: {}", preflight.status());
             assert_eq!(allowed(&preflight), Some(REGISTERED), "{path}");
             let headers = preflight.headers()["access-control-allow-headers"].to_str().unwrap();
-            assert!(headers.contains("authorization") && headers.contains("content-type"), "{headers}");
+            for name in SENT {
+                assert!(headers.split(',').any(|header| header.trim() == name), "{name}: {headers}");
+            }
             let answer = ask(&server, method, path, REGISTERED).await;
             assert_eq!(allowed(&answer), Some(REGISTERED), "{path}, errors too");
             assert!(answer.headers().get_all("vary").iter().any(|it| it.to_str().unwrap().to_ascii_lowercase().contains("origin")), "{path}");
             assert!(answer.headers().get("access-control-allow-credentials").is_none(), "{path}");
+        }
+    }
+
+    async fn every_origin_reads_public_documents(server: Server) {
+        for path in [
+            "/.well-known/openid-configuration",
+            "/.well-known/oauth-authorization-server",
+            "/.well-known/authzen-configuration",
+            "/.well-known/jwks.json",
+            "/jwks",
+            "/v1/openapi.json",
+        ] {
+            for origin in [REGISTERED, "https://other.example.test", "http://localhost:6274", "null"] {
+                let preflight = ask(&server, Method::OPTIONS, path, origin).await;
+                assert!(preflight.status().is_success(), "{path}: {}", preflight.status());
+                assert_eq!(allowed(&preflight), Some("*"), "{path}");
+                let headers = preflight.headers()["access-control-allow-headers"].to_str().unwrap();
+                for name in SENT {
+                    assert!(headers.split(',').any(|header| header.trim() == name), "{name}: {headers}");
+                }
+                let answer = ask(&server, Method::GET, path, origin).await;
+                assert_eq!((answer.status().as_u16(), allowed(&answer)), (200, Some("*")), "{path}");
+                assert!(answer.headers().get("access-control-allow-credentials").is_none(), "{path}");
+            }
         }
     }
 
@@ -64,7 +96,7 @@ on_every_engine! {
             "null",
             "*",
         ] {
-            for (method, path) in [(Method::POST, "/token"), (Method::GET, "/jwks"), (Method::OPTIONS, "/userinfo")] {
+            for (method, path) in [(Method::POST, "/token"), (Method::POST, "/revoke"), (Method::OPTIONS, "/userinfo")] {
                 assert_eq!(allowed(&ask(&server, method, path, origin).await), None, "{origin} {path}");
             }
         }
@@ -82,7 +114,7 @@ on_every_engine! {
     }
 
     async fn the_administration_is_nobodys(server: Server) {
-        for path in ["/v1", "/v1/users", "/v1/openapi.json", "/v1/configuration", "/v1/nothing"] {
+        for path in ["/v1", "/v1/users", "/v1/configuration", "/v1/nothing"] {
             for method in [Method::GET, Method::OPTIONS, Method::POST] {
                 let answer = ask(&server, method.clone(), path, REGISTERED).await;
                 let headers = answer.headers().keys();
@@ -93,8 +125,8 @@ on_every_engine! {
     }
 
     async fn a_disabled_client_has_no_origin_any_more(server: Server) {
-        assert_eq!(allowed(&ask(&server, Method::GET, "/jwks", REGISTERED).await), Some(REGISTERED));
+        assert_eq!(allowed(&ask(&server, Method::GET, "/userinfo", REGISTERED).await), Some(REGISTERED));
         server.signet_ok(&["client", "disable", SPA.id]);
-        assert_eq!(allowed(&ask(&server, Method::GET, "/jwks", REGISTERED).await), None);
+        assert_eq!(allowed(&ask(&server, Method::GET, "/userinfo", REGISTERED).await), None);
     }
 }

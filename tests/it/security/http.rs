@@ -26,6 +26,36 @@ on_every_engine! {
         }
     }
 
+    async fn a_request_names_one_host_rfc9112_3_2(server: Server) {
+        for base in [server.url(""), server.management_url("")] {
+            let address = base.replace("http://", "");
+            let path = if base == server.url("") { "/jwks" } else { "/health/live" };
+            for (version, hosts, status) in [
+                ("HTTP/1.1", "", "400"),
+                ("HTTP/1.1", "Host: a\r\nHost: b\r\n", "400"),
+                ("HTTP/1.1", "Host: a\r\nHost: a\r\n", "400"),
+                ("HTTP/1.1", "Host: a, b\r\n", "400"),
+                ("HTTP/1.1", "Host: u@a\r\n", "400"),
+                ("HTTP/1.0", "Host: a\r\nHost: b\r\n", "400"),
+                ("HTTP/1.1", "Host: a\r\n", "200"),
+                ("HTTP/1.1", "Host: [::1]:1\r\n", "200"),
+                ("HTTP/1.1", "Host:\r\n", "200"),
+                ("HTTP/1.0", "", "200"),
+            ] {
+                for target in [path.to_owned(), format!("http://a.example{path}")] {
+                    let request = format!("GET {target} {version}\r\n{hosts}Connection: close\r\n\r\n");
+                    let answer = raw_at(&address, request.as_bytes()).await;
+                    let said = answer.split(' ').nth(1).unwrap_or_default();
+                    assert_eq!(said, status, "{request}: {answer}");
+                    assert!(answer.contains("x-content-type-options: nosniff"), "{answer}");
+                    if status == "400" {
+                        assert!(answer.contains("x-request-id: ") && answer.contains("Host header"), "{answer}");
+                    }
+                }
+            }
+        }
+    }
+
     async fn oversized_heads_and_bodies_are_4xx_cwe400(server: Server) {
         let head = format!("GET /jwks HTTP/1.1\r\nHost: x\r\nX-Long: {}\r\n\r\n", "x".repeat(1_000_000));
         let answer = raw(&server, head.as_bytes()).await;
@@ -143,9 +173,11 @@ async fn a_login_storm_does_not_delay_the_token_endpoint() {
 
 /// Sends bytes and reads until the server closes.
 async fn raw(server: &Server, request: &[u8]) -> String {
-    let mut stream = TcpStream::connect(server.url("").replace("http://", ""))
-        .await
-        .unwrap();
+    raw_at(&server.url("").replace("http://", ""), request).await
+}
+
+async fn raw_at(address: &str, request: &[u8]) -> String {
+    let mut stream = TcpStream::connect(address).await.unwrap();
     // The server may refuse before it has read everything.
     let _refused_early = stream.write_all(request).await;
     let mut answer = Vec::new();

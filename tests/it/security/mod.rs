@@ -6,6 +6,7 @@ mod browser_state;
 mod consent;
 mod cors;
 mod forms;
+mod headers;
 mod http;
 mod limits;
 mod login;
