@@ -163,12 +163,11 @@ impl Client {
     /// The proof that an authorization response may be sent to `presented`.
     #[must_use]
     pub fn trust(&self, presented: &str) -> Option<TrustedRedirect> {
-        let native = self.is_native();
         let known = self
             .metadata
             .redirect_uris
             .iter()
-            .any(|registered| redirect::matches(registered, presented, native));
+            .any(|registered| redirect::matches(registered, presented));
         known.then(|| TrustedRedirect::proven(presented))
     }
 
@@ -181,12 +180,11 @@ impl Client {
     /// The proof that a person may be sent to `presented` after signing out.
     #[must_use]
     pub fn trust_post_logout(&self, presented: &str) -> Option<TrustedRedirect> {
-        let native = self.is_native();
         let known = self
             .metadata
             .post_logout_redirect_uris
             .iter()
-            .any(|registered| redirect::matches(registered, presented, native));
+            .any(|registered| redirect::matches(registered, presented));
         known.then(|| TrustedRedirect::proven(presented))
     }
 

@@ -1,12 +1,16 @@
 //! Where a browser may be sent: the one comparison of redirect URIs
 //! ([RFC 9700 §2.1](https://www.rfc-editor.org/rfc/rfc9700#section-2.1)).
 
+mod schemes;
 mod unregistered;
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 use url::{Host, Url};
 
+use crate::spec::params::encode;
+
+pub use schemes::{acted_on, needs_operator};
 pub use unregistered::{Unregistered, shown};
 
 /// Longest redirect URI, in bytes.
@@ -30,7 +34,7 @@ impl TrustedRedirect {
     /// The URI with more parameters in its query; those it had stay (RFC 6749 §3.1.2).
     #[must_use]
     pub fn with_query<'a>(&self, pairs: impl IntoIterator<Item = (&'a str, &'a str)>) -> String {
-        let added = crate::spec::params::encode(pairs);
+        let added = encode(pairs);
         if added.is_empty() {
             return self.uri.clone();
         }
@@ -41,6 +45,13 @@ impl TrustedRedirect {
             Some(_) => "&",
         };
         format!("{}{joint}{added}", self.uri)
+    }
+
+    /// The URI with parameters in its fragment, which a registered one never has
+    /// ([OAuth 2.0 Multiple Response Types §2.1](https://openid.net/specs/oauth-v2-multiple-response-types-1_0.html#ResponseModes)).
+    #[must_use]
+    pub fn with_fragment<'a>(&self, pairs: impl IntoIterator<Item = (&'a str, &'a str)>) -> String {
+        format!("{}#{}", self.uri, encode(pairs))
     }
 
     /// The host that a person is told about, or the scheme of a private-use URI.
@@ -62,14 +73,13 @@ impl TrustedRedirect {
     }
 }
 
-/// Whether `presented` is `registered`: the same bytes, or, for a native application's loopback address,
-/// the same but for the port (RFC 8252 §7.3).
-pub(super) fn matches(registered: &str, presented: &str, native: bool) -> bool {
+/// Whether `presented` is `registered`: the same bytes, or, for a loopback address, the same but for the port: programs
+/// on a person's own machine take the one that is free
+/// ([RFC 8252 §7.3](https://www.rfc-editor.org/rfc/rfc8252#section-7.3)). `localhost` counts as one, although §8.3 advises
+/// against it: what is registered as such is asked for as such.
+pub(super) fn matches(registered: &str, presented: &str) -> bool {
     if registered == presented {
         return true;
-    }
-    if !native {
-        return false;
     }
     match (
         loopback_without_port(registered),
@@ -80,14 +90,11 @@ pub(super) fn matches(registered: &str, presented: &str, native: bool) -> bool {
     }
 }
 
-/// Splits `http://127.0.0.1:PORT/rest` into (host, rest), on bytes: nothing is normalised, so nothing can be
+/// Splits `http://127.0.0.1:PORT/rest` into (origin without port, rest), on bytes: nothing is normalised, so nothing can be
 /// spelt in a second way.
 fn loopback_without_port(uri: &str) -> Option<(&'static str, &str)> {
-    for host in ["127.0.0.1", "[::1]"] {
-        let Some(rest) = uri
-            .strip_prefix("http://")
-            .and_then(|rest| rest.strip_prefix(host))
-        else {
+    for host in LOOPBACK {
+        let Some(rest) = uri.strip_prefix(host) else {
             continue;
         };
         let Some(after_colon) = rest.strip_prefix(':') else {
@@ -102,10 +109,32 @@ fn loopback_without_port(uri: &str) -> Option<(&'static str, &str)> {
     None
 }
 
+/// The origins of loopback addresses, without the port.
+const LOOPBACK: [&str; 3] = ["http://127.0.0.1", "http://[::1]", "http://localhost"];
+
+/// The origin behind which pages of a client run that has this redirect URI; none of a private-use scheme.
+#[must_use]
+pub fn origin_of(uri: &str) -> Option<String> {
+    let origin = Url::parse(uri).ok()?.origin();
+    origin
+        .is_tuple()
+        .then(|| any_port(&origin.ascii_serialization()).to_owned())
+}
+
+/// An origin as it is compared: that of a loopback address without its port, as its redirect URIs are.
+#[must_use]
+pub fn any_port(origin: &str) -> &str {
+    match loopback_without_port(origin) {
+        Some((host, "")) => host,
+        Some(_) | None => origin,
+    }
+}
+
 /// Checks a URI that someone registers. The error is a sentence that says what to change.
 ///
-/// Refused are fragments, wildcards, userinfo, control characters, schemes that run code, and plain `http`
-/// to anything but the machine itself (RFC 7591 §5, RFC 9700 §2.6, RFC 8252 §7).
+/// Refused are fragments, wildcards, userinfo, control characters, schemes that a system acts on, and plain `http` to
+/// anything but the machine itself (RFC 7591 §5, RFC 9700 §2.6, RFC 8252 §7). Who may register it is another question:
+/// [`needs_operator`].
 pub fn check_registration(uri: &str, native: bool) -> Result<(), String> {
     let shown: String = uri.chars().filter(|c| !c.is_control()).take(80).collect();
     let refuse = |why: &str| Err(format!("redirect URI {shown:?} {why}"));
@@ -141,15 +170,15 @@ pub fn check_registration(uri: &str, native: bool) -> Result<(), String> {
         "https" => Ok(()),
         "http" if is_this_machine(&url) => Ok(()),
         "http" => refuse("uses http to a host that is not this machine; use https"),
-        "javascript" | "data" | "vbscript" | "blob" | "file" | "about" | "ftp" | "ws" | "wss"
-        | "mailto" | "view-source" => refuse("has a scheme that no response may be sent to"),
-        scheme if native && scheme.contains('.') => Ok(()),
-        _ if native => refuse(
-            "has a private-use scheme without a dot; use your domain name in reverse (RFC 8252 section 7.1)",
-        ),
-        _ => refuse(
-            "has a private-use scheme, which only clients with application_type = \"native\" may use",
-        ),
+        scheme => match schemes::acted_on(scheme) {
+            Some(why) => refuse(&format!(
+                "has a scheme that no response may be sent to: it {why}"
+            )),
+            None if native => Ok(()),
+            None => refuse(
+                "has a private-use scheme, which only clients with application_type = \"native\" may use",
+            ),
+        },
     }
 }
 
@@ -167,14 +196,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_the_port_of_a_native_loopback_may_differ_rfc8252_7_3() {
+    fn only_the_port_of_a_loopback_address_may_differ_rfc8252_7_3() {
         let registered = "http://127.0.0.1/cb";
         for good in [
             "http://127.0.0.1/cb",
             "http://127.0.0.1:1/cb",
             "http://127.0.0.1:65535/cb",
         ] {
-            assert!(matches(registered, good, true), "{good}");
+            assert!(matches(registered, good), "{good}");
         }
         for bad in [
             "http://127.0.0.1:0/cb",
@@ -191,9 +220,57 @@ mod tests {
             "HTTP://127.0.0.1:1/cb",
             "http://127.0.0.1:1/Cb",
         ] {
-            assert!(!matches(registered, bad, true), "{bad}");
+            assert!(!matches(registered, bad), "{bad}");
         }
-        assert!(!matches(registered, "http://127.0.0.1:1/cb", false));
+        for (registered, presented) in [
+            ("http://localhost/cb", "http://localhost:5000/cb"),
+            ("http://localhost:3000/cb", "http://localhost:5000/cb"),
+            ("http://localhost:3000/cb", "http://localhost/cb"),
+            ("http://[::1]/cb?x", "http://[::1]:5000/cb?x"),
+            ("http://127.0.0.1:9", "http://127.0.0.1"),
+        ] {
+            assert!(matches(registered, presented), "{registered} {presented}");
+        }
+        for (registered, presented) in [
+            ("http://localhost/cb", "http://127.0.0.1/cb"),
+            ("http://localhost/cb", "https://localhost:5000/cb"),
+            ("http://localhost/cb", "http://localhost.:5000/cb"),
+            ("http://localhost/cb", "http://LOCALHOST:5000/cb"),
+            ("http://localhost/cb", "http://localhost.evil/cb"),
+            ("http://localhost/cb", "http://localhost:5000@evil/cb"),
+            ("http://localhost/cb", "http://localhost:5000\\@evil/cb"),
+            ("http://localhost/cb", "http://localhost:5000/cb#x"),
+            ("https://localhost/cb", "https://localhost:5000/cb"),
+            ("https://127.0.0.1/cb", "https://127.0.0.1:5000/cb"),
+            ("http://127.0.0.2/cb", "http://127.0.0.2:5000/cb"),
+            ("https://a.example/cb", "https://a.example:5000/cb"),
+        ] {
+            assert!(!matches(registered, presented), "{registered} {presented}");
+        }
+    }
+
+    #[test]
+    fn a_page_on_any_port_of_a_loopback_address_is_the_client_s() {
+        for (uri, origin) in [
+            ("http://localhost:3000/cb", "http://localhost"),
+            ("http://[::1]:3000/", "http://[::1]"),
+            ("http://127.0.0.1/cb", "http://127.0.0.1"),
+            ("https://localhost:3000/cb", "https://localhost:3000"),
+            ("https://a.example/cb", "https://a.example"),
+        ] {
+            assert_eq!(origin_of(uri).as_deref(), Some(origin), "{uri}");
+        }
+        assert_eq!(origin_of("com.example.app:/cb"), None);
+        assert_eq!(any_port("http://localhost:5173"), "http://localhost");
+        for other in [
+            "http://localhost.evil",
+            "http://localhost:1/x",
+            "null",
+            "https://localhost:1",
+            "http://localhost:x",
+        ] {
+            assert_eq!(any_port(other), other);
+        }
     }
 
     #[test]
@@ -228,7 +305,15 @@ mod tests {
         ] {
             assert!(check_registration(bad, false).is_err(), "{bad}");
         }
-        assert!(check_registration("myapp:/cb", true).is_err());
+        assert_eq!(check_registration("myapp:/cb", true), Ok(()));
+        for acted_on in [
+            "intent:x",
+            "MS-Settings:x",
+            "tel:1",
+            "x-apple.systempreferences:x",
+        ] {
+            assert!(check_registration(acted_on, true).is_err(), "{acted_on}");
+        }
     }
 
     #[test]
@@ -251,7 +336,8 @@ mod tests {
             ),
             ("https://u@app.example/", false, "user name or password"),
             ("https://:p@app.example/", false, "user name or password"),
-            ("myapp:/cb", true, "without a dot"),
+            ("mailto:a@a.example", true, "writes to a person"),
+            ("myapp:/cb", false, "application_type"),
             ("com.example.app:/cb", false, "application_type"),
         ] {
             let refused = check_registration(bad, native).unwrap_err();

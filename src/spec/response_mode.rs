@@ -10,19 +10,22 @@ pub enum ResponseMode {
     /// In the query of the redirect.
     #[default]
     Query,
+    /// In the fragment of the redirect, which the browser keeps to itself and its scripts.
+    Fragment,
     /// In a form that the browser posts.
     FormPost,
 }
 
 impl ResponseMode {
     /// Every mode, in the order in which discovery lists them.
-    pub const ALL: [Self; 2] = [Self::Query, Self::FormPost];
+    pub const ALL: [Self; 3] = [Self::Query, Self::Fragment, Self::FormPost];
 
     /// The name on the wire.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Query => "query",
+            Self::Fragment => "fragment",
             Self::FormPost => "form_post",
         }
     }

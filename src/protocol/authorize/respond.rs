@@ -1,4 +1,4 @@
-//! Authorization responses: success and error, in the query or as a form, always with `iss` (RFC 9207).
+//! Authorization responses: success and error, in the query, the fragment or as a form, always with `iss` (RFC 9207).
 
 use axum::http::StatusCode;
 use axum::http::header::{CACHE_CONTROL, HeaderValue, LOCATION, REFERRER_POLICY};
@@ -91,12 +91,10 @@ fn send(site: &Site, target: &ResponseTarget, mut fields: Vec<(&'static str, Str
         fields.push(("state", state.clone()));
     }
     fields.push(("iss", site.services.config.issuer.as_str().to_owned()));
+    let pairs = fields.iter().map(|(name, value)| (*name, value.as_str()));
     match target.mode {
-        ResponseMode::Query => see_other(
-            &target
-                .redirect
-                .with_query(fields.iter().map(|(name, value)| (*name, value.as_str()))),
-        ),
+        ResponseMode::Query => see_other(&target.redirect.with_query(pairs)),
+        ResponseMode::Fragment => see_other(&target.redirect.with_fragment(pairs)),
         ResponseMode::FormPost => {
             let fields = fields
                 .into_iter()

@@ -11,6 +11,7 @@ use crate::crypto::secret::PlainToken;
 use crate::domain::client::{Client, has_private_key};
 use crate::domain::ids::ClientId;
 use crate::domain::policy::{Of, Permission};
+use crate::domain::redirect;
 use crate::service::registry::client_secrets;
 use crate::service::tokens::claims;
 use crate::spec::client_metadata::ClientMetadata;
@@ -64,6 +65,9 @@ impl Act {
             &asked_after,
             "attributes",
         )?;
+        if self.rights.by().is_some() {
+            require_operator(id, before, after)?;
+        }
         let changed = differing(&view(before)?, &view(after)?);
         let harmful = |member: &&String| !HARMLESS.contains(&member.as_str());
         let is_another = was.is_none() || is.is_none() || changed.iter().any(|it| harmful(&it));
@@ -115,6 +119,39 @@ impl Act {
         }
         Ok(())
     }
+}
+
+/// Refuses a private-use scheme that names no domain, where an administrator or a client chooses it over HTTP: any
+/// program on a person's machine may claim the same, so it is the operator who says that this one is known.
+fn require_operator(
+    id: &str,
+    before: &ClientMetadata,
+    after: &ClientMetadata,
+) -> Result<(), AdministrationError> {
+    let lists = [
+        ("redirect_uris", &before.redirect_uris, &after.redirect_uris),
+        (
+            "post_logout_redirect_uris",
+            &before.post_logout_redirect_uris,
+            &after.post_logout_redirect_uris,
+        ),
+    ];
+    for (field, had, has) in lists {
+        let mut chosen = has.iter().filter(|uri| !had.contains(uri));
+        if let Some(uri) = chosen.find(|uri| redirect::needs_operator(uri)) {
+            let problem = format!(
+                "{uri:?} has a private-use scheme without a dot, which only an operator may choose, in a document or at \
+                the command line; use your domain name in reverse (RFC 8252 section 7.1)"
+            );
+            return Err(AdministrationError::mistake(
+                KindName::Client,
+                id,
+                field,
+                &problem,
+            ));
+        }
+    }
+    Ok(())
 }
 
 /// What policies may ask of a client: its attributes, and what Signet itself says of every client that has it.

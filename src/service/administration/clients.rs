@@ -90,7 +90,7 @@ impl Act {
             let keys = (it.jwks.clone(), it.jwks_uri.clone());
             (it.token_endpoint_auth_method, keys)
         };
-        // A native client is answered at every port of a loopback address (RFC 8252 §7.3).
+        // Where its answers go, and to what kind of program.
         let answers = |it: &ClientMetadata| (it.redirect_uris.clone(), it.application_type);
         let gets = |it: &ClientMetadata| {
             // Standard claims stand where the scopes cover them that people allowed.

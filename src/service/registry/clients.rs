@@ -8,10 +8,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use moka::future::Cache;
-use url::{Origin, Url};
 
 use crate::domain::client::Client;
 use crate::domain::ids::ClientId;
+use crate::domain::redirect;
 use crate::store::Store;
 use crate::store::error::StoreError;
 use crate::store::revocations::Revocations;
@@ -65,11 +65,11 @@ impl Clients {
         if let Some((read, origins)) = self.origins.get(&()).await
             && read == version
         {
-            return Ok(origins.contains(origin));
+            return Ok(origins.contains(redirect::any_port(origin)));
         }
         // Read after the number, as above.
         let origins = Arc::new(self.read_origins().await?);
-        let known = origins.contains(origin);
+        let known = origins.contains(redirect::any_port(origin));
         self.origins.insert((), (version, origins)).await;
         Ok(known)
     }
@@ -85,12 +85,7 @@ impl Clients {
             last.id.as_str().clone_into(&mut after);
             for client in page.iter().filter(|client| client.disabled_at.is_none()) {
                 let uris = client.metadata.redirect_uris.iter();
-                let origin = |uri: &String| Some(Url::parse(uri).ok()?.origin());
-                origins.extend(
-                    uris.filter_map(origin)
-                        .filter(Origin::is_tuple)
-                        .map(|origin| origin.ascii_serialization()),
-                );
+                origins.extend(uris.filter_map(|uri| redirect::origin_of(uri)));
             }
         }
     }

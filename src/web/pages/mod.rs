@@ -32,6 +32,8 @@ pub use setup::SetupPage;
 pub(in crate::web) use tests::audit;
 use url::Url;
 
+use crate::domain::redirect;
+
 /// What all pages share.
 #[derive(Clone, Debug)]
 pub struct Layout {
@@ -76,15 +78,10 @@ pub(crate) fn image_link(uri: Option<&str>) -> Option<&str> {
 }
 
 /// The link back to the application after sign-out. Native applications have schemes of their own (RFC 8252 §7.1);
-/// the ones that run or show content in this page are never links.
+/// the ones that a browser or a system acts on itself are never links.
 pub(crate) fn return_link(link: Option<&(String, String)>) -> Option<(&str, &str)> {
     let (uri, name) = link?;
-    let uri = with_scheme(uri, |scheme| {
-        !matches!(
-            scheme,
-            "javascript" | "data" | "vbscript" | "blob" | "file" | "about"
-        )
-    })?;
+    let uri = with_scheme(uri, |scheme| redirect::acted_on(scheme).is_none())?;
     Some((uri, name))
 }
 

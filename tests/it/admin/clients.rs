@@ -3,7 +3,8 @@
 use serde_json::json;
 
 use super::support::Api;
-use crate::support::client::{Answer, WEB, basic};
+use crate::support::browser::Browser;
+use crate::support::client::{Answer, Authentication, Authorization, Client, WEB, basic};
 use crate::support::engines::on_every_engine;
 use crate::support::server::Server;
 
@@ -19,6 +20,40 @@ async fn authenticates(server: &Server, id: &str, secret: &str) -> bool {
 }
 
 on_every_engine! {
+    async fn a_scheme_without_a_domain_name_is_an_operator_s_choice_rfc8252_7_1(server: Server) {
+        let document = |uri: &str| format!(
+            "[[clients]]\nclient_id = \"app\"\napplication_type = \"native\"\nredirect_uris = [{uri:?}]\n\
+            grant_types = [\"authorization_code\"]\ntoken_endpoint_auth_method = \"none\"\nscope = \"openid\"\n"
+        );
+        server.apply(&document("myapp:/cb"));
+        let app = Client { id: "app", redirect_uri: "myapp:/cb", authentication: Authentication::None };
+        server.signed_in_with(&Browser::new(&server), &app, Authorization::of(&app, "openid")).await;
+
+        let api = Api::robot(&server).await;
+        let body = |id: &str, uri: &str| json!({
+            "client_id": id, "application_type": "native", "redirect_uris": [uri], "token_endpoint_auth_method": "none",
+        });
+        let refused = api.post("/v1/clients", body("other", "myapp:/cb")).await.problem(422, "invalid_param");
+        assert_eq!(refused["param"], "redirect_uris", "{refused}");
+        assert!(refused["detail"].as_str().unwrap().contains("only an operator"), "{refused}");
+        api.post("/v1/clients", body("reversed", "com.example.app:/cb")).await.done(201);
+        // What the operator chose stays while other members change.
+        api.patch("/v1/clients/app", json!({ "client_name": "App" })).await.done(200);
+        for (field, uri) in [("redirect_uris", "otherapp:/cb"), ("post_logout_redirect_uris", "myapp:/bye")] {
+            let refused = api.patch("/v1/clients/app", json!({ field: [uri] })).await;
+            assert_eq!(refused.problem(422, "invalid_param")["param"], field);
+        }
+        for uri in ["javascript:x", "data:x", "file:///x", "mailto:a@a.example", "tel:1", "intent:x", "ms-settings:x", "view-source:x", "web+app:x"] {
+            let problem = api.post("/v1/clients", body("bad", uri)).await.problem(422, "invalid_param");
+            assert_eq!(problem["param"], "redirect_uris", "{uri}: {problem}");
+            let file = server.directory().join("bad.toml");
+            std::fs::write(&file, document(uri)).unwrap();
+            let output = server.signet(&["apply", "-f", file.to_str().unwrap()]);
+            let said = String::from_utf8_lossy(&output.stderr).into_owned() + &String::from_utf8_lossy(&output.stdout);
+            assert!(!output.status.success() && said.contains("no response may be sent to"), "{uri}: {said}");
+        }
+    }
+
     async fn an_application_is_registered_and_changes_its_secret(server: Server) {
         let api = Api::robot(&server).await;
         let created = api.post("/v1/clients", json!({

@@ -1,7 +1,7 @@
 //! An unproven `redirect_uri` never receives a redirect (RFC 9700 §2.1, §4.1).
 
 use crate::support::browser::{Browser, Page};
-use crate::support::client::{Authorization, NATIVE, SPA, WEB};
+use crate::support::client::{Authentication, Authorization, Client, NATIVE, SPA, WEB};
 use crate::support::engines::on_every_engine;
 use crate::support::server::Server;
 
@@ -68,7 +68,7 @@ on_every_engine! {
         is_page(&server, &bad.with("request_uri", "https://attacker.test/r")).await;
     }
 
-    async fn only_the_loopback_port_may_vary_and_only_for_native_clients_rfc8252_7_3(server: Server) {
+    async fn only_the_port_of_a_loopback_address_may_vary_rfc8252_7_3(server: Server) {
         for uri in [
             "http://localhost:5000/callback",
             "http://127.0.0.2:5000/callback",
@@ -86,6 +86,35 @@ on_every_engine! {
         assert!(Browser::new(&server).open(&ipv6.url(&server)).await.has("login-submit"));
         let web = Authorization::of(&WEB, "openid").with("redirect_uri", "https://web.example.test:8443/callback");
         is_page(&server, &web).await;
+    }
+
+    async fn a_loopback_address_is_one_whatever_the_client_is_rfc8252_7_3(server: Server) {
+        server.apply(r#"
+            [[clients]]
+            client_id = "tool"
+            redirect_uris = ["http://localhost:3000/cb", "http://127.0.0.1/cb", "https://localhost/cb"]
+            post_logout_redirect_uris = ["http://localhost/bye"]
+            grant_types = ["authorization_code"]
+            token_endpoint_auth_method = "none"
+            scope = "openid"
+        "#);
+        let tool = Client { id: "tool", redirect_uri: "http://localhost:3000/cb", authentication: Authentication::None };
+        let request = Authorization::of(&tool, "openid");
+        let browser = Browser::new(&server);
+        server.signed_in_with(&browser, &tool, request.clone()).await;
+        for uri in ["http://localhost:51004/cb", "http://localhost/cb", "http://127.0.0.1:51004/cb"] {
+            let to = browser.open(&request.clone().with("redirect_uri", uri).url(&server)).await.left_to();
+            assert!(to.as_str().starts_with(&format!("{uri}?code=")), "{to}");
+        }
+        for uri in ["http://[::1]:51004/cb", "https://localhost:51004/cb", "http://localhost:51004/other", "http://localhost.evil:1/cb"] {
+            is_page(&server, &request.clone().with("redirect_uri", uri)).await;
+        }
+        // What may be redirected to may also ask for tokens from there.
+        for (origin, known) in [("http://localhost:51004", true), ("https://localhost:51004", false), ("http://localhost.evil", false)] {
+            let answer = server.http().post(server.url("/token")).header("origin", origin).send().await.unwrap();
+            let allowed = answer.headers().get("access-control-allow-origin");
+            assert_eq!(allowed.is_some_and(|allowed| allowed == origin), known, "{origin}");
+        }
     }
 
     async fn bytes_that_are_no_text_are_refused_cwe20(server: Server) {
