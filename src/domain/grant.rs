@@ -74,16 +74,39 @@ pub struct CodeBinding {
     pub code_challenge: Option<CodeChallenge>,
 }
 
-impl CodeBinding {
-    /// What a token request proves of it: the challenge is made from the `code_verifier` (RFC 7636 §4.6).
+/// What a token request proves of a code's binding: the `redirect_uri` that it names, the challenge made from its
+/// `code_verifier` (RFC 7636 §4.6), or both; never nothing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CodeProofs {
+    redirect_uri: Option<String>,
+    code_challenge: Option<CodeChallenge>,
+}
+
+impl CodeProofs {
+    /// What these prove. Without a `code_verifier` the `redirect_uri` is needed (RFC 6749 §4.1.3); with one it may be
+    /// left out, because the verifier proves more
+    /// ([OAuth 2.1 §10.2](https://datatracker.ietf.org/doc/html/draft-ietf-oauth-v2-1#section-10.2)).
     #[must_use]
-    pub fn proven(redirect_uri: &str, verifier: Option<&CodeVerifier>) -> Self {
-        let challenge = |verifier: &CodeVerifier| sha256_b64(verifier.as_bytes());
-        Self {
-            redirect_uri: redirect_uri.to_owned(),
-            code_challenge: verifier
-                .and_then(|verifier| CodeChallenge::parse(&challenge(verifier))),
-        }
+    pub fn of(redirect_uri: Option<&str>, verifier: Option<&CodeVerifier>) -> Option<Self> {
+        let challenge =
+            |verifier: &CodeVerifier| CodeChallenge::parse(&sha256_b64(verifier.as_bytes()));
+        let proof = Self {
+            redirect_uri: redirect_uri.map(str::to_owned),
+            code_challenge: verifier.and_then(challenge),
+        };
+        (proof.redirect_uri.is_some() || proof.code_challenge.is_some()).then_some(proof)
+    }
+
+    /// The `redirect_uri`, if it was sent.
+    #[must_use]
+    pub fn redirect_uri(&self) -> Option<&str> {
+        self.redirect_uri.as_deref()
+    }
+
+    /// The challenge, if a verifier was sent.
+    #[must_use]
+    pub fn code_challenge(&self) -> Option<&str> {
+        self.code_challenge.as_ref().map(CodeChallenge::as_str)
     }
 }
 
@@ -96,8 +119,8 @@ pub struct Presented {
     pub generation: i64,
     /// The authenticated client that presents it.
     pub client_id: ClientId,
-    /// For a code: the `redirect_uri`, and the challenge made from the `code_verifier`.
-    pub code: Option<CodeBinding>,
+    /// For a code: what is proven of its binding.
+    pub code: Option<CodeProofs>,
     /// The key that the request has proven to hold.
     pub binding: Binding,
     /// Whether the counter moves: always for a code, and for clients whose refresh tokens rotate.
@@ -161,7 +184,8 @@ impl Grant {
         }
         if let Some(code) = &presented.code {
             // A wrong proof neither wins nor burns the code, even one that was used.
-            if code.redirect_uri != self.bound_to.redirect_uri {
+            let bound_to = self.bound_to.redirect_uri.as_str();
+            if code.redirect_uri().is_some_and(|uri| uri != bound_to) {
                 return Verdict::Refused(Refusal::RedirectUri);
             }
             if code.code_challenge != self.bound_to.code_challenge {

@@ -13,7 +13,7 @@ use super::batch::Batcher;
 use super::db::{Db, Engine};
 use super::error::StoreError;
 use super::grants::{GrantRow, grant_columns};
-use crate::domain::grant::{Grant, GrantLimits, Presented, Redeemed, Refusal, Verdict};
+use crate::domain::grant::{CodeProofs, Grant, GrantLimits, Presented, Redeemed, Refusal, Verdict};
 use crate::spec::time::Ts;
 
 /// A redemption on its way into a batch.
@@ -146,10 +146,8 @@ impl<'a> SqliteRedemption<'a> {
             id: presented.grant_id.0.simple().to_string(),
             generation: presented.generation,
             client_id: presented.client_id.as_str(),
-            redirect_uri: code.map(|code| code.redirect_uri.as_str()),
-            code_challenge: code
-                .and_then(|code| code.code_challenge.as_ref())
-                .map(super::super::spec::pkce::CodeChallenge::as_str),
+            redirect_uri: code.and_then(CodeProofs::redirect_uri),
+            code_challenge: code.and_then(CodeProofs::code_challenge),
             binding: presented.binding.to_column(),
             step: i64::from(presented.rotate),
             now: redemption.now.micros(),
@@ -186,19 +184,13 @@ impl Columns {
             columns
                 .client_id
                 .push(presented.client_id.as_str().to_owned());
-            columns.redirect_uri.push(
-                presented
-                    .code
-                    .as_ref()
-                    .map(|code| code.redirect_uri.clone()),
-            );
-            let challenge = presented
-                .code
-                .as_ref()
-                .and_then(|code| code.code_challenge.as_ref());
+            let code = presented.code.as_ref();
+            let redirect_uri = code.and_then(CodeProofs::redirect_uri);
+            let code_challenge = code.and_then(CodeProofs::code_challenge);
+            columns.redirect_uri.push(redirect_uri.map(str::to_owned));
             columns
                 .code_challenge
-                .push(challenge.map(|challenge| challenge.as_str().to_owned()));
+                .push(code_challenge.map(str::to_owned));
             columns.binding.push(presented.binding.to_column());
             columns.step.push(i64::from(presented.rotate));
             columns.now.push(now.micros());
@@ -232,7 +224,8 @@ macro_rules! guard {
     () => {
         " WHERE grants.id = b.id AND grants.generation = b.generation AND grants.client_id = b.client_id \
         AND grants.binding IS NOT DISTINCT FROM b.binding \
-        AND (b.generation > 0 OR (grants.redirect_uri = b.redirect_uri \
+        AND (b.generation > 0 OR ((grants.redirect_uri = b.redirect_uri \
+                OR (b.redirect_uri IS NULL AND b.code_challenge IS NOT NULL)) \
             AND grants.code_challenge IS NOT DISTINCT FROM b.code_challenge AND grants.code_expires_at > b.now)) \
         AND (b.generation = 0 OR grants.advanced_at > b.idle_since) \
         AND grants.revoked_at IS NULL AND grants.expires_at > b.now \

@@ -66,9 +66,22 @@ fn code_binding(redirect_uri: &str) -> CodeBinding {
     }
 }
 
+fn proofs(redirect_uri: Option<&str>, code_challenge: Option<&CodeChallenge>) -> CodeProofs {
+    CodeProofs {
+        redirect_uri: redirect_uri.map(str::to_owned),
+        code_challenge: code_challenge.cloned(),
+    }
+}
+
 fn presented(generation: i64) -> Presented {
     let grant = grant();
-    let code = (generation == 0).then(|| code_binding("https://a.example/cb"));
+    let bound_to = grant.bound_to;
+    let code = (generation == 0).then(|| {
+        proofs(
+            Some(&bound_to.redirect_uri),
+            bound_to.code_challenge.as_ref(),
+        )
+    });
     Presented {
         grant_id: grant.id,
         generation,
@@ -97,10 +110,7 @@ fn a_code_has_no_retry_window_rfc6749_4_1_2() {
 fn a_wrong_proof_neither_wins_nor_burns() {
     let mut grant = grant();
     let mut wrong = presented(0);
-    wrong.code = Some(CodeBinding {
-        code_challenge: None,
-        ..code_binding("https://a.example/cb")
-    });
+    wrong.code = Some(proofs(Some("https://a.example/cb"), None));
     assert_eq!(
         grant.redeem(&wrong, true, Ts::from_secs(1), LIMITS),
         Verdict::Refused(Refusal::CodeVerifier)
@@ -145,6 +155,50 @@ fn a_bound_grant_is_neither_redeemed_nor_burned_without_its_key_rfc9449_5() {
     assert_eq!((grant.generation, grant.revoked_at), (2, None));
     let verdict = grant.redeem(&with(1, key), true, now, LIMITS);
     assert_eq!(verdict, Verdict::Retry);
+}
+
+#[test]
+fn a_verifier_proves_a_code_without_its_redirect_uri_and_nothing_else_does() {
+    let bound = grant().bound_to;
+    let challenge = bound.code_challenge.as_ref();
+    let other = CodeChallenge::parse(&"b".repeat(43));
+    let with = |code| Presented {
+        code: Some(code),
+        ..presented(0)
+    };
+    let now = Ts::from_secs(1);
+    let judged = |grant: &Grant, code| grant.classify(&with(code), true, now, LIMITS);
+    let refused = Verdict::Refused;
+    for (code, verdict) in [
+        (proofs(None, challenge), Verdict::Advance),
+        (
+            proofs(Some(&bound.redirect_uri), challenge),
+            Verdict::Advance,
+        ),
+        (
+            proofs(Some("https://b.example/cb"), challenge),
+            refused(Refusal::RedirectUri),
+        ),
+        (proofs(None, other.as_ref()), refused(Refusal::CodeVerifier)),
+        (
+            proofs(Some(&bound.redirect_uri), None),
+            refused(Refusal::CodeVerifier),
+        ),
+    ] {
+        assert_eq!(judged(&grant(), code.clone()), verdict, "{code:?}");
+    }
+    // A code without a challenge is proven by its redirect_uri alone.
+    let mut plain = grant();
+    plain.bound_to.code_challenge = None;
+    assert_eq!(
+        judged(&plain, proofs(None, challenge)),
+        refused(Refusal::CodeVerifier)
+    );
+    assert_eq!(
+        judged(&plain, proofs(Some(&bound.redirect_uri), None)),
+        Verdict::Advance
+    );
+    assert_eq!(CodeProofs::of(None, None), None);
 }
 
 #[derive(Clone, Debug)]

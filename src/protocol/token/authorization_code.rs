@@ -1,7 +1,7 @@
 //! `grant_type=authorization_code` (RFC 6749 §4.1.3, RFC 7636 §4.5).
 
 use super::TokenRequest;
-use crate::domain::grant::CodeBinding;
+use crate::domain::grant::CodeProofs;
 use crate::http::error::OAuthError;
 use crate::http::site::Site;
 use crate::service::tokens::issue::{Basis, Issuance, TokenResponse, can_issue, issue};
@@ -15,8 +15,13 @@ pub(super) async fn answer(
 ) -> Result<TokenResponse, OAuthError> {
     let client = request.client.client();
     let code = request.require("code")?;
-    let redirect_uri = request.require("redirect_uri")?;
     let verifier = code_verifier(request)?;
+    let redirect_uri = request.params.find("redirect_uri");
+    let proof = CodeProofs::of(redirect_uri, verifier.as_ref()).ok_or_else(|| {
+        OAuthError::invalid_request(
+            "redirect_uri is missing: send that of the authorization request, or code_verifier if it had a code_challenge",
+        )
+    })?;
     // After the code is used up, nothing may fail that can be checked before.
     can_issue(&site.services, client, request.now)?;
     let all = site.services.resources.all().await?;
@@ -27,7 +32,7 @@ pub(super) async fn answer(
         &site.services,
         client,
         code,
-        CodeBinding::proven(redirect_uri, verifier.as_ref()),
+        proof,
         request.binding,
         &request.origin,
         request.now,

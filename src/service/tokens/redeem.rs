@@ -6,7 +6,7 @@ use crate::crypto::credential::{Credential, CredentialKind};
 use crate::domain::audit::{Event, EventType, Origin};
 use crate::domain::binding::Binding;
 use crate::domain::client::Client;
-use crate::domain::grant::{CodeBinding, Grant, Presented, Redeemed, Refusal};
+use crate::domain::grant::{CodeProofs, Grant, Presented, Redeemed, Refusal};
 use crate::domain::ids::GrantId;
 use crate::service::Services;
 use crate::service::tokens::revoke;
@@ -64,12 +64,12 @@ pub async fn peek(
         .ok_or(RedeemError::InvalidGrant(sentence(Refusal::Unknown)))
 }
 
-/// Redeems an authorization code (RFC 6749 §4.1.3) with its proofs.
+/// Redeems an authorization code (RFC 6749 §4.1.3) with its proof.
 pub async fn code(
     services: &Arc<Services>,
     client: &Client,
     code: &str,
-    proofs: CodeBinding,
+    proof: CodeProofs,
     binding: Binding,
     origin: &Origin,
     now: Ts,
@@ -79,7 +79,7 @@ pub async fn code(
         grant_id: grant_id(&credential),
         generation: credential.generation,
         client_id: client.id.clone(),
-        code: Some(proofs),
+        code: Some(proof),
         binding,
         rotate: true,
     };

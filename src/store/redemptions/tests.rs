@@ -7,9 +7,10 @@ use sqlx::types::Json;
 use super::super::db::tests::{Fresh, both};
 use super::*;
 use crate::domain::binding::{Binding, Thumbprint};
-use crate::domain::grant::CodeBinding;
+use crate::domain::grant::{CodeBinding, CodeProofs};
 use crate::domain::ids::{ClientId, GrantId, SessionId, UserId};
 use crate::spec::claims_request::ClaimsRequest;
+use crate::spec::pkce::{CodeChallenge, CodeVerifier};
 use crate::spec::scope::Scope;
 
 const LIMITS: GrantLimits = GrantLimits {
@@ -113,12 +114,55 @@ async fn redemptions_with_and_without_the_key_share_a_batch() {
     }
 }
 
+/// The guard of the statement itself: what it lets through is what [`Grant::classify`] calls an advance.
+#[tokio::test]
+async fn a_verifier_alone_redeems_a_code_that_has_a_challenge() {
+    let verifiers = ["a".repeat(43), "b".repeat(43)];
+    for fresh in both().await {
+        let store = store(&fresh).await;
+        let mut number = 0;
+        for bound in [None, Some(verifiers[0].as_str())] {
+            for uri in [None, Some(REDIRECT), Some("https://web.example.test/other")] {
+                for verifier in [
+                    None,
+                    Some(verifiers[0].as_str()),
+                    Some(verifiers[1].as_str()),
+                ] {
+                    if uri.is_none() && verifier.is_none() {
+                        continue;
+                    }
+                    number += 1;
+                    let challenge = bound.map(|text| {
+                        let proven = proofs(None, Some(text));
+                        CodeChallenge::parse(proven.code_challenge().unwrap()).unwrap()
+                    });
+                    let bound_to = CodeBinding {
+                        code_challenge: challenge,
+                        ..code()
+                    };
+                    insert_bound(&store, number, Binding::None, bound_to).await;
+                    let presented = Presented {
+                        code: Some(proofs(uri, verifier)),
+                        ..presented(number, 0, Binding::None)
+                    };
+                    let redeemed = store.redeem(presented, Ts::from_secs(1), LIMITS).await;
+                    let redeemed = redeemed.unwrap();
+                    let fits = verifier == bound && uri.is_none_or(|uri| uri == REDIRECT);
+                    let won = matches!(redeemed, Redeemed::Advanced(_));
+                    assert_eq!(won, fits, "{bound:?} {uri:?} {verifier:?}: {redeemed:?}");
+                }
+            }
+        }
+        assert_eq!(number, 16);
+    }
+}
+
 fn presented(number: u8, generation: i64, binding: Binding) -> Presented {
     Presented {
         grant_id: GrantId::from_random([number; 16]),
         generation,
         client_id: client(),
-        code: (generation == 0).then(code),
+        code: (generation == 0).then(|| proofs(Some(REDIRECT), None)),
         binding,
         rotate: true,
     }
@@ -128,11 +172,18 @@ fn client() -> ClientId {
     ClientId::parse("web").unwrap()
 }
 
+const REDIRECT: &str = "https://web.example.test/callback";
+
 fn code() -> CodeBinding {
     CodeBinding {
-        redirect_uri: "https://web.example.test/callback".to_owned(),
+        redirect_uri: REDIRECT.to_owned(),
         code_challenge: None,
     }
+}
+
+fn proofs(redirect_uri: Option<&str>, verifier: Option<&str>) -> CodeProofs {
+    let verifier = verifier.map(|text| CodeVerifier::parse(text).unwrap());
+    CodeProofs::of(redirect_uri, verifier.as_ref()).unwrap()
 }
 
 fn user() -> UserId {
@@ -158,6 +209,10 @@ async fn store(fresh: &Fresh) -> Store {
 }
 
 async fn insert(store: &Store, number: u8, binding: Binding) -> Grant {
+    insert_bound(store, number, binding, code()).await
+}
+
+async fn insert_bound(store: &Store, number: u8, binding: Binding, bound_to: CodeBinding) -> Grant {
     let grant = Grant {
         id: GrantId::from_random([number; 16]),
         client_id: client(),
@@ -169,7 +224,7 @@ async fn insert(store: &Store, number: u8, binding: Binding) -> Grant {
         resources: Vec::new(),
         nonce: None,
         claims: ClaimsRequest::default(),
-        bound_to: code(),
+        bound_to,
         binding,
         auth_time: Ts(0),
         acr: String::new(),

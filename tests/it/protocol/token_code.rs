@@ -75,12 +75,34 @@ on_every_engine! {
         assert!(["invalid_grant", "invalid_request"].contains(&answer.text("error").as_str()), "{answer:?}");
     }
 
-    async fn a_missing_redirect_uri_is_refused_rfc6749_4_1_3(server: Server) {
+    async fn with_pkce_the_redirect_uri_may_be_left_out_but_not_changed_oauth_2_1_10_2(server: Server) {
         let (request, code) = code(&server, Authorization::of(&WEB, "openid")).await;
-        let form = [("grant_type", "authorization_code"), ("code", &code), ("code_verifier", &request.verifier)];
-        let answer = server.token(&WEB, &form).await;
-        assert_eq!(answer.status, 400, "{answer:?}");
-        server.redeem(&WEB, &request, &code).await.succeeded();
+        let verifier = ("code_verifier", request.verifier.as_str());
+        let form = [("grant_type", "authorization_code"), ("code", &code), verifier];
+        for uri in ["https://web.example.test/other?kept=1", "https://web.example.test/callback/", "x"] {
+            let mut wrong = form.to_vec();
+            wrong.push(("redirect_uri", uri));
+            server.token(&WEB, &wrong).await.failed(400, "invalid_grant");
+        }
+        let other = random();
+        let mut wrong = form;
+        wrong[2].1 = &other;
+        server.token(&WEB, &wrong).await.failed(400, "invalid_grant");
+        server.token(&WEB, &form).await.succeeded();
+        server.token(&WEB, &form).await.failed(400, "invalid_grant");
+    }
+
+    async fn without_pkce_the_redirect_uri_is_required_rfc6749_4_1_3(server: Server) {
+        let request = Authorization::of(&LEGACY, "openid").without("code_challenge").without("code_challenge_method");
+        let (request, code) = code(&server, request).await;
+        let form = [("grant_type", "authorization_code"), ("code", &code)];
+        let answer = server.token(&LEGACY, &form).await.failed(400, "invalid_request");
+        assert!(answer.text("error_description").contains("redirect_uri"), "{answer:?}");
+        // A verifier of a code without a challenge proves nothing.
+        let unasked = [form[0], form[1], ("code_verifier", &request.verifier)];
+        server.token(&LEGACY, &unasked).await.failed(400, "invalid_grant");
+        let whole = [form[0], form[1], ("redirect_uri", LEGACY.redirect_uri)];
+        server.token(&LEGACY, &whole).await.succeeded();
     }
 
     async fn a_verifier_without_a_challenge_is_refused_rfc9700_4_8_2(server: Server) {
