@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::ids::SessionId;
+use super::ids::{SessionId, UserId};
 use super::sign_in::Proofs;
 use crate::spec::scope::Scope;
 use crate::spec::time::Ts;
@@ -35,6 +35,22 @@ pub struct Pending {
     /// The person turned away: they cancelled or said no.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub denied: bool,
+    /// What the `id_token_hint` of the request said. It is read when the request begins and does not travel: it may be
+    /// longer than all else together.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hint: Option<Hint>,
+}
+
+/// What an `id_token_hint` said ([OpenID Connect Core §3.1.2.1](https://openid.net/specs/openid-connect-core-1_0.html#AuthRequest)).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Hint {
+    /// It was issued about this person.
+    Of(UserId),
+    /// Its key is gone, so nothing is known of it.
+    UnknownKey,
+    /// It is no ID token of this server.
+    Foreign,
 }
 
 impl Pending {
@@ -51,6 +67,7 @@ impl Pending {
             signed_in: None,
             shown: None,
             denied: false,
+            hint: None,
         }
     }
 

@@ -114,10 +114,9 @@ async fn asked(visit: &Visit, params: &Params) -> Result<ConsentRequest, PageErr
         .pending(params)?
         .ok_or_else(|| PageError::stale_flow("The address is incomplete."))?;
     let session = visit.session().await?;
-    if let (Ok(mut resolved), Some(session)) = (
-        authorization::resolve(services, &pending, visit.now).await,
-        session,
-    ) {
+    if let (Ok(mut resolved), Some(session)) =
+        (authorization::resolve(services, &pending).await, session)
+    {
         let circumstances = Circumstances::of_session(&session, &visit.origin, visit.now);
         if access::may_sign_in_to(services, &resolved.client, &circumstances).await?
             && resolved.cut_to(services, &circumstances).await?

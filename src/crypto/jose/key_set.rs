@@ -7,7 +7,7 @@ use crate::crypto::b64;
 use crate::spec::alg::SigningAlg;
 
 /// Longer tokens are refused unread.
-pub const MAX_JWT_BYTES: usize = 16 * 1024;
+pub const MAX_JWT_BYTES: usize = 48 * 1024;
 
 /// A JWK Set may hold no more keys.
 pub const MAX_KEYS: usize = 64;

@@ -9,9 +9,10 @@ use axum::extract::{RawQuery, State};
 use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Response};
 
+use crate::crypto::jose::MAX_JWT_BYTES;
 use crate::domain::audit::{Actor, Origin};
 use crate::domain::authorization::{Step, Unmet, next_step};
-use crate::domain::pending::{Pending, Purpose};
+use crate::domain::pending::Pending;
 use crate::http::browser::Browser;
 use crate::http::cookies::Cookie;
 use crate::http::limits::{BodyError, FormBody};
@@ -19,7 +20,7 @@ use crate::http::origin::RequestOrigin;
 use crate::http::page_error::PageError;
 use crate::http::site::Site;
 use crate::service::authorization::consent;
-use crate::service::authorization::flow::{FlowError, browser_digest};
+use crate::service::authorization::flow::{FlowError, MAX_REQUEST, browser_digest};
 use crate::service::authorization::{self, Refused};
 use crate::service::decisions::access::{self, Circumstances};
 use crate::service::sign_in::sessions;
@@ -27,8 +28,8 @@ use crate::spec::params::Params;
 use crate::spec::time::Ts;
 use respond::to_page;
 
-/// Longest request that travels on, in bytes.
-const MAX_REQUEST: usize = 12 * 1024;
+/// Longest text of a request, in bytes: percent-encoded, with an `id_token_hint`, which does not travel on.
+const MAX_TEXT: usize = 3 * MAX_REQUEST + MAX_JWT_BYTES;
 
 /// `GET /authorize`.
 pub async fn get(
@@ -56,9 +57,10 @@ pub async fn post(State(site): State<Site>, body: Result<FormBody, BodyError>) -
             ..PageError::bad_request(format!("{error}."))
         }),
     };
-    let begun = params
-        .and_then(bounded)
-        .map(|params| begun(&params, None, site.services.clock.now()));
+    let begun = match params.and_then(bounded) {
+        Ok(params) => begun(&site, &params, None, site.services.clock.now()).await,
+        Err(error) => Err(error),
+    };
     begun
         .and_then(|pending| to_page(&site, "/authorize", &pending))
         .unwrap_or_else(IntoResponse::into_response)
@@ -75,8 +77,8 @@ async fn answer(
     let services = &site.services;
     let now = services.clock.now();
     let params = read(query)?;
-    let mut pending = pending(site, browser, &params, now)?;
-    let mut resolved = match authorization::resolve(services, &pending, now).await {
+    let mut pending = pending(site, browser, &params, now).await?;
+    let mut resolved = match authorization::resolve(services, &pending).await {
         Ok(resolved) => resolved,
         Err(Refused::Client {
             target,
@@ -148,17 +150,22 @@ async fn answer(
 }
 
 fn read(text: &[u8]) -> Result<Params, PageError> {
-    if text.len() > MAX_REQUEST * 3 {
+    if text.len() > MAX_TEXT {
         return Err(PageError::bad_request("The request is too long."));
     }
     Params::parse(text).map_err(|error| PageError::bad_request(format!("{error}.")))
 }
 
 /// A request that goes on, or one that begins now.
-fn pending(site: &Site, browser: &Browser, params: &Params, now: Ts) -> Result<Pending, PageError> {
+async fn pending(
+    site: &Site,
+    browser: &Browser,
+    params: &Params,
+    now: Ts,
+) -> Result<Pending, PageError> {
     if !params.contains("flow") {
         let params = bounded(params.clone())?;
-        return Ok(begun(&params, Some(browser), now));
+        return begun(site, &params, Some(browser), now).await;
     }
     let flow = params.find("flow").unwrap_or_default();
     let mut pending = site
@@ -170,12 +177,14 @@ fn pending(site: &Site, browser: &Browser, params: &Params, now: Ts) -> Result<P
     pending
         .browser
         .get_or_insert_with(|| browser_digest(browser.cookie()));
+    authorization::read_hint(&site.services, &mut pending, now).await?;
     Ok(pending)
 }
 
 /// A request that is short enough to travel through pages, however it came.
 fn bounded(params: Params) -> Result<Params, PageError> {
-    let pairs = params.pairs().iter();
+    let travels = |(name, _): &&(String, String)| name != "id_token_hint";
+    let pairs = params.pairs().iter().filter(travels);
     let length: usize = pairs.map(|(name, value)| name.len() + value.len()).sum();
     if length > MAX_REQUEST {
         return Err(PageError::bad_request(format!(
@@ -185,12 +194,14 @@ fn bounded(params: Params) -> Result<Params, PageError> {
     Ok(params)
 }
 
-fn begun(params: &Params, browser: Option<&Browser>, now: Ts) -> Pending {
-    let purpose = Purpose::Authorize {
-        params: params.pairs().to_vec(),
-    };
+async fn begun(
+    site: &Site,
+    params: &Params,
+    browser: Option<&Browser>,
+    now: Ts,
+) -> Result<Pending, PageError> {
     let browser = browser.map(|browser| browser_digest(browser.cookie()));
-    Pending::begin(purpose, browser, now)
+    Ok(authorization::begin(&site.services, params, browser, now).await?)
 }
 
 fn stale(error: FlowError) -> PageError {

@@ -10,8 +10,15 @@ use crate::domain::pending::Pending;
 use crate::spec::time::Ts;
 use crate::store::error::StoreError;
 
-/// Longest sealed text that is looked at, in bytes.
-pub const MAX_BYTES: usize = 32 * 1024;
+/// Longest request that travels on, in bytes of its names and values.
+pub const MAX_REQUEST: usize = 12 * 1024;
+
+/// Longest sealed text that is looked at, in bytes: what the longest request becomes with everything beside it. In JSON a
+/// byte becomes two at most, and in base64url three become four.
+pub const MAX_BYTES: usize = (2 * MAX_REQUEST + MAX_BESIDE) / 3 * 4;
+
+/// What travels beside the request, in bytes of JSON: how its members are set apart, and what was proven and shown.
+const MAX_BESIDE: usize = 8 * 1024;
 
 /// Seals and opens pending sign-ins.
 pub struct Flows {

@@ -17,11 +17,12 @@ use crate::domain::binding::Binding;
 use crate::domain::client::Client;
 use crate::domain::grant::{CodeBinding, Grant};
 use crate::domain::ids::{ClientId, GrantId};
-use crate::domain::pending::{Pending, Purpose};
+use crate::domain::pending::{Hint, Pending, Purpose};
 use crate::domain::redirect;
 use crate::domain::session::Session;
 use crate::domain::sign_in::Wanted;
 use crate::service::decisions::access::{Circumstances, permitted};
+use crate::service::tokens::id_token_hint;
 use crate::service::tokens::keys::KeyError;
 use crate::spec::error_code::ErrorCode;
 use crate::spec::grant_type::GrantType;
@@ -100,8 +101,50 @@ impl From<KeyError> for Refused {
     }
 }
 
+/// A request that begins now, in the browser whose cookie has that digest.
+///
+/// # Errors
+/// The store, where the keys of an `id_token_hint` could not be read.
+pub async fn begin(
+    services: &Services,
+    params: &Params,
+    browser: Option<[u8; 32]>,
+    now: Ts,
+) -> Result<Pending, StoreError> {
+    let params = params.pairs().to_vec();
+    let mut pending = Pending::begin(Purpose::Authorize { params }, browser, now);
+    read_hint(services, &mut pending, now).await?;
+    Ok(pending)
+}
+
+/// Reads the `id_token_hint` of a request that has just come in, or that the version before this one sent on its way.
+pub async fn read_hint(
+    services: &Services,
+    pending: &mut Pending,
+    now: Ts,
+) -> Result<(), StoreError> {
+    const NAME: &str = "id_token_hint";
+    let Purpose::Authorize { params } = &mut pending.purpose else {
+        return Ok(());
+    };
+    let mut sent = params.iter().filter(|(name, _)| name == NAME);
+    // Sent twice it is refused, like every parameter.
+    let (Some((_, token)), None) = (sent.next(), sent.next()) else {
+        return Ok(());
+    };
+    if !token.is_empty() {
+        pending.hint = Some(match id_token_hint::read(services, token, now).await? {
+            id_token_hint::Read::Ours(hint) => Hint::Of(hint.user),
+            id_token_hint::Read::UnknownKey => Hint::UnknownKey,
+            id_token_hint::Read::Foreign => Hint::Foreign,
+        });
+    }
+    params.retain(|(name, _)| name != NAME);
+    Ok(())
+}
+
 /// Checks a request in the order of the specification: who asks, where the answer goes, what is asked.
-pub async fn resolve(services: &Services, pending: &Pending, now: Ts) -> Result<Resolved, Refused> {
+pub async fn resolve(services: &Services, pending: &Pending) -> Result<Resolved, Refused> {
     let params = match &pending.purpose {
         Purpose::Authorize { params } => Params::from_pairs(params.clone()),
         Purpose::Page { .. } => {
@@ -111,18 +154,17 @@ pub async fn resolve(services: &Services, pending: &Pending, now: Ts) -> Result<
     };
     let client = identify_client(services, &params).await?;
     let target = prove_target(&client, &params)?;
-    let began = pending.started_at;
-    let request = request::check(services, &client, &params, &target, began, now).await;
+    let request = request::check(services, &client, &params, &target, pending).await;
     let request = request.map_err(|refusal| refusal.at(target))?;
     Ok(Resolved { client, request })
 }
 
 /// What the sign-in of that pending value must reach. A request that cannot be answered wants nothing: `/authorize`
 /// says what is wrong with it.
-pub async fn wanted(services: &Services, pending: &Pending, now: Ts) -> Result<Wanted, StoreError> {
+pub async fn wanted(services: &Services, pending: &Pending) -> Result<Wanted, StoreError> {
     match &pending.purpose {
         Purpose::Page { .. } => Ok(Wanted::any(pending.started_at)),
-        Purpose::Authorize { .. } => match resolve(services, pending, now).await {
+        Purpose::Authorize { .. } => match resolve(services, pending).await {
             Ok(resolved) => Ok(resolved.request.wanted),
             Err(Refused::Store(error)) => Err(error),
             Err(Refused::Page(_) | Refused::Client { .. }) => Ok(Wanted::any(pending.started_at)),

@@ -1,14 +1,13 @@
 //! The parameters of an authorization request, one check each, in the order of OpenID Connect Core §3.1.2.2.
 
 use super::Refused;
-use crate::crypto::jose::JoseError;
 use crate::domain::authorization::{AuthorizationRequest, ExpectedUser, ResponseTarget};
 use crate::domain::client::Client;
 use crate::domain::ids::UserId;
+use crate::domain::pending::{Hint, Pending};
 use crate::domain::sign_in::{Acr, Wanted, WantedAcr};
 use crate::service::Services;
 use crate::service::registry::resources::is_for;
-use crate::service::tokens::keys::KeyError;
 use crate::spec::claims_request::ClaimsRequest;
 use crate::spec::error_code::ErrorCode;
 use crate::spec::grant_type::GrantType;
@@ -17,9 +16,8 @@ use crate::spec::pkce::CodeChallenge;
 use crate::spec::prompt::Prompt;
 use crate::spec::response_mode::ResponseMode;
 use crate::spec::scope::Scope;
-use crate::spec::time::Ts;
 
-/// Longest value of any parameter, in bytes.
+/// Longest value of any parameter that travels through pages, in bytes.
 const MAX_VALUE: usize = 4096;
 
 /// An error that has a proven target, which the caller knows.
@@ -69,8 +67,7 @@ pub(super) async fn check(
     client: &Client,
     params: &Params,
     target: &ResponseTarget,
-    began: Ts,
-    now: Ts,
+    pending: &Pending,
 ) -> Result<AuthorizationRequest, Refusal> {
     check_form(params)?;
     check_unsupported(params)?;
@@ -91,12 +88,12 @@ pub(super) async fn check(
         nonce: params.find("nonce").map(str::to_owned),
         code_challenge: code_challenge(client, params)?,
         wanted: Wanted {
-            began,
+            began: pending.started_at,
             again: prompt.login,
             max_age: max_age(client, params)?,
             acr: acr(client, params, &claims),
         },
-        expected_user: expected_user(services, params, &claims, prompt, now).await?,
+        expected_user: expected_user(&claims, prompt, pending.hint)?,
         prompt,
         claims: claims.within(&client.scope),
         scope,
@@ -155,7 +152,9 @@ fn check_response_type(client: &Client, params: &Params) -> Result<(), Refusal> 
 
 fn check_response_mode(params: &Params) -> Result<(), Refusal> {
     match params.find("response_mode").map(ResponseMode::parse) {
-        Some(None) => Err(invalid("response_mode must be query or form_post")),
+        Some(None) => Err(invalid(
+            "response_mode must be query, fragment or form_post",
+        )),
         Some(Some(_)) | None => Ok(()),
     }
 }
@@ -270,43 +269,26 @@ fn acr(client: &Client, params: &Params, claims: &ClaimsRequest) -> WantedAcr {
 }
 
 /// Who must be signed in: `id_token_hint`, or `sub` in the `claims` parameter (OpenID Connect Core §3.1.2.1, §5.5.1).
-async fn expected_user(
-    services: &Services,
-    params: &Params,
+fn expected_user(
     claims: &ClaimsRequest,
     prompt: Prompt,
-    now: Ts,
+    hint: Option<Hint>,
 ) -> Result<Option<ExpectedUser>, Refusal> {
-    let named = |sub: &str| UserId::parse(sub).map_or(ExpectedUser::Unknown, ExpectedUser::Known);
     if let Some(sub) = claims.wanted_subject() {
-        return Ok(Some(named(sub)));
+        let named = UserId::parse(sub).map_or(ExpectedUser::Unknown, ExpectedUser::Known);
+        return Ok(Some(named));
     }
-    let Some(hint) = params.find("id_token_hint") else {
-        return Ok(None);
-    };
-    let foreign = || invalid("id_token_hint is not an ID token that this server issued");
-    match services.keys.verify(hint, now).await {
+    match hint {
+        None => Ok(None),
         // An expired hint still says who it was about; its expiry is not looked at.
-        Ok(token) if token.is_typ("JWT") && is_ours(services, &token.claims) => {
-            let sub = token
-                .claims
-                .get("sub")
-                .and_then(serde_json::Value::as_str)
-                .ok_or_else(foreign)?;
-            Ok(Some(named(sub)))
-        }
+        Some(Hint::Of(user)) => Ok(Some(ExpectedUser::Known(user))),
         // It may be so old that its key is gone. Its subject is unknown then, which matters only if no page may be
         // shown.
-        Err(KeyError::Jose(JoseError::UnknownKid)) => {
-            Ok(prompt.none.then_some(ExpectedUser::Unknown))
-        }
-        Err(KeyError::Store(error)) => Err(error.into()),
-        Ok(_) | Err(_) => Err(foreign()),
+        Some(Hint::UnknownKey) => Ok(prompt.none.then_some(ExpectedUser::Unknown)),
+        Some(Hint::Foreign) => Err(invalid(
+            "id_token_hint is not an ID token that this server issued",
+        )),
     }
-}
-
-fn is_ours(services: &Services, claims: &serde_json::Map<String, serde_json::Value>) -> bool {
-    claims.get("iss").and_then(serde_json::Value::as_str) == Some(services.config.issuer.as_str())
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use std::time::Duration;
 use moka::future::Cache;
 
 use crate::crypto::digest::sha256;
-use crate::crypto::jose::JoseError;
+use crate::crypto::jose::{JoseError, MAX_JWT_BYTES};
 use crate::domain::audit::{Actor, Origin};
 use crate::domain::binding::Binding;
 use crate::domain::ids::{ClientId, GrantId, SessionId, UserId};
@@ -23,7 +23,7 @@ use crate::store::error::StoreError;
 use crate::store::revocations::{Key, Recorded};
 
 /// Longest access token that is looked at, in bytes.
-pub const MAX_BYTES: usize = 16 * 1024;
+pub const MAX_BYTES: usize = MAX_JWT_BYTES;
 
 /// Tokens that were verified before.
 pub struct AccessTokens {

@@ -4,7 +4,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use crate::crypto::credential::CredentialKind;
-use crate::crypto::jose::at_hash;
+use crate::crypto::jose::{MAX_JWT_BYTES, at_hash};
 use crate::crypto::{b64, random};
 use crate::domain::audit::{Event, EventType, Origin};
 use crate::domain::binding::Binding;
@@ -258,13 +258,21 @@ async fn id_token(
     if let (GrantType::AuthorizationCode, Some(nonce)) = (issuance.grant_type, &grant.nonce) {
         claims.set(Claim::Nonce, nonce.as_str());
     }
+    let least = claims.clone();
     let chosen = &issuance.client.metadata.id_token_claims;
     claims.add(standard_claims(services, issuance, grant).await?);
     let names = chosen.iter().map(String::as_str);
     let names = names.filter(|name| !claims::is_standard(name));
     claims.add(claims::of(services, grant.user_id, names, now).await?);
     let ring = services.keys.ring();
-    Ok(Some(ring.active(alg, now)?.sign("JWT", &claims)?))
+    let key = ring.active(alg, now)?;
+    let jwt = key.sign("JWT", &claims)?;
+    if jwt.len() <= MAX_JWT_BYTES {
+        return Ok(Some(jwt));
+    }
+    // What Signet issues it must be able to read again, as a hint; `/userinfo` has the claims.
+    tracing::warn!(user.id = %grant.user_id, client.id = %grant.client_id, "the claims about user {} are too long for an ID token and are left out", grant.user_id);
+    Ok(Some(key.sign("JWT", &least)?))
 }
 
 /// Standard claims about the person: those that the request wants in the ID token itself (OpenID Connect Core §5.5), and

@@ -2,6 +2,7 @@
 
 pub mod access_token;
 pub mod claims;
+pub mod id_token_hint;
 pub mod issue;
 pub mod keys;
 pub mod redeem;

@@ -85,7 +85,7 @@ pub(super) async fn post(
 async fn check(visit: &Visit, form: &Params, pending: &Pending) -> Result<Response, PageError> {
     let services = &visit.site.services;
     let username = form.find("username").unwrap_or_default();
-    let wanted = authorization::wanted(services, pending, visit.now).await?;
+    let wanted = authorization::wanted(services, pending).await?;
     let typed = Typed {
         username,
         password: form.find("password").unwrap_or_default().to_owned(),

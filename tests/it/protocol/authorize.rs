@@ -251,6 +251,32 @@ on_every_engine! {
         server.redeem(&WEB, &request, &value("code").unwrap()).await.succeeded();
     }
 
+    async fn fragment_keeps_the_response_from_servers_oauth_multiple_response_types_2_1(server: Server) {
+        let browser = Browser::new(&server);
+        server.signed_in_with(&browser, &WEB, Authorization::of(&WEB, "openid")).await;
+        for uri in [WEB.redirect_uri, "https://web.example.test/other?kept=1"] {
+            let request = Authorization::of(&WEB, "openid").with("redirect_uri", uri).with("response_mode", "fragment");
+            let read = |to: &url::Url| {
+                let (before, fragment) = to.as_str().split_once('#').unwrap();
+                assert_eq!(before, uri, "{to}");
+                let pairs = url::form_urlencoded::parse(fragment.as_bytes()).into_owned();
+                pairs.collect::<std::collections::BTreeMap<String, String>>()
+            };
+            let page = browser.open(&request.url(&server)).await;
+            assert_eq!(page.status, 303, "{page:?}");
+            let told = read(&page.left_to());
+            assert_eq!((&told["state"], told["iss"].as_str()), (&request.state, server.issuer()));
+            let form = [("grant_type", "authorization_code"), ("code", &told["code"]), ("code_verifier", &request.verifier)];
+            server.token(&WEB, &form).await.succeeded();
+            let refused = request.clone().with("prompt", "nonsense");
+            let told = read(&browser.open(&refused.url(&server)).await.left_to());
+            assert_eq!((told["error"].as_str(), &told["state"]), ("invalid_request", &request.state));
+        }
+        let metadata = server.http().get(server.url("/.well-known/openid-configuration")).send().await.unwrap();
+        let metadata: serde_json::Value = metadata.json().await.unwrap();
+        assert_eq!(metadata["response_modes_supported"], serde_json::json!(["query", "fragment", "form_post"]));
+    }
+
     async fn pkce_is_required_unless_the_client_says_otherwise_rfc9700_2_1_1(server: Server) {
         for client in [WEB, SPA] {
             let request = Authorization::of(&client, "openid").without("code_challenge").without("code_challenge_method");
@@ -288,7 +314,7 @@ on_every_engine! {
             ("prompt", "nonsense"),
             ("max_age", "-1"),
             ("max_age", "soon"),
-            ("response_mode", "fragment"),
+            ("response_mode", "fragment.jwt"),
             ("response_mode", "nonsense"),
             ("claims", "{not json"),
             ("id_token_hint", "not.a.token"),

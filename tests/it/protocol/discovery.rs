@@ -72,10 +72,9 @@ on_every_engine! {
         for method in ["client_secret_basic", "client_secret_post", "private_key_jwt", "none"] {
             assert!(lists(&metadata, "token_endpoint_auth_methods_supported", method), "{method}");
         }
-        for mode in ["query", "form_post"] {
+        for mode in ["query", "fragment", "form_post"] {
             assert!(lists(&metadata, "response_modes_supported", mode), "{mode}");
         }
-        assert!(!lists(&metadata, "response_modes_supported", "fragment"));
     }
 
     async fn every_claim_that_is_issued_stands_in_the_table(server: Server) {

@@ -3,10 +3,11 @@
 use serde_json::Map;
 
 use super::*;
-use crate::domain::ids::UserId;
-use crate::domain::pending::{OwnPath, Purpose};
+use crate::domain::ids::{SessionId, UserId};
+use crate::domain::pending::{Hint, OwnPath, Purpose, Shown};
 use crate::domain::sign_in::{Account, Factor, Proof, Proofs};
 use crate::domain::user::User;
+use crate::spec::params::MAX_PARAMS;
 use crate::spec::standard_claims::StandardClaims;
 
 const COOKIE: &str = "the cookie of the browser";
@@ -98,4 +99,42 @@ fn proofs_cannot_be_made_or_changed_outside() {
         let error = flows.open(&forged, Some(COOKIE), now).unwrap_err();
         assert_eq!(error, FlowError::Forged);
     }
+}
+
+/// What is sealed is opened, however long the request and all that travels beside it.
+#[test]
+fn the_longest_request_opens_again() {
+    let each = MAX_REQUEST / MAX_PARAMS;
+    let params: Vec<_> = (0..MAX_PARAMS)
+        .map(|number| {
+            let name = format!("{number:02}");
+            (name, "\"".repeat(each - 2))
+        })
+        .collect();
+    let length: usize = params.iter().map(|(name, it)| name.len() + it.len()).sum();
+    assert_eq!(length, MAX_REQUEST);
+    let flows = flows();
+    let now = Ts::from_secs(1);
+    let shown = Shown {
+        session: SessionId::from_random([1; 16]),
+        scope: "s".repeat(4096).split(' ').collect(),
+    };
+    let pending = Pending {
+        proofs: half_way(now).proofs,
+        selected: Some(shown.session),
+        consented: Some(shown.session),
+        signed_in: Some(shown.session),
+        shown: Some(shown),
+        denied: true,
+        hint: Some(Hint::UnknownKey),
+        ..Pending::begin(
+            Purpose::Authorize { params },
+            Some(browser_digest(COOKIE)),
+            now,
+        )
+    };
+    let sealed = flows.seal(&pending).unwrap();
+    assert!(sealed.len() > MAX_BYTES / 4 * 3, "{}", sealed.len());
+    let opened = flows.open(&sealed, Some(COOKIE), now);
+    assert_eq!(opened.unwrap().purpose, pending.purpose);
 }
