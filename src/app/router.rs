@@ -73,7 +73,7 @@ pub fn routes(site: Site, options: Options) -> Router {
         .route("/consent", get(consent::get).post(consent::post))
         .route(
             "/logout",
-            get(logout::get).post(logout::post),
+            get(logout::get).head(logout::head).post(logout::post),
         )
         .route("/account", get(account::get).post(account::post))
         .route("/setup", get(setup::get).post(setup::post))

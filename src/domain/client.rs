@@ -177,6 +177,12 @@ impl Client {
         Unregistered::among(&self.metadata.redirect_uris, presented)
     }
 
+    /// What to tell of an address for after signing out that is not the client's.
+    #[must_use]
+    pub fn unregistered_post_logout(&self, presented: &str) -> Unregistered {
+        Unregistered::among(&self.metadata.post_logout_redirect_uris, presented)
+    }
+
     /// The proof that a person may be sent to `presented` after signing out.
     #[must_use]
     pub fn trust_post_logout(&self, presented: &str) -> Option<TrustedRedirect> {

@@ -2,15 +2,15 @@
 
 use std::sync::Arc;
 
-use serde_json::Value;
-
-use crate::crypto::jose::JoseError;
+use crate::domain::audit::{Actor, Origin};
 use crate::domain::client::Client;
-use crate::domain::ids::{ClientId, SessionId, UserId};
+use crate::domain::ids::ClientId;
 use crate::domain::redirect::TrustedRedirect;
 use crate::domain::session::Session;
+use crate::domain::user::User;
 use crate::service::Services;
-use crate::service::tokens::keys::KeyError;
+use crate::service::tokens::id_token_hint::{self, IdTokenHint, Read};
+use crate::service::tokens::revoke;
 use crate::spec::params::Params;
 use crate::spec::time::Ts;
 use crate::store::error::StoreError;
@@ -22,16 +22,37 @@ pub struct LogoutRequest {
     pub client: Option<Arc<Client>>,
     /// Where the person goes afterwards.
     pub target: Option<TrustedRedirect>,
+    /// Why the person does not go where the application wants them: the sentence for them. They are signed out all the
+    /// same (§3).
+    pub left_out: Option<String>,
     /// `state`, given back with the target.
     pub state: Option<String>,
-    hint: Option<Hint>,
+    /// `logout_hint`: whom the application means, in words of its own.
+    logout_hint: Option<String>,
+    hint: HintSent,
 }
 
-/// Of whom an ID token speaks.
+/// What was sent as `id_token_hint`.
+#[derive(Debug, Default)]
+enum HintSent {
+    /// Nothing.
+    #[default]
+    None,
+    /// An ID token whose key is gone: it proves nothing.
+    TooOld,
+    /// An ID token of ours, expired or not.
+    Proven(IdTokenHint),
+}
+
+/// The session that a client proves to have been signed in to with an ID token of its own; only
+/// [`LogoutRequest::named`] makes one.
+///
+/// The bearer of such a token can end that session and do nothing else with it: no endpoint takes it for a sign-in or an
+/// access token.
 #[derive(Debug)]
-struct Hint {
-    user: Option<UserId>,
-    session: Option<SessionId>,
+pub struct NamedSession<'a> {
+    client: &'a Client,
+    hint: &'a IdTokenHint,
 }
 
 /// Why the request is not followed.
@@ -59,58 +80,102 @@ impl LogoutRequest {
         if params.repeated().is_some() {
             return Err(LogoutError::Page("A parameter was sent more than once."));
         }
-        let (hint, audience) = match params.find("id_token_hint") {
-            Some(token) => read_hint(services, token, now).await?.unzip(),
-            None => (None, None),
+        let hint = match params.find("id_token_hint") {
+            None => HintSent::None,
+            Some(token) => match id_token_hint::read(services, token, now).await? {
+                Read::Ours(hint) => HintSent::Proven(hint),
+                Read::UnknownKey => HintSent::TooOld,
+                Read::Foreign => {
+                    return Err(LogoutError::Page(
+                        "id_token_hint is not an ID token that this server issued.",
+                    ));
+                }
+            },
+        };
+        let audience = match &hint {
+            HintSent::Proven(hint) => Some(hint.audience.as_str()),
+            HintSent::None | HintSent::TooOld => None,
         };
         let named = params.find("client_id");
-        if let (Some(named), Some(audience)) = (named, &audience)
+        if let (Some(named), Some(audience)) = (named, audience)
             && named != audience
         {
             return Err(LogoutError::Page(
                 "client_id is not the client that id_token_hint was issued to.",
             ));
         }
-        let client = match named.or(audience.as_deref()) {
+        let client = match named.or(audience).and_then(ClientId::parse) {
+            Some(id) => services.clients.find(&id).await?,
             None => None,
-            Some(id) => match ClientId::parse(id) {
-                Some(id) => services.clients.find(&id).await?,
-                None => None,
-            },
         };
-        let target = match (params.find("post_logout_redirect_uri"), &client) {
-            (None, _) => None,
-            (Some(_), None) => {
-                return Err(LogoutError::Page(
-                    "post_logout_redirect_uri needs a known client_id or an id_token_hint beside it.",
-                ));
-            }
-            (Some(uri), Some(client)) => {
-                Some(client.trust_post_logout(uri).ok_or(LogoutError::Page(
-                    "post_logout_redirect_uri is not one that this application has registered.",
-                ))?)
-            }
+        let uri = params.find("post_logout_redirect_uri");
+        let (target, left_out) = match target(uri, client.as_deref()) {
+            Ok(target) => (target, None),
+            Err(reason) => (None, Some(reason)),
         };
         Ok(Self {
             client,
             target,
+            left_out,
             state: params.find("state").map(str::to_owned),
+            logout_hint: params.find("logout_hint").map(str::to_owned),
             hint,
         })
+    }
+
+    /// The session that the hint names, if it was issued to the client that asks.
+    #[must_use]
+    pub fn named(&self) -> Option<NamedSession<'_>> {
+        let (HintSent::Proven(hint), Some(client)) = (&self.hint, self.client.as_deref()) else {
+            return None;
+        };
+        (client.id.as_str() == hint.audience).then_some(NamedSession { client, hint })
     }
 
     /// Whether the application has shown that it means this very session, so that the person need not be asked.
     #[must_use]
     pub fn speaks_of(&self, session: &Session) -> bool {
-        self.hint.as_ref().is_some_and(|hint| {
-            hint.user == Some(session.user_id) && hint.session == Some(session.id)
-        })
+        match &self.hint {
+            HintSent::Proven(hint) => hint.user == session.user_id && hint.session == session.id,
+            HintSent::None | HintSent::TooOld => false,
+        }
     }
 
     /// Whether it carries a valid `id_token_hint` at all.
     #[must_use]
     pub const fn has_hint(&self) -> bool {
-        self.hint.is_some()
+        matches!(self.hint, HintSent::Proven(_))
+    }
+
+    /// Whether its `id_token_hint` is so old that nothing can be known of it.
+    #[must_use]
+    pub const fn has_old_hint(&self) -> bool {
+        matches!(self.hint, HintSent::TooOld)
+    }
+
+    /// Whether the application means another person than that of the session, as far as `logout_hint` says: the name,
+    /// the e-mail address, the `sub` or the `sid` that it knows (§2). It never stands for an answer of the person.
+    pub async fn means_another(
+        &self,
+        services: &Services,
+        session: &Session,
+    ) -> Result<bool, StoreError> {
+        let Some(hint) = &self.logout_hint else {
+            return Ok(false);
+        };
+        let names = [
+            session.username.clone(),
+            session.user_id.to_string(),
+            session.id.to_string(),
+        ];
+        let is = |name: &String| name.to_lowercase() == hint.to_lowercase();
+        if names.iter().any(is) {
+            return Ok(false);
+        }
+        let user: Option<User> = services.store.find_user(session.user_id).await?;
+        Ok(!user
+            .and_then(|user| user.email)
+            .is_some_and(|email| is(&email)))
     }
 
     /// The address to go to, with `state` and nothing else (§3).
@@ -121,30 +186,49 @@ impl LogoutRequest {
     }
 }
 
-/// An ID token of ours, expired or not, and whom it was issued to.
-async fn read_hint(
-    services: &Services,
-    token: &str,
-    now: Ts,
-) -> Result<Option<(Hint, String)>, LogoutError> {
-    const FOREIGN: LogoutError =
-        LogoutError::Page("id_token_hint is not an ID token that this server issued.");
-    let verified = match services.keys.verify(token, now).await {
-        // Signed userinfo has our issuer and type too, but no session.
-        Ok(verified) if verified.is_typ("JWT") && verified.claims.contains_key("sid") => verified,
-        // Older than its key: it proves nothing any more, so the person is asked.
-        Err(KeyError::Jose(JoseError::UnknownKid)) => return Ok(None),
-        Err(KeyError::Store(error)) => return Err(error.into()),
-        Ok(_) | Err(_) => return Err(FOREIGN),
+/// Where the person goes, or why not where the application wants (§3: an address that is not registered is left out).
+fn target(uri: Option<&str>, client: Option<&Client>) -> Result<Option<TrustedRedirect>, String> {
+    let Some(uri) = uri else {
+        return Ok(None);
     };
-    let claim = |name: &str| verified.claims.get(name).and_then(Value::as_str);
-    if claim("iss") != Some(services.config.issuer.as_str()) {
-        return Err(FOREIGN);
+    let client = client
+        .ok_or("post_logout_redirect_uri needs a known client_id or an id_token_hint beside it.")?;
+    client.trust_post_logout(uri).map(Some).ok_or_else(|| {
+        let unregistered = client.unregistered_post_logout(uri);
+        tracing::info!(client.id = %client.id, "client {} asked for a post_logout_redirect_uri that it has not registered: {unregistered}", client.id);
+        format!("post_logout_redirect_uri is not one that this application has registered: {unregistered}.")
+    })
+}
+
+impl NamedSession<'_> {
+    /// The session, as long as it lives.
+    pub async fn find(&self, services: &Services, now: Ts) -> Result<Option<Session>, StoreError> {
+        let found = services.store.find_session_by_id(self.hint.session, now);
+        let is_same = |session: &Session| session.user_id == self.hint.user;
+        Ok(found.await?.filter(is_same))
     }
-    let audience = claim("aud").ok_or(FOREIGN)?.to_owned();
-    let hint = Hint {
-        user: claim("sub").and_then(UserId::parse),
-        session: claim("sid").and_then(SessionId::parse),
-    };
-    Ok(Some((hint, audience)))
+
+    /// Ends it, in the name of the client. Success means that it holds everywhere, also where the session had ended
+    /// before: that may not have reached every instance yet.
+    pub async fn end(
+        &self,
+        services: &Services,
+        origin: &Origin,
+        now: Ts,
+    ) -> Result<(), StoreError> {
+        let client = self.client;
+        let origin = origin
+            .by(Actor::Client(client.id.clone()))
+            .through(&client.id);
+        revoke::session(services, self.hint.session, &origin, now).await?;
+        tracing::info!(user.id = %self.hint.user, session.id = %self.hint.session, client.id = %client.id, "client {} signed user {} out", client.id, self.hint.user);
+        Ok(())
+    }
+
+    /// The name under which requests to end it are counted.
+    #[must_use]
+    pub fn counted_as(&self, origin: &Origin) -> String {
+        let ip = origin.ip.map(|ip| ip.to_string()).unwrap_or_default();
+        format!("{} {ip}", self.client.id)
+    }
 }

@@ -14,8 +14,12 @@ pub struct LogoutPage {
     pub csrf: String,
     /// The application that asks, where there is one.
     pub client_name: Option<String>,
-    /// Who is signed in.
-    pub account: String,
+    /// Who is signed in here; none where the session that is to end is another than this browser's.
+    pub account: Option<String>,
+    /// Whether the application means another person than the one who is signed in here.
+    pub means_another: bool,
+    /// Why the person does not return to where the application wants them.
+    pub left_out: Option<String>,
     /// The parameters of the request, handed on as hidden fields.
     pub hidden: Vec<(String, String)>,
 }
@@ -28,4 +32,6 @@ pub struct SignedOutPage {
     pub layout: Layout,
     /// Where the application wants the person back: the proven address and the application's name.
     pub return_to: Option<(String, String)>,
+    /// Why the person does not return to where the application wants them.
+    pub left_out: Option<String>,
 }

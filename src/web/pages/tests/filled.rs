@@ -94,7 +94,9 @@ fn flow_pages(text: &str) -> Vec<(&'static str, String)> {
                 layout: layout(text),
                 csrf: t(),
                 client_name: some(),
-                account: t(),
+                account: some(),
+                means_another: true,
+                left_out: some(),
                 hidden: vec![pair()],
             }),
         ),
@@ -103,6 +105,7 @@ fn flow_pages(text: &str) -> Vec<(&'static str, String)> {
             html(&SignedOutPage {
                 layout: layout(text),
                 return_to: Some(pair()),
+                left_out: some(),
             }),
         ),
     ]

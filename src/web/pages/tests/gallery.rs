@@ -111,8 +111,34 @@ fn pages_of_a_sign_in() -> Vec<(&'static str, String)> {
                 layout: layout("Sign out"),
                 csrf: "csrf".to_owned(),
                 client_name: some("Web shop"),
-                account: "alice".to_owned(),
+                account: some("alice"),
+                means_another: false,
+                left_out: None,
                 hidden: pairs(&[("client_id", "web"), ("state", "x")]),
+            }),
+        ),
+        (
+            "logout-left-out",
+            html(&LogoutPage {
+                layout: layout("Sign out"),
+                csrf: "csrf".to_owned(),
+                client_name: some("Web shop"),
+                account: some("alice"),
+                means_another: true,
+                left_out: some(LEFT_OUT),
+                hidden: pairs(&[("client_id", "web")]),
+            }),
+        ),
+        (
+            "logout-elsewhere",
+            html(&LogoutPage {
+                layout: layout("Sign out"),
+                csrf: "csrf".to_owned(),
+                client_name: some("Web shop"),
+                account: None,
+                means_another: false,
+                left_out: None,
+                hidden: pairs(&[("client_id", "web")]),
             }),
         ),
         (
@@ -120,6 +146,15 @@ fn pages_of_a_sign_in() -> Vec<(&'static str, String)> {
             html(&SignedOutPage {
                 layout: layout("Signed out"),
                 return_to: Some(("https://shop.example/".to_owned(), "Web shop".to_owned())),
+                left_out: None,
+            }),
+        ),
+        (
+            "signed-out-left-out",
+            html(&SignedOutPage {
+                layout: layout("Signed out"),
+                return_to: None,
+                left_out: some(LEFT_OUT),
             }),
         ),
         (
@@ -246,3 +281,7 @@ fn apps() -> Vec<AppLine> {
     })
     .collect()
 }
+
+const LEFT_OUT: &str = "post_logout_redirect_uri is not one that this application has registered: sent was \
+    https://shop.example/signed-out/, the nearest that is registered is https://shop.example/signed-out (it differs by \
+    the final /).";
