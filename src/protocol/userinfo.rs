@@ -105,7 +105,7 @@ impl IntoResponse for Refusal {
         let mut response = (status, json_no_store(), body.to_string()).into_response();
         let way = Challenge::Bearer {
             error: told,
-            scope: Some(Purpose::UserInfo.scope()),
+            scope: Some(TokenUse::UserInfo.scope()),
         };
         challenge(response.headers_mut(), &[way]);
         response
