@@ -138,6 +138,8 @@ class Site:
         }
         self.apply(PEOPLE)
         self.server = self._run([SIGNET, "serve"], port, "signet.log")
+        ready = f"http://127.0.0.1:{management}/health/ready"
+        until(lambda: requests.get(ready, timeout=30).status_code == 200)
 
     def _https(self, port):
         """Puts nginx with a certificate of its own, `ca.pem`, before the server; answers with the issuer."""

@@ -239,8 +239,10 @@ impl Answer {
     /// `invalid_client` after Basic was tried carries a challenge (RFC 6749 §5.2).
     #[track_caller]
     pub(crate) fn challenged(self) -> Self {
+        // Where a token would do too, there are two challenges (RFC 9110 §11.6.1).
+        let mut challenges = self.headers.get_all(WWW_AUTHENTICATE).iter();
         assert!(
-            self.header(WWW_AUTHENTICATE).starts_with("Basic"),
+            challenges.any(|challenge| challenge.to_str().unwrap().starts_with("Basic")),
             "{self:?}"
         );
         self
