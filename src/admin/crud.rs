@@ -128,7 +128,7 @@ pub(super) struct Named<K: Collection> {
 impl<K: Collection> Named<K> {
     fn of(key: &K::Key, record: K) -> Self {
         Self {
-            key: key.clone(),
+            key: record.own_key(key),
             record,
         }
     }

@@ -3,6 +3,7 @@
 //! `/authorize` is a function of (request, session): [`next_step`] is that function. Nothing is stored before
 //! a person has proven who they are; what must survive a page travels in [`Pending`](super::pending::Pending).
 
+use super::audience::Audience;
 use super::client::Client;
 use super::ids::UserId;
 use super::pending::Pending;
@@ -34,8 +35,8 @@ pub struct AuthorizationRequest {
     pub target: ResponseTarget,
     /// What is asked for, already cut down to what the client may have.
     pub scope: Scope,
-    /// For which resource servers (RFC 8707).
-    pub resources: Vec<String>,
+    /// For whom its access tokens are.
+    pub audience: Audience,
     /// `nonce`.
     pub nonce: Option<String>,
     /// `code_challenge` (S256).

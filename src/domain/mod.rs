@@ -1,6 +1,7 @@
 //! Entities and rules: what a client, a person, a session and a grant are, and what may happen to them.
 //! No I/O, no `async`; time and randomness are handed in.
 
+pub mod audience;
 pub mod audit;
 pub mod authorization;
 pub mod binding;

@@ -154,6 +154,9 @@ pub struct Shown {
     pub session: SessionId,
     /// What was asked for.
     pub scope: Scope,
+    /// For which resource servers.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub resources: Vec<String>,
 }
 
 /// The first segments of the pages that a sign-in may lead to.

@@ -11,6 +11,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use url::Url;
 
 use super::policy::Permission;
+use crate::spec::alg::SigningAlg;
 use crate::spec::scope::{Scope, is_token};
 
 /// A resource server.
@@ -32,6 +33,41 @@ pub struct Resource {
     /// What access tokens for it say of the person, beside what the client chose: `roles`, `groups`, `permissions`,
     /// `org_id` or `attributes.NAME`.
     pub access_token_claims: Vec<String>,
+    /// `typ` of access tokens for it (default `at+jwt`): `JWT` for libraries that know no other.
+    pub access_token_typ: AccessTokenTyp,
+    /// The algorithm of access tokens for it (default: that of the client).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub access_token_signing_alg: Option<SigningAlg>,
+}
+
+/// `typ` in the header of an access token.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum AccessTokenTyp {
+    /// That of [RFC 9068 §2.1](https://www.rfc-editor.org/rfc/rfc9068#section-2.1).
+    #[default]
+    #[serde(rename = "at+jwt")]
+    AtJwt,
+    /// That of any JWT, for resource servers that refuse the other.
+    #[serde(rename = "JWT")]
+    Jwt,
+}
+
+impl AccessTokenTyp {
+    /// As it stands in the header.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::AtJwt => "at+jwt",
+            Self::Jwt => "JWT",
+        }
+    }
+
+    /// Reads one.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let mut all = [Self::AtJwt, Self::Jwt].into_iter();
+        all.find(|typ| typ.as_str() == text)
+    }
 }
 
 fn as_list<S: Serializer>(scopes: &Scope, serializer: S) -> Result<S::Ok, S::Error> {
@@ -108,6 +144,38 @@ impl fmt::Display for Identifier {
     }
 }
 
+/// Whether two identifiers name the same resource server: an origin with and without a final `/` is one identifier
+/// ([RFC 3986 §6.2.3](https://www.rfc-editor.org/rfc/rfc3986#section-6.2.3)).
+#[must_use]
+pub fn is_same(one: &str, other: &str) -> bool {
+    canonical(one) == canonical(other)
+}
+
+/// The one spelling of an identifier by which it is compared: an origin stands without the final `/`.
+#[must_use]
+pub fn canonical(identifier: &str) -> &str {
+    match identifier.strip_suffix('/') {
+        Some(origin) if is_origin(origin) => origin,
+        Some(_) | None => identifier,
+    }
+}
+
+/// The other spelling of an origin, with or without the final `/`; any other identifier has one spelling.
+#[must_use]
+pub fn other_spelling(identifier: &str) -> Option<String> {
+    let origin = canonical(identifier);
+    if origin.len() < identifier.len() {
+        Some(origin.to_owned())
+    } else {
+        is_origin(origin).then(|| format!("{origin}/"))
+    }
+}
+
+fn is_origin(text: &str) -> bool {
+    let authority = text.split_once("://").map(|(_, authority)| authority);
+    authority.is_some_and(|it| !it.is_empty() && !it.contains(['/', '?', '#']))
+}
+
 /// Checks a resource indicator: an absolute URI without fragment (RFC 8707 §2). The error is a sentence.
 pub fn check_identifier(identifier: &str) -> Result<(), String> {
     let absolute = Url::parse(identifier).is_ok();
@@ -122,4 +190,30 @@ pub fn check_identifier(identifier: &str) -> Result<(), String> {
         );
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_origin_with_and_without_a_final_slash_is_one_identifier_rfc3986_6_2_3() {
+        for origin in ["https://a.example", "http://[::1]:8080", "api://orders"] {
+            let slash = format!("{origin}/");
+            assert!(is_same(origin, &slash) && is_same(&slash, origin));
+            assert_eq!(other_spelling(origin).as_deref(), Some(slash.as_str()));
+            assert_eq!(other_spelling(&slash).as_deref(), Some(origin));
+        }
+        for (one, other) in [
+            ("https://a.example/v1", "https://a.example/v1/"),
+            ("https://a.example", "https://a.example//"),
+            ("https://a.example", "http://a.example/"),
+            ("https://a.example?x", "https://a.example?x/"),
+            ("urn:orders", "urn:orders/"),
+            ("https://", "https:///"),
+        ] {
+            assert!(!is_same(one, other), "{one} {other}");
+            assert_eq!(other_spelling(one).filter(|it| it == other), None, "{one}");
+        }
+    }
 }

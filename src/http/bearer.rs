@@ -182,7 +182,13 @@ pub async fn admit<T>(
         return Err(Refused::InvalidToken(refuse(sentence)));
     }
     let own = services.config.issuer.as_str();
-    if !token.audience.iter().any(|audience| audience == own) {
+    let is_own = |aud: &String| aud == own;
+    let meant = match purpose {
+        TokenUse::UserInfo => token.audience.iter().any(is_own),
+        // Beside a resource server, Signet stands in aud for `/userinfo` alone.
+        TokenUse::Administration | TokenUse::Decisions => token.audience.iter().all(is_own),
+    };
+    if !meant {
         return Err(Refused::InvalidToken(refuse(purpose.other_audience())));
     }
     // A client that lost the scope loses it at once, not when its tokens expire.

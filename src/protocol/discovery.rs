@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::domain::sign_in::Acr;
 use crate::http::error::OAuthError;
 use crate::http::site::Site;
-use crate::service::registry::resources::scopes;
+use crate::service::registry::resources::offered;
 use crate::spec::alg::SigningAlg;
 use crate::spec::auth_method::AuthMethod;
 use crate::spec::claims::{Claim, Place};
@@ -26,7 +26,7 @@ pub async fn metadata(State(site): State<Site>) -> Response {
                 (CONTENT_TYPE, "application/json"),
                 (CACHE_CONTROL, "public, max-age=300"),
             ];
-            let write = |resources: &Vec<_>| document(&site, &scopes(resources)).to_string();
+            let write = |resources: &Vec<_>| document(&site, &offered(resources)).to_string();
             (headers, site.metadata.get(&resources, write)).into_response()
         }
         Err(error) => OAuthError::from(error).into_response(),

@@ -9,6 +9,7 @@ use super::client_auth::{AuthenticatedClient, authenticate_at};
 use super::{answered, form};
 use crate::crypto::credential::{Credential, CredentialKind};
 use crate::domain::ids::GrantId;
+use crate::domain::resource::is_same;
 use crate::http::bearer::note_refusal;
 use crate::http::caller::Caller;
 use crate::http::error::OAuthError;
@@ -90,7 +91,7 @@ fn may_see(caller: &AuthenticatedClient, token: &AccessToken) -> bool {
     let own = client.id.as_str();
     let seen = client.metadata.may_introspect
         || client.id == token.client_id
-        || token.audience.iter().any(|audience| audience == own);
+        || token.audience.iter().any(|aud| is_same(aud, own));
     if !seen {
         hidden(caller);
     }

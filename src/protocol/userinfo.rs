@@ -214,10 +214,8 @@ async fn respond(
     signed.set(Claim::Iss, site.services.config.issuer.as_str());
     signed.set(Claim::Aud, client.id.as_str());
     signed.add(claims);
-    let ring = site.services.keys.ring();
-    let key = ring
-        .active(alg, now)
-        .map_err(|error| Refusal::Other(error.into()))?;
+    let key = site.services.keys.signing(alg, now).await;
+    let key = key.map_err(|error| Refusal::Other(error.into()))?;
     let jwt = key.sign("JWT", &signed).map_err(|error| {
         Refusal::Other(crate::service::tokens::keys::KeyError::from(error).into())
     })?;

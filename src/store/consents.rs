@@ -1,5 +1,7 @@
 //! What people allowed clients: the `consents` table.
 
+use std::collections::BTreeMap;
+
 use sqlx::types::Json;
 
 use super::Store;
@@ -10,7 +12,7 @@ use crate::spec::scope::Scope;
 use crate::spec::time::Ts;
 
 /// What a person allowed a client.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Consent {
     /// To whom.
     pub client_id: String,
@@ -18,6 +20,8 @@ pub struct Consent {
     pub scope: Scope,
     /// For which resource servers.
     pub resources: Vec<String>,
+    /// By resource server, under its canonical identifier: what of the scope. `None` where an older version wrote it.
+    pub shares: Option<BTreeMap<String, Scope>>,
     /// When, last.
     pub granted_at: Ts,
 }
@@ -58,17 +62,15 @@ impl Tx {
     pub async fn save_consent(
         &mut self,
         user: UserId,
-        client: &ClientId,
-        scope: &Scope,
-        resources: &[String],
-        now: Ts,
+        consent: &Consent,
     ) -> Result<(), StoreError> {
         self.q(SAVE)
             .bind(user.0)
-            .bind(client.as_str().to_owned())
-            .bind(scope.to_string())
-            .bind(Json(resources.to_vec()))
-            .bind(now.micros())
+            .bind(consent.client_id.clone())
+            .bind(consent.scope.to_string())
+            .bind(Json(consent.resources.clone()))
+            .bind(consent.shares.clone().map(Json))
+            .bind(consent.granted_at.micros())
             .exec()
             .await?;
         Ok(())
@@ -100,6 +102,7 @@ row! { $
         client_id: String,
         scope: String,
         resources: Json<Vec<String>>,
+        shares: Option<Json<BTreeMap<String, Scope>>>,
         granted_at: i64,
     }
 }
@@ -110,6 +113,7 @@ impl ConsentRow {
             client_id: self.client_id,
             scope: self.scope.split(' ').collect(),
             resources: self.resources.0,
+            shares: self.shares.map(|json| json.0),
             granted_at: Ts(self.granted_at),
         }
     }
@@ -129,7 +133,7 @@ const LIST: &str = concat!(
     " FROM consents WHERE user_id = $1 ORDER BY granted_at DESC LIMIT 100"
 );
 
-const SAVE: &str = "INSERT INTO consents (user_id, client_id, scope, resources, granted_at) VALUES ($1, $2, $3, $4, $5) \
-    ON CONFLICT (user_id, client_id) DO UPDATE SET scope = excluded.scope, resources = excluded.resources, granted_at = excluded.granted_at";
+const SAVE: &str = "INSERT INTO consents (user_id, client_id, scope, resources, shares, granted_at) VALUES ($1, $2, $3, $4, $5, $6) \
+    ON CONFLICT (user_id, client_id) DO UPDATE SET scope = excluded.scope, resources = excluded.resources, shares = excluded.shares, granted_at = excluded.granted_at";
 
 const DELETE: &str = "DELETE FROM consents WHERE user_id = $1 AND client_id = $2";

@@ -103,5 +103,6 @@ pub const MIGRATIONS: &[Migration] = &[
     migration!(14, "0014_keyed_client_secrets"),
     migration!(15, "0015_policy_changes"),
     migration!(16, "0016_outbox"),
+    migration!(19, "0019_audiences"),
     migration!(21, "0021_queued_at_and_marks"),
 ];

@@ -7,11 +7,12 @@ use sqlx::types::Json;
 use super::db::{Run, Tx, reads, row};
 use super::error::StoreError;
 use crate::domain::policy::Permission;
-use crate::domain::resource::Resource;
+use crate::domain::resource::{AccessTokenTyp, Resource, other_spelling};
+use crate::spec::alg::SigningAlg;
 use crate::spec::scope::Scope;
 
 reads! {
-    /// The resource server of that identifier.
+    /// The resource server of that identifier, in either spelling.
     find_resource(identifier: &str) -> Option<Resource> = find;
 
     /// Every resource server.
@@ -19,7 +20,12 @@ reads! {
 }
 
 async fn find(run: &mut impl Run, identifier: &str) -> Result<Option<Resource>, StoreError> {
-    let row = run.q(FIND).bind(identifier.to_owned()).opt::<ResourceRow>();
+    let other = other_spelling(identifier);
+    let row = run
+        .q(FIND)
+        .bind(identifier.to_owned())
+        .bind(other.unwrap_or_else(|| identifier.to_owned()))
+        .opt::<ResourceRow>();
     row.await?.map(ResourceRow::into_resource).transpose()
 }
 
@@ -37,6 +43,12 @@ impl Tx {
             .bind(resource.scopes.to_string())
             .bind(Json(resource.scope_permissions.clone()))
             .bind(Json(resource.access_token_claims.clone()))
+            .bind(resource.access_token_typ.as_str().to_owned())
+            .bind(
+                resource
+                    .access_token_signing_alg
+                    .map(|alg| alg.as_str().to_owned()),
+            )
             .exec()
             .await?;
         Ok(())
@@ -56,6 +68,8 @@ row! { $
         scope: String,
         scope_permissions: Option<Json<BTreeMap<String, String>>>,
         access_token_claims: Option<Json<Vec<String>>>,
+        access_token_typ: Option<String>,
+        access_token_signing_alg: Option<String>,
     }
 }
 
@@ -81,12 +95,26 @@ impl ResourceRow {
             scope_permissions.insert(token, permission);
         }
         let claims = self.access_token_claims.map(|json| json.0);
+        let broken = |column| StoreError::Inconsistent {
+            table: "resources",
+            column,
+            id: self.identifier.clone(),
+        };
+        let typ = match &self.access_token_typ {
+            Some(text) => AccessTokenTyp::parse(text).ok_or_else(|| broken("access_token_typ"))?,
+            None => AccessTokenTyp::default(),
+        };
+        let alg = self.access_token_signing_alg.as_deref();
+        let alg = alg.map(str::parse::<SigningAlg>).transpose();
+        let alg = alg.map_err(|_| broken("access_token_signing_alg"))?;
         Ok(Resource {
             identifier: self.identifier,
             name: self.name,
             scopes,
             scope_permissions,
             access_token_claims: claims.unwrap_or_default(),
+            access_token_typ: typ,
+            access_token_signing_alg: alg,
         })
     }
 }
@@ -94,7 +122,7 @@ impl ResourceRow {
 const FIND: &str = concat!(
     "SELECT ",
     resource_columns!(),
-    " FROM resources WHERE identifier = $1"
+    " FROM resources WHERE identifier = $1 OR identifier = $2 ORDER BY CASE WHEN identifier = $1 THEN 0 ELSE 1 END LIMIT 1"
 );
 
 const LIST: &str = concat!(
@@ -103,7 +131,9 @@ const LIST: &str = concat!(
     " FROM resources ORDER BY identifier"
 );
 
-const SAVE: &str = "INSERT INTO resources (identifier, name, scope, scope_permissions, access_token_claims) VALUES ($1, $2, $3, $4, $5) \
-    ON CONFLICT (identifier) DO UPDATE SET name = excluded.name, scope = excluded.scope, scope_permissions = excluded.scope_permissions, access_token_claims = excluded.access_token_claims";
+const SAVE: &str = "INSERT INTO resources (identifier, name, scope, scope_permissions, access_token_claims, access_token_typ, access_token_signing_alg) \
+    VALUES ($1, $2, $3, $4, $5, $6, $7) \
+    ON CONFLICT (identifier) DO UPDATE SET name = excluded.name, scope = excluded.scope, scope_permissions = excluded.scope_permissions, access_token_claims = excluded.access_token_claims, \
+    access_token_typ = excluded.access_token_typ, access_token_signing_alg = excluded.access_token_signing_alg";
 
 const DELETE: &str = "DELETE FROM resources WHERE identifier = $1";

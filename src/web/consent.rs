@@ -3,9 +3,11 @@
 use axum::http::StatusCode;
 use axum::response::Response;
 
-use super::pages::{ConsentPage, ScopeLine};
+use super::pages::{ConsentPage, ResourceLine, ScopeLine};
 use super::visit::{Visit, logo_source};
+use crate::domain::authorization::AuthorizationRequest;
 use crate::domain::pending::{Pending, Shown};
+use crate::domain::resource::Resource;
 use crate::domain::session::Session;
 use crate::http::headers::Page;
 use crate::http::limits::{BodyError, FormBody};
@@ -39,6 +41,7 @@ pub async fn get(visit: Visit) -> Result<Response, PageError> {
         tos_uri: client.metadata.tos_uri.clone(),
         account: session.username.clone(),
         scopes: lines(&request.asked()),
+        resources: named(request).map(ResourceLine::of).collect(),
         redirect_host: request.target.redirect.shown_host(),
     };
     let logo = logo_source(Some(client));
@@ -138,9 +141,17 @@ fn lines(scope: &Scope) -> Vec<ScopeLine> {
     tokens.into_iter().map(ScopeLine::of).collect()
 }
 
+/// The resource servers for which the tokens will be.
+fn named(request: &AuthorizationRequest) -> impl Iterator<Item = &Resource> {
+    request.audience.servers().iter()
+}
+
 fn shown(session: &Session, resolved: &Resolved) -> Shown {
     Shown {
         session: session.id,
         scope: resolved.request.asked(),
+        resources: named(&resolved.request)
+            .map(|it| it.identifier.clone())
+            .collect(),
     }
 }

@@ -1,6 +1,7 @@
 //! What comes next with an authorization request.
 
 use super::*;
+use crate::domain::audience::Servers;
 use crate::domain::ids::{ClientId, SessionId};
 use crate::domain::pending::Purpose;
 use crate::domain::sign_in::{Acr, WantedAcr};
@@ -36,6 +37,12 @@ fn asked() -> Case {
     };
     let client = Client::register(ClientId::parse("app").unwrap(), metadata).unwrap();
     let params = Vec::new();
+    let servers = Servers {
+        all: &[],
+        issuer: "https://id.example.test",
+    };
+    let audience = Audience::decide(servers, &client, [], &Scope::default());
+    let audience = audience.unwrap().audience;
     Case {
         request: AuthorizationRequest {
             target: ResponseTarget {
@@ -44,7 +51,7 @@ fn asked() -> Case {
                 state: None,
             },
             scope: scope("openid profile"),
-            resources: Vec::new(),
+            audience,
             nonce: None,
             code_challenge: None,
             prompt: Prompt::default(),

@@ -4,6 +4,7 @@ use serde_json::Value;
 
 use super::*;
 use crate::config::Config;
+use crate::domain::audience::{Audience, Servers};
 use crate::domain::audit::Origin;
 use crate::domain::binding::{Binding, Thumbprint};
 use crate::domain::ids::ClientId;
@@ -55,12 +56,17 @@ impl Setting {
     /// The answer of the token endpoint to a request that proves this key.
     async fn issued(&self, binding: Binding) -> Value {
         let services = &self.site.services;
+        let servers = Servers {
+            all: &[],
+            issuer: services.config.issuer.as_str(),
+        };
+        let targeted = Audience::decide(servers, &self.client, [], &self.client.scope).unwrap();
         let issuance = Issuance {
             client: &self.client,
             grant_type: GrantType::ClientCredentials,
             basis: Basis::Client,
             scope: &self.client.scope,
-            resources: &[],
+            audience: &targeted.audience,
             binding,
             origin: &Origin::system(),
             now: services.clock.now(),

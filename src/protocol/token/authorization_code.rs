@@ -23,8 +23,8 @@ pub(super) async fn answer(
         )
     })?;
     // After the code is used up, nothing may fail that can be checked before.
-    can_issue(&site.services, client, request.now)?;
     let all = site.services.resources.all().await?;
+    can_issue(&site.services, client, &all, request.now).await?;
     let foreseen = request
         .foresee(site, &all, || redeem::opened_code(&site.services, code))
         .await?;
@@ -46,7 +46,7 @@ pub(super) async fn answer(
         grant_type: GrantType::AuthorizationCode,
         basis: Basis::Grant(&grant),
         scope: &given.scope,
-        resources: &given.resources,
+        audience: &given.audience,
         binding: request.binding,
         origin: &request.origin,
         now: request.now,

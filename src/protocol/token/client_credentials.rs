@@ -1,7 +1,7 @@
 //! `grant_type=client_credentials` (RFC 6749 §4.4).
 
-use super::TokenRequest;
-use crate::domain::client::DEFAULT_SCOPE;
+use super::{TokenRequest, invalid_target, servers};
+use crate::domain::audience::{Audience, about_people};
 use crate::http::error::OAuthError;
 use crate::http::site::Site;
 use crate::service::tokens::issue::{Basis, Issuance, TokenResponse, issue};
@@ -22,13 +22,19 @@ pub(super) async fn answer(
     }
     let scope = scope(request)?;
     let all = site.services.resources.all().await?;
-    let resources = request.resources(&all, &[])?;
+    let named = request.params.all("resource");
+    let targeted = Audience::decide(servers(site, &all), client, named, &scope);
+    let targeted = targeted.map_err(|error| invalid_target(&error))?;
+    if targeted.scope.is_empty() && request.params.find("scope").is_some() && !scope.is_empty() {
+        let problem = targeted.nothing_left();
+        return Err(OAuthError::new(ErrorCode::InvalidScope, problem));
+    }
     let issuance = Issuance {
         client,
         grant_type: GrantType::ClientCredentials,
         basis: Basis::Client,
-        scope: &scope,
-        resources: &resources,
+        scope: &targeted.scope,
+        audience: &targeted.audience,
         binding: request.binding,
         origin: &request.origin,
         now: request.now,
@@ -38,7 +44,7 @@ pub(super) async fn answer(
 
 /// What is asked for, else everything the client is registered for; nothing that is about a person.
 fn scope(request: &TokenRequest) -> Result<Scope, OAuthError> {
-    let about_people: Scope = DEFAULT_SCOPE.split(' ').collect();
+    let about_people = about_people();
     let own: Scope = request
         .client
         .client()

@@ -1,8 +1,8 @@
 //! What can be known to be wrong is found before a code or refresh token is used up.
 
-use super::TokenRequest;
+use super::{TokenRequest, servers};
 use crate::crypto::credential::Credential;
-use crate::domain::client::DEFAULT_SCOPE;
+use crate::domain::audience::Targeted;
 use crate::domain::grant::Grant;
 use crate::domain::resource::Resource;
 use crate::http::error::OAuthError;
@@ -17,12 +17,6 @@ pub(super) struct Foreseen {
     pub(super) grant: Grant,
     /// What of its scope the person can give now, where that had to be asked.
     permitted: Option<Scope>,
-}
-
-/// What a token is made of.
-pub(super) struct Given {
-    pub(super) scope: Scope,
-    pub(super) resources: Vec<String>,
 }
 
 impl TokenRequest {
@@ -46,8 +40,13 @@ impl TokenRequest {
             || all
                 .iter()
                 .any(|resource| !resource.access_token_claims.is_empty());
+        // Resource servers that do not take the same tokens.
+        let differ = all.windows(2).any(|pair| {
+            let format = |it: &Resource| (it.access_token_typ, it.access_token_signing_alg);
+            pair.first().map(format) != pair.last().map(format)
+        });
         let asks = |name| self.params.find(name).is_some();
-        if !guarded && !chosen && !asks("scope") && !asks("resource") {
+        if !guarded && !chosen && !differ && !asks("scope") && !asks("resource") {
             return Ok(None);
         }
         let looking = self.look(site, all, credential()?, guarded, chosen);
@@ -64,7 +63,7 @@ impl TokenRequest {
     ) -> Result<Foreseen, OAuthError> {
         let (services, client) = (&site.services, self.client.client());
         let grant = redeem::peek(services, client, credential, self.now).await?;
-        self.resources(all, &grant.resources)?;
+        self.audience(site, all, &grant, &grant.scope)?;
         if chosen {
             services.decisions.standing(grant.user_id, self.now).await?;
         }
@@ -86,8 +85,7 @@ impl TokenRequest {
     }
 
     /// What the token of a grant that was just redeemed is made of; nothing can fail any more. What was taken from
-    /// the client or the person since is not given. If none of the grant's resource servers is left, the token is one
-    /// for Signet itself, with what means something there.
+    /// the client or the person since is not given.
     pub(super) async fn given(
         &self,
         site: &Site,
@@ -95,24 +93,22 @@ impl TokenRequest {
         grant: &Grant,
         scope: &Scope,
         foreseen: Option<Foreseen>,
-    ) -> Result<Given, OAuthError> {
+    ) -> Result<Targeted, OAuthError> {
         let mut scope = scope.intersection(&self.client.client().scope);
         if let Some(permitted) = foreseen.and_then(|foreseen| foreseen.permitted) {
             scope = scope.intersection(&permitted);
         }
-        let mut resources = self.resources(all, &grant.resources)?;
-        if resources.is_empty()
-            && !grant.resources.is_empty()
+        let client = self.client.client();
+        let known = servers(site, all);
+        let there = |name: &String| known.is_for(client, name);
+        if !grant.resources.is_empty()
+            && !grant.resources.iter().any(there)
             && let Ok(all) = Box::pin(site.services.resources.read()).await
+            && let Ok(targeted) = self.audience(site, &all, grant, &scope)
         {
-            // Perhaps they are newer than what was read last.
-            resources = self.resources(&all, &grant.resources)?;
+            // They are newer than what was read last.
+            return Ok(targeted);
         }
-        if resources.is_empty() && !grant.resources.is_empty() {
-            let own: Scope = DEFAULT_SCOPE.split(' ').collect();
-            scope = scope.intersection(&own);
-            resources.push(site.services.config.issuer.as_str().to_owned());
-        }
-        Ok(Given { scope, resources })
+        self.audience(site, all, grant, &scope)
     }
 }

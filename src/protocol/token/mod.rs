@@ -10,19 +10,21 @@ use axum::response::Response;
 
 use super::client_auth::{AuthenticatedClient, authenticate};
 use super::{answered, form};
+use crate::domain::audience::{Audience, AudienceError, Servers, Targeted};
 use crate::domain::audit::{Event, EventType, Origin};
 use crate::domain::binding::Binding;
+use crate::domain::grant::Grant;
 use crate::domain::resource::Resource;
 use crate::http::caller::Caller;
 use crate::http::error::OAuthError;
 use crate::http::json::json;
 use crate::http::limits::{BodyError, FormBody};
 use crate::http::site::Site;
-use crate::service::registry::resources::is_for;
 use crate::service::tokens::issue::TokenResponse;
 use crate::spec::error_code::ErrorCode;
 use crate::spec::grant_type::GrantType;
 use crate::spec::params::Params;
+use crate::spec::scope::Scope;
 use crate::spec::time::Ts;
 
 /// A token request whose client is proven.
@@ -125,30 +127,29 @@ impl TokenRequest {
             .ok_or_else(|| OAuthError::invalid_request(format!("{name} is missing")))
     }
 
-    /// The resource servers asked for (RFC 8707 §2.2), else those `granted`; each must be one of `all` that the
-    /// client may have today, and one of the granted when there are any.
-    fn resources(&self, all: &[Resource], granted: &[String]) -> Result<Vec<String>, OAuthError> {
-        let is_for = |resource: &str| is_for(all, self.client.client(), resource);
-        let mut resources: Vec<String> = Vec::new();
-        for resource in self.params.all("resource") {
-            let covered = granted.is_empty() || granted.iter().any(|granted| granted == resource);
-            if !covered || !is_for(resource) {
-                return Err(OAuthError::new(
-                    ErrorCode::InvalidTarget,
-                    if covered {
-                        "resource is not a resource server of which this client may have a scope; add one of its scopes to the client's scope, or register it as the client's default_resource"
-                    } else {
-                        "resource is not a resource server of this grant; name it in the authorization request too"
-                    },
-                ));
-            }
-            if !resources.iter().any(|known| known == resource) {
-                resources.push(resource.to_owned());
-            }
-        }
-        if resources.is_empty() {
-            resources.extend(granted.iter().filter(|granted| is_for(granted)).cloned());
-        }
-        Ok(resources)
+    /// For whom the token of a grant is: the resource servers asked for (RFC 8707 §2.2), else those of the grant.
+    fn audience(
+        &self,
+        site: &Site,
+        all: &[Resource],
+        grant: &Grant,
+        scope: &Scope,
+    ) -> Result<Targeted, OAuthError> {
+        let named = self.params.all("resource");
+        let client = self.client.client();
+        Audience::of_grant(servers(site, all), client, &grant.resources, named, scope)
+            .map_err(|error| invalid_target(&error))
     }
+}
+
+fn servers<'a>(site: &'a Site, all: &'a [Resource]) -> Servers<'a> {
+    Servers {
+        all,
+        issuer: site.services.config.issuer.as_str(),
+    }
+}
+
+/// RFC 8707 §2.
+fn invalid_target(error: &AudienceError) -> OAuthError {
+    OAuthError::new(ErrorCode::InvalidTarget, error.to_string())
 }

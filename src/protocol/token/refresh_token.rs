@@ -17,8 +17,8 @@ pub(super) async fn answer(
     let client = request.client.client();
     let token = request.require("refresh_token")?;
     // After the token is used up, nothing may fail that can be checked before.
-    can_issue(&site.services, client, request.now)?;
     let all = site.services.resources.all().await?;
+    can_issue(&site.services, client, &all, request.now).await?;
     let foreseen = request
         .foresee(site, &all, || {
             redeem::opened_refresh_token(&site.services, token)
@@ -43,7 +43,7 @@ pub(super) async fn answer(
         grant_type: GrantType::RefreshToken,
         basis: Basis::Grant(&grant),
         scope: &given.scope,
-        resources: &given.resources,
+        audience: &given.audience,
         binding: request.binding,
         origin: &request.origin,
         now: request.now,

@@ -9,8 +9,9 @@ use super::AdministrationError;
 use super::report::{KindName, Mistake};
 use super::vocabulary::vocabulary;
 use crate::config::parse::nearest;
-use crate::domain::ids::UserId;
+use crate::domain::ids::{ClientId, UserId};
 use crate::domain::policy::{Declarations, Of, Vocabulary};
+use crate::domain::resource::other_spelling;
 use crate::service::registry::resources;
 use crate::service::tokens::claims;
 use crate::spec::scope::Scope;
@@ -241,8 +242,7 @@ impl<'a> Checking<'a> {
         kind: KindName,
         name: &str,
     ) -> Result<bool, StoreError> {
-        let named = self.named.and_then(|named| named.names.get(&kind));
-        if named.is_some_and(|names| names.contains(name)) {
+        if self.is_named(kind, name) {
             return Ok(true);
         }
         // What nothing names goes, but roles that something refers to stay.
@@ -263,10 +263,48 @@ impl<'a> Checking<'a> {
                 Some(id) => self.tx.find_user(id).await?.is_some(),
                 None => false,
             },
-            KindName::Client | KindName::Policy | KindName::Object | KindName::Attribute => false,
+            KindName::Client => match ClientId::parse(name) {
+                Some(id) => self.tx.find_client(&id).await?.is_some(),
+                None => false,
+            },
+            KindName::Policy | KindName::Object | KindName::Attribute => false,
         };
         self.there.insert(asked, known);
         Ok(known)
+    }
+
+    /// Whether a resource server will be registered in just that spelling.
+    pub(super) async fn is_registered_as(&mut self, identifier: &str) -> Result<bool, StoreError> {
+        if let Some(named) = self.named {
+            let names = named.names.get(&KindName::Resource);
+            if names.is_some_and(|names| names.contains(identifier)) {
+                return Ok(true);
+            }
+            if named.prune {
+                return Ok(false);
+            }
+        }
+        let found = self.tx.find_resource(identifier).await?;
+        Ok(found.is_some_and(|found| found.identifier == identifier))
+    }
+
+    /// Whether the document names it.
+    pub(super) fn is_named(&self, kind: KindName, name: &str) -> bool {
+        let named = self.named.and_then(|named| named.names.get(&kind));
+        named.is_some_and(|names| {
+            let other = match kind {
+                KindName::Resource => other_spelling(name),
+                KindName::Role
+                | KindName::Group
+                | KindName::Organization
+                | KindName::User
+                | KindName::Client
+                | KindName::Policy
+                | KindName::Object
+                | KindName::Attribute => None,
+            };
+            names.contains(name) || other.is_some_and(|other| names.contains(&other))
+        })
     }
 
     /// What was meant by a name that is not known.

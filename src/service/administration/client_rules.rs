@@ -12,6 +12,7 @@ use crate::domain::client::{Client, has_private_key};
 use crate::domain::ids::ClientId;
 use crate::domain::policy::{Of, Permission};
 use crate::domain::redirect;
+use crate::domain::resource::AccessTokenTyp;
 use crate::service::registry::client_secrets;
 use crate::service::tokens::claims;
 use crate::spec::client_metadata::ClientMetadata;
@@ -205,6 +206,19 @@ pub(super) async fn check_client(
         return Ok(None);
     };
     let metadata = &row.metadata;
+    // One that the document names is checked with its own settings.
+    if !checking.is_named(KindName::Resource, &row.id)
+        && checking.is_there(KindName::Resource, &row.id).await?
+        && let Some(resource) = checking.tx.find_resource(&row.id).await?
+        && resource.access_token_typ == AccessTokenTyp::Jwt
+    {
+        let problem = format!(
+            "it would take the access tokens of resource server {:?} for ID tokens, as their access_token_typ is \
+             \"JWT\": choose another client_id",
+            resource.identifier
+        );
+        checking.refuse("client_id", problem);
+    }
     if let Some(resource) = &metadata.default_resource {
         let kind = KindName::Resource;
         checking.refer("default_resource", kind, resource).await?;

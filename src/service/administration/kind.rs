@@ -76,6 +76,11 @@ pub trait Kind: Clone + Debug + PartialEq + Serialize + Send + Sync + 'static {
         self
     }
 
+    /// The key under which it stands, where one is named by several.
+    fn own_key(&self, key: &Self::Key) -> Self::Key {
+        key.clone()
+    }
+
     /// Makes it exist, so that others of its kind can refer to it before it is written as a whole.
     fn announce(
         _tx: &mut Tx,
@@ -146,6 +151,8 @@ impl Act {
         was: Option<&K>,
         is: K,
     ) -> Result<Outcome, AdministrationError> {
+        // It keeps the name that it has.
+        let key = &was.map_or_else(|| key.clone(), |was| was.own_key(key));
         let is = is.normal(key);
         K::judge(self, key, was, Some(&is)).await?;
         // Who may read names may be told those that were meant.
@@ -164,6 +171,7 @@ impl Act {
     /// Removes one thing that is there.
     pub async fn remove<K: Kind>(&mut self, key: &K::Key) -> Result<K, AdministrationError> {
         let was = self.find::<K>(key).await?;
+        let key = &was.own_key(key);
         K::judge(self, key, Some(&was), None).await?;
         self.erase(key, &was).await?;
         K::after(self).await?;

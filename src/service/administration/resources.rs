@@ -10,7 +10,7 @@ use crate::domain::audit::EventType;
 use crate::domain::client::DEFAULT_SCOPE;
 use crate::domain::ids::ClientId;
 use crate::domain::policy::{Bounded, Count};
-use crate::domain::resource::{Identifier, Resource};
+use crate::domain::resource::{AccessTokenTyp, Identifier, Resource, other_spelling};
 use crate::store::db::Tx;
 use crate::store::error::StoreError;
 
@@ -49,11 +49,29 @@ impl Kind for Resource {
         tx.delete_resource(key).await
     }
 
-    async fn check(
-        &self,
-        _key: &Identifier,
-        checking: &mut Checking<'_>,
-    ) -> Result<(), StoreError> {
+    async fn check(&self, key: &Identifier, checking: &mut Checking<'_>) -> Result<(), StoreError> {
+        if let Some(other) = other_spelling(key)
+            && checking.is_registered_as(&other).await?
+        {
+            let problem = format!(
+                "{other:?} is registered, and an origin with and without a final / is one identifier (RFC 3986 \
+                 section 6.2.3): keep one of the two"
+            );
+            checking.refuse("identifier", problem);
+        }
+        if self.access_token_typ == AccessTokenTyp::Jwt {
+            for name in [Some(key.as_str().to_owned()), other_spelling(key)] {
+                if let Some(name) = name
+                    && checking.is_there(KindName::Client, &name).await?
+                {
+                    let problem = format!(
+                        "client {name:?} would take such a token for an ID token: give that client another \
+                         client_id, or leave access_token_typ at \"at+jwt\""
+                    );
+                    checking.refuse("access_token_typ", problem);
+                }
+            }
+        }
         for scope in self.scope_permissions.keys() {
             if !self.scopes.contains(scope) {
                 let problem = format!("{scope:?} is not among the scopes");
@@ -77,12 +95,17 @@ impl Kind for Resource {
         was: Option<&Self>,
         is: Option<&Self>,
     ) -> Result<(), AdministrationError> {
+        act.algs
+            .extend(is.and_then(|is| is.access_token_signing_alg));
         // A client of that name would introspect the tokens that are meant for it.
-        if was.is_none()
-            && let Some(id) = ClientId::parse(key)
-            && act.tx.find_client(&id).await?.is_some()
-        {
-            act.rights.require_all_rights("identifier")?;
+        if was.is_none() {
+            for name in [Some(key.as_str().to_owned()), other_spelling(key)] {
+                if let Some(id) = name.as_deref().and_then(ClientId::parse)
+                    && act.tx.find_client(&id).await?.is_some()
+                {
+                    act.rights.require_all_rights("identifier")?;
+                }
+            }
         }
         // What a scope required until now must be the administrator's, if it is to require it no more.
         for (scope, permission) in was.iter().flat_map(|was| &was.scope_permissions) {
@@ -93,6 +116,10 @@ impl Kind for Resource {
             }
         }
         Ok(())
+    }
+
+    fn own_key(&self, _key: &Identifier) -> Identifier {
+        Identifier::stored(self.identifier.clone())
     }
 
     fn counts(&self) -> Vec<Count> {

@@ -42,7 +42,7 @@ pub struct Resolved {
 
 impl Resolved {
     /// Cuts the request down to what this person can give: the scope, and with it the resource servers of which they
-    /// can give nothing. `false` when none of the resource servers is left, so that nothing can be answered.
+    /// can give nothing. `false` when none is left of those that the request names, so that nothing can be answered.
     pub async fn cut_to(
         &mut self,
         services: &Services,
@@ -50,21 +50,15 @@ impl Resolved {
     ) -> Result<bool, StoreError> {
         let request = &mut self.request;
         let scope = permitted(services, &request.scope, &self.client, circumstances).await?;
-        if scope == request.scope || request.resources.is_empty() {
-            request.scope = scope;
-            return Ok(true);
+        let left = request.audience.left_with(&request.scope, &scope);
+        request.scope = scope;
+        match left {
+            Some(left) => {
+                request.audience = left;
+                Ok(true)
+            }
+            None => Ok(false),
         }
-        let all = services.resources.all().await?;
-        let before = std::mem::replace(&mut request.scope, scope);
-        request.resources.retain(|identifier| {
-            let mut found = all.iter();
-            let found = found.find(|resource| resource.identifier == *identifier);
-            found.is_none_or(|resource| {
-                let some_of = |scope: &Scope| resource.scopes.iter().any(|it| scope.contains(it));
-                !some_of(&before) || some_of(&request.scope)
-            })
-        });
-        Ok(!request.resources.is_empty())
     }
 }
 
@@ -279,7 +273,7 @@ pub async fn grant(
         session_id: session.id,
         offline: request.scope.contains(Scope::OFFLINE_ACCESS),
         scope: request.scope.clone(),
-        resources: request.resources.clone(),
+        resources: request.audience.identifiers(),
         nonce: request.nonce.clone(),
         claims: request.claims.clone(),
         bound_to: CodeBinding {

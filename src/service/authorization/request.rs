@@ -1,13 +1,13 @@
 //! The parameters of an authorization request, one check each, in the order of OpenID Connect Core §3.1.2.2.
 
 use super::Refused;
+use crate::domain::audience::{Audience, Servers, Targeted};
 use crate::domain::authorization::{AuthorizationRequest, ExpectedUser, ResponseTarget};
 use crate::domain::client::Client;
 use crate::domain::ids::UserId;
 use crate::domain::pending::{Hint, Pending};
 use crate::domain::sign_in::{Acr, Wanted, WantedAcr};
 use crate::service::Services;
-use crate::service::registry::resources::is_for;
 use crate::spec::claims_request::ClaimsRequest;
 use crate::spec::error_code::ErrorCode;
 use crate::spec::grant_type::GrantType;
@@ -82,9 +82,10 @@ pub(super) async fn check(
         .map_or(Ok(ClaimsRequest::default()), ClaimsRequest::parse)
         .map_err(invalid)?;
     let scope = granted_scope(client, params)?;
+    let Targeted { audience, scope } = audience(services, client, params, &scope).await?;
     Ok(AuthorizationRequest {
         target: target.clone(),
-        resources: resources(services, client, params).await?,
+        audience,
         nonce: params.find("nonce").map(str::to_owned),
         code_challenge: code_challenge(client, params)?,
         wanted: Wanted {
@@ -188,26 +189,24 @@ fn granted_scope(client: &Client, params: &Params) -> Result<Scope, Refusal> {
     }
 }
 
-/// `resource` (RFC 8707 §2).
-async fn resources(
+/// `resource` (RFC 8707 §2), and what is the default without it.
+async fn audience(
     services: &Services,
     client: &Client,
     params: &Params,
-) -> Result<Vec<String>, Refusal> {
+    scope: &Scope,
+) -> Result<Targeted, Refusal> {
     let all = services.resources.all().await?;
-    let mut resources = Vec::new();
-    for resource in params.all("resource") {
-        if !is_for(&all, client, resource) {
-            return Err(refuse(
-                ErrorCode::InvalidTarget,
-                "resource is not a resource server of which this client may have a scope; add one of its scopes to the client's scope, or register it as the client's default_resource",
-            ));
-        }
-        if !resources.iter().any(|known| known == resource) {
-            resources.push(resource.to_owned());
-        }
+    let servers = Servers {
+        all: &all,
+        issuer: services.config.issuer.as_str(),
+    };
+    let targeted = Audience::decide(servers, client, params.all("resource"), scope)
+        .map_err(|error| refuse(ErrorCode::InvalidTarget, error.to_string()))?;
+    if targeted.scope.is_empty() && !scope.is_empty() {
+        return Err(refuse(ErrorCode::InvalidScope, targeted.nothing_left()));
     }
-    Ok(resources)
+    Ok(targeted)
 }
 
 /// `code_challenge` (RFC 7636 §4.3), required of public clients always (RFC 9700 §2.1.1).

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use moka::future::Cache;
 
-use crate::domain::client::{Client, DEFAULT_SCOPE};
+use crate::domain::audience::about_people;
 use crate::domain::resource::Resource;
 use crate::spec::scope::Scope;
 use crate::store::Store;
@@ -46,23 +46,6 @@ impl Resources {
     }
 }
 
-/// Whether that identifier is a resource server's, one of `all`, for which this client may have tokens.
-#[must_use]
-pub fn is_for(all: &[Resource], client: &Client, identifier: &str) -> bool {
-    all.iter()
-        .any(|resource| resource.identifier == identifier && may_have(client, resource))
-}
-
-/// Whether a client may have tokens for a resource server: it is the client's own default, or the client may have
-/// one of its scopes. Nothing is granted without that (RFC 8707 §3).
-fn may_have(client: &Client, resource: &Resource) -> bool {
-    client.metadata.default_resource.as_deref() == Some(resource.identifier.as_str())
-        || resource
-            .scopes
-            .iter()
-            .any(|scope| client.scope.contains(scope))
-}
-
 /// Every scope that means something here: the standard ones, Signet's own and those of the resource servers.
 #[must_use]
 pub fn scopes(resources: &[Resource]) -> Scope {
@@ -74,6 +57,15 @@ pub fn scopes(resources: &[Resource]) -> Scope {
 /// The scopes that belong to no resource server: the standard ones and Signet's own.
 #[must_use]
 pub fn own_scopes() -> Scope {
-    let own = [Scope::DECIDE, Scope::ADMIN];
-    DEFAULT_SCOPE.split(' ').chain(own).collect()
+    let own = [Scope::DECIDE, Scope::ADMIN].into_iter().collect();
+    about_people().union(&own)
+}
+
+/// The scopes that discovery lists: Signet's own are left out, since a client that asks for all there are would get a
+/// token for Signet alone.
+#[must_use]
+pub fn offered(resources: &[Resource]) -> Scope {
+    resources.iter().fold(about_people(), |scopes, resource| {
+        scopes.union(&resource.scopes)
+    })
 }

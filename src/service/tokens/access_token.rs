@@ -16,6 +16,7 @@ use crate::domain::ids::{ClientId, GrantId, SessionId, UserId};
 use crate::service::Services;
 use crate::service::decisions::access::SignIn;
 use crate::service::tokens::keys::KeyError;
+use crate::service::tokens::own_jwt::OwnJwt;
 use crate::spec::claims::{Audience, Claim, ClaimSet, Malformed, Place};
 use crate::spec::scope::Scope;
 use crate::spec::time::Ts;
@@ -208,8 +209,8 @@ async fn verify_signature(
         }
         Err(_) => return Err(TokenError::Inactive("the token is not one of ours")),
     };
-    // RFC 9068 §4: the type keeps ID tokens and other JWTs of ours from passing as access tokens.
-    if !verified.is_typ("at+jwt") {
+    // RFC 9068 §4: ID tokens and other JWTs of ours do not pass as access tokens.
+    if OwnJwt::of(&verified) != OwnJwt::AccessToken {
         return Err(TokenError::Inactive("the token is not an access token"));
     }
     let claims = ClaimSet::from(verified.claims);

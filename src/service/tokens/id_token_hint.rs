@@ -7,6 +7,7 @@
 use serde_json::Value;
 
 use super::keys::KeyError;
+use super::own_jwt::OwnJwt;
 use crate::crypto::jose::JoseError;
 use crate::domain::ids::{SessionId, UserId};
 use crate::service::Services;
@@ -41,10 +42,7 @@ pub enum Read {
 /// The store, where the keys could not be read.
 pub async fn read(services: &Services, hint: &str, now: Ts) -> Result<Read, StoreError> {
     let verified = match services.keys.verify(hint, now).await {
-        // An access token may have this type where its resource server knows no other, but names its client.
-        Ok(verified) if verified.is_typ("JWT") && !verified.claims.contains_key("client_id") => {
-            verified
-        }
+        Ok(verified) if OwnJwt::of(&verified) == OwnJwt::IdToken => verified,
         Err(KeyError::Jose(JoseError::UnknownKid)) => return Ok(Read::UnknownKey),
         Err(KeyError::Store(error)) => return Err(error),
         Ok(_) | Err(_) => return Ok(Read::Foreign),

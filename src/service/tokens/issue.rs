@@ -6,14 +6,16 @@ use serde_json::{Map, Value};
 use crate::crypto::credential::CredentialKind;
 use crate::crypto::jose::{MAX_JWT_BYTES, at_hash};
 use crate::crypto::{b64, random};
+use crate::domain::audience::Audience;
 use crate::domain::audit::{Event, EventType, Origin};
 use crate::domain::binding::Binding;
 use crate::domain::client::Client;
 use crate::domain::grant::Grant;
+use crate::domain::resource::Resource;
 use crate::service::Services;
 use crate::service::tokens::claims;
 use crate::service::tokens::keys::KeyError;
-use crate::spec::claims::{Audience, Claim, ClaimSet};
+use crate::spec::claims::{Audience as Aud, Claim, ClaimSet};
 use crate::spec::grant_type::GrantType;
 use crate::spec::scope::Scope;
 use crate::spec::standard_claims::released;
@@ -41,8 +43,8 @@ pub struct Issuance<'a> {
     pub basis: Basis<'a>,
     /// What the access token is good for.
     pub scope: &'a Scope,
-    /// For which resource servers; none: the client's default audience.
-    pub resources: &'a [String],
+    /// For whom the access token is.
+    pub audience: &'a Audience,
     /// The key that the request has proven to hold: the access token is bound to it.
     pub binding: Binding,
     /// Where the request comes from.
@@ -64,11 +66,19 @@ pub struct TokenResponse {
     scope: String,
 }
 
-/// Whether the keys are there that this client's tokens are signed with: asked before anything is used up.
-pub fn can_issue(services: &Services, client: &Client, now: Ts) -> Result<(), KeyError> {
-    let ring = services.keys.ring();
-    ring.active(client.access_token_alg(), now)?;
-    ring.active(client.id_token_alg(), now)?;
+/// Whether the keys are there that this client's tokens, for any resource server, are signed with: asked before anything
+/// is used up.
+pub async fn can_issue(
+    services: &Services,
+    client: &Client,
+    all: &[Resource],
+    now: Ts,
+) -> Result<(), KeyError> {
+    let own = [client.access_token_alg(), client.id_token_alg()];
+    let servers = all.iter().filter_map(|it| it.access_token_signing_alg);
+    for alg in own.into_iter().chain(servers) {
+        services.keys.signing(alg, now).await?;
+    }
     Ok(())
 }
 
@@ -138,14 +148,11 @@ async fn access_token(
         Basis::Client => None,
     };
     let issuer = services.config.issuer.as_str();
-    let audience = audience(issuer, issuance);
+    let format = issuance.audience.format();
     let chosen = match grant {
         Some(grant) => {
             // What the client chose, and what those chose who will read it.
-            let resources = services.resources.all().await?;
-            let read_by = resources
-                .iter()
-                .filter(|resource| audience.contains(&resource.identifier.as_str()));
+            let read_by = issuance.audience.servers().iter();
             let names = client.metadata.access_token_claims.iter();
             let names = names.chain(read_by.flat_map(|resource| &resource.access_token_claims));
             let names = names.map(String::as_str);
@@ -167,7 +174,8 @@ async fn access_token(
     let mut claims = ClaimSet::default();
     claims.set(Claim::Iss, issuer);
     claims.set(Claim::Sub, subject);
-    claims.set(Claim::Aud, Audience::from(audience));
+    let aud = issuance.audience.aud(issuance.scope);
+    claims.set(Claim::Aud, Aud::from(aud));
     claims.set(Claim::ClientId, client.id.as_str());
     claims.set(Claim::Scope, issuance.scope.to_string());
     claims.set(Claim::Iat, now.secs());
@@ -187,32 +195,13 @@ async fn access_token(
         claims.set(Claim::Ver, grant.user_version);
     }
     claims.add(chosen);
-    let ring = services.keys.ring();
-    let token = ring
-        .active(client.access_token_alg(), *now)?
-        .sign("at+jwt", &claims)?;
+    let key = services.keys.signing(format.alg, *now).await?;
+    let token = key.sign(format.typ.as_str(), &claims)?;
     Ok(AccessToken {
         jwt: token,
         jti,
         expires_in: expires_at.secs() - now.secs(),
     })
-}
-
-/// The audience: the resource servers asked for, else the client's default, else Signet itself. A token of an
-/// OpenID Connect request is good for `/userinfo` too, and one that may ask for decisions or administrate for that, so
-/// Signet stands in its audience.
-fn audience<'a>(issuer: &'a str, issuance: &Issuance<'a>) -> Vec<&'a str> {
-    let mut audience: Vec<&str> = issuance.resources.iter().map(String::as_str).collect();
-    if audience.is_empty() {
-        audience.extend(issuance.client.metadata.default_resource.as_deref());
-    }
-    let own = [Scope::OPENID, Scope::DECIDE, Scope::ADMIN]
-        .iter()
-        .any(|scope| issuance.scope.contains(scope));
-    if (audience.is_empty() || own) && !audience.contains(&issuer) {
-        audience.push(issuer);
-    }
-    audience
 }
 
 /// The refresh token is the grant's counter as it stands; the same counter gives the same token.
@@ -264,8 +253,7 @@ async fn id_token(
     let names = chosen.iter().map(String::as_str);
     let names = names.filter(|name| !claims::is_standard(name));
     claims.add(claims::of(services, grant.user_id, names, now).await?);
-    let ring = services.keys.ring();
-    let key = ring.active(alg, now)?;
+    let key = services.keys.signing(alg, now).await?;
     let jwt = key.sign("JWT", &claims)?;
     if jwt.len() <= MAX_JWT_BYTES {
         return Ok(Some(jwt));

@@ -5,5 +5,6 @@ pub mod claims;
 pub mod id_token_hint;
 pub mod issue;
 pub mod keys;
+pub mod own_jwt;
 pub mod redeem;
 pub mod revoke;

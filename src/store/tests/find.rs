@@ -14,7 +14,8 @@ use crate::domain::policy::{
     Assignment, AttributeType, Bounded, Declaration, Declarations, Level, Of, Permission,
     ResourceName,
 };
-use crate::domain::resource::Resource;
+use crate::domain::resource::{AccessTokenTyp, Resource};
+use crate::spec::alg::SigningAlg;
 use crate::spec::scope::Scope;
 use crate::spec::time::Ts;
 
@@ -265,6 +266,8 @@ async fn a_policy_a_resource_server_and_a_resource_are_found_alone() {
                 Permission::parse("order:write").unwrap(),
             )]),
             access_token_claims: vec!["email".to_owned()],
+            access_token_typ: AccessTokenTyp::Jwt,
+            access_token_signing_alg: Some(SigningAlg::Ps256),
         };
         tx.save_resource(&orders).await.unwrap();
         let name = ResourceName {
@@ -285,6 +288,8 @@ async fn a_policy_a_resource_server_and_a_resource_are_found_alone() {
         let identifier = "https://orders.example.com";
         both_find!(store, tx, find_resource(identifier), Some(orders.clone()));
         both_find!(store, tx, find_resource("orders"), None);
+        let slash = "https://orders.example.com/";
+        both_find!(store, tx, find_resource(slash), Some(orders.clone()));
         both_find!(store, tx, list_resources(), vec![orders.clone()]);
         both_find!(store, tx, count_bounded(Bounded::Resources), 1);
         both_find!(store, tx, list_object_types(), names(["Document"]));

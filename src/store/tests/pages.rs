@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Map, json};
 
 use super::super::assignments::Holder;
+use super::super::consents::Consent;
 use super::super::db::Tx;
 use super::super::users::{Memberships, UserFields, UserFilter};
 use super::stores;
@@ -342,12 +343,18 @@ async fn living_grants_are_found_and_listed() {
         let since = tx.list_revoked_grants_of(alice, &client.id, Ts(200)).await;
         assert_eq!(since.unwrap().len(), 2);
         let scope = Scope::parse("openid").unwrap();
-        tx.save_consent(alice, &client.id, &scope, &[], Ts(1))
-            .await
-            .unwrap();
+        let share = ("https://orders.example".to_owned(), scope.clone());
+        let consent = Consent {
+            client_id: client.id.as_str().to_owned(),
+            scope,
+            resources: vec![share.0.clone()],
+            shares: Some(BTreeMap::from([share])),
+            granted_at: Ts(1),
+        };
+        tx.save_consent(alice, &consent).await.unwrap();
         tx.commit().await.unwrap();
-        let consent = store.find_consent(alice, &client.id).await.unwrap();
-        assert_eq!(consent.unwrap().scope, scope);
+        let found = store.find_consent(alice, &client.id).await.unwrap();
+        assert_eq!(found, Some(consent));
         assert_eq!(store.list_consents(alice).await.unwrap().len(), 1);
         let revoked = store.find_living_grant(id(1), Ts(300)).await.unwrap();
         assert!(revoked.is_none());

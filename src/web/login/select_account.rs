@@ -57,6 +57,7 @@ pub(super) async fn show(
         layout: visit.layout("Choose an account"),
         flow: visit.seal(&Pending {
             shown: Some(Shown {
+                resources: Vec::new(),
                 session: session.id,
                 scope: Scope::default(),
             }),

@@ -3,6 +3,7 @@
 use askama::Template;
 
 use super::Layout;
+use crate::domain::resource::Resource;
 use crate::spec::scope::Scope;
 
 /// `/consent`: asks whether an application may use the account.
@@ -29,8 +30,29 @@ pub struct ConsentPage {
     pub account: String,
     /// What is asked for.
     pub scopes: Vec<ScopeLine>,
+    /// For which resource servers; none: Signet itself alone.
+    pub resources: Vec<ResourceLine>,
     /// Where the person will be sent: the host (and port) of the `redirect_uri`.
     pub redirect_host: String,
+}
+
+/// A resource server to which the application will be able to turn.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ResourceLine {
+    /// Its identifier.
+    pub identifier: String,
+    /// What people call it.
+    pub name: Option<String>,
+}
+
+impl ResourceLine {
+    /// How a resource server is shown.
+    pub fn of(resource: &Resource) -> Self {
+        Self {
+            identifier: resource.identifier.clone(),
+            name: resource.name.clone(),
+        }
+    }
 }
 
 /// One scope in plain words; the sentence begins "It will be able to …".

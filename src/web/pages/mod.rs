@@ -18,7 +18,7 @@ mod tests;
 
 pub use account::{AccountPage, AppLine};
 use askama::Template;
-pub use consent::{ConsentPage, ScopeLine};
+pub use consent::{ConsentPage, ResourceLine, ScopeLine};
 pub use error::ErrorPage;
 pub use form_post::FormPostPage;
 pub use logout::{LogoutPage, SignedOutPage};

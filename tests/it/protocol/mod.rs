@@ -1,5 +1,6 @@
 //! The protocol endpoints.
 
+mod audience;
 mod authorize;
 mod authzen;
 mod authzen_callers;

@@ -85,6 +85,10 @@ fn flow_pages(text: &str) -> Vec<(&'static str, String)> {
                         detail: some(),
                     },
                 ],
+                resources: vec![ResourceLine {
+                    identifier: t(),
+                    name: some(),
+                }],
                 redirect_host: t(),
             }),
         ),

@@ -234,6 +234,10 @@ fn consent(client: &str, account: &str, host: &str, scopes: &[&str]) -> String {
         tos_uri: some("https://shop.example/terms"),
         account: account.to_owned(),
         scopes: scopes.iter().map(|scope| ScopeLine::of(scope)).collect(),
+        resources: vec![ResourceLine {
+            identifier: "https://orders.example".to_owned(),
+            name: some("Orders"),
+        }],
         redirect_host: host.to_owned(),
     })
 }
