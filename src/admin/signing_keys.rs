@@ -98,8 +98,13 @@ async fn create(
 
 impl From<KeyError> for Problem {
     fn from(error: KeyError) -> Self {
-        if let KeyError::Store(error) = error {
-            return error.into();
+        match error {
+            KeyError::Store(error) => return error.into(),
+            KeyError::NotNeeded(_) => return Self::unprocessable("alg", error.to_string()),
+            KeyError::Jose(_)
+            | KeyError::Sealed { .. }
+            | KeyError::NoActiveKey(_)
+            | KeyError::Generation(_) => {}
         }
         tracing::error!(%error, "answered 500");
         let detail = "the server failed; its log has the cause under the request id";

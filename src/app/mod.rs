@@ -7,6 +7,8 @@ pub mod router;
 pub mod shutdown;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -43,17 +45,11 @@ pub async fn run(
 ) -> Result<(), AppError> {
     let config = &services.config;
     raise_open_files();
-    // Keys that exist are there before the first request; only making new ones takes long.
-    if let Err(error) = services.keys.load(services.clock.now()).await {
-        tracing::warn!(%error, "the signing keys cannot be read yet");
-    }
-    let public = listen(config.listen, "listen").await?;
     let management = listen(config.management_listen, "management_listen").await?;
     let limits = ServerLimits::from(config);
-    let jobs = Jobs::start(&services, &stop);
-
     let management_stop = CancellationToken::new();
-    let readiness = Readiness::new(readiness(&services), stop.clone());
+    let opened = Arc::new(AtomicBool::new(false));
+    let readiness = Readiness::new(readiness(&services, &opened), stop.clone());
     let operations = tokio::spawn(serve(
         management,
         management::router(readiness, manual::alone(config)),
@@ -62,6 +58,17 @@ pub async fn run(
         config.shutdown_timeout,
     ));
 
+    let public = open(&services, &stop).await;
+    let public = match public {
+        Ok(public) => public,
+        Err(error) => {
+            management_stop.cancel();
+            let _ = operations.await;
+            return Err(error);
+        }
+    };
+    opened.store(true, Ordering::Release);
+    let jobs = Jobs::start(&services, &stop);
     let routes = observe(
         router::routes(Site::new(Arc::clone(&services)), options),
         Observe::from(config),
@@ -75,6 +82,21 @@ pub async fn run(
     Ok(())
 }
 
+/// The public listener, which opens when the first keys are there: `/jwks` never answers without them.
+async fn open(services: &Services, stop: &CancellationToken) -> Result<TcpListener, AppError> {
+    while let Err(error) = services.keys.ensure(services.clock.now()).await {
+        tracing::warn!(%error, "the signing keys cannot be read or made yet; trying again");
+        tokio::select! {
+            () = stop.cancelled() => break,
+            () = tokio::time::sleep(KEYS_AGAIN) => {}
+        }
+    }
+    listen(services.config.listen, "listen").await
+}
+
+/// How soon the first keys are tried for again.
+const KEYS_AGAIN: Duration = Duration::from_secs(1);
+
 async fn listen(address: std::net::SocketAddr, key: &'static str) -> Result<TcpListener, AppError> {
     TcpListener::bind(address)
         .await
@@ -85,10 +107,22 @@ async fn listen(address: std::net::SocketAddr, key: &'static str) -> Result<TcpL
         })
 }
 
-fn readiness(services: &Arc<Services>) -> Vec<(&'static str, health::Check)> {
+fn readiness(
+    services: &Arc<Services>,
+    opened: &Arc<AtomicBool>,
+) -> Vec<(&'static str, health::Check)> {
+    let opened = Arc::clone(opened);
     let database = Arc::clone(services);
     let keys = Arc::clone(services);
     vec![
+        (
+            "listener",
+            check(move || {
+                let is_open = opened.load(Ordering::Acquire);
+                let sentence = "the public listener is not open yet";
+                std::future::ready(is_open.then_some(()).ok_or_else(|| sentence.to_owned()))
+            }),
+        ),
         (
             "database",
             check(move || {

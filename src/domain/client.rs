@@ -133,6 +133,17 @@ impl Client {
             .unwrap_or(SigningAlg::Rs256)
     }
 
+    /// The algorithms that it names for what is signed for it.
+    pub fn named_algs(&self) -> impl Iterator<Item = SigningAlg> + use<> {
+        let metadata = &self.metadata;
+        let named = [
+            metadata.id_token_signed_response_alg,
+            metadata.userinfo_signed_response_alg,
+            metadata.access_token_signed_response_alg,
+        ];
+        named.into_iter().flatten()
+    }
+
     /// The algorithm of the client's access tokens.
     #[must_use]
     pub fn access_token_alg(&self) -> SigningAlg {

@@ -40,19 +40,25 @@ pub struct KeyDates {
     pub number: i64,
     /// When it begins to sign.
     pub activates_at: Ts,
+    /// Since when no client and no resource server needs it.
+    pub unused_since: Option<Ts>,
 }
 
-/// The state of the key `number` of `alg` at `now`, among `all`. It retires when its successor begins, and is
-/// gone `longest_token` after that (OpenID Connect Core §10.1.1).
+/// The state of the key `number` of `alg` at `now`, among `all`. It retires when its successor begins or nothing needs it
+/// any more, and is gone `longest_token` after that (OpenID Connect Core §10.1.1). One that never signed is gone at once.
 #[must_use]
 pub fn state(key: &KeyDates, all: &[KeyDates], now: Ts, longest_token: Duration) -> KeyState {
     if now < key.activates_at {
-        return KeyState::Next;
+        return match key.unused_since {
+            Some(_) => KeyState::Gone,
+            None => KeyState::Next,
+        };
     }
     let replaced_at = all
         .iter()
         .filter(|other| other.alg == key.alg && other.number > key.number)
         .map(|other| other.activates_at)
+        .chain(key.unused_since)
         .min();
     match replaced_at {
         Some(at) if now >= at.plus(longest_token) => KeyState::Gone,
@@ -72,6 +78,7 @@ mod tests {
             alg: SigningAlg::Es256,
             number,
             activates_at: Ts::from_secs(at),
+            unused_since: None,
         };
         let all = [key(1, 0), key(2, 10_000)];
         assert_eq!(
@@ -91,5 +98,22 @@ mod tests {
             state(&all[0], &all, Ts::from_secs(13_600), hour),
             KeyState::Gone
         );
+    }
+
+    #[test]
+    fn a_key_that_nothing_needs_retires_in_order_and_one_that_never_signed_is_gone() {
+        let hour = Duration::from_hours(1);
+        let key = |number, at| KeyDates {
+            alg: SigningAlg::EdDsa,
+            number,
+            activates_at: Ts::from_secs(at),
+            unused_since: Some(Ts::from_secs(5_000)),
+        };
+        let all = [key(1, 0), key(2, 10_000)];
+        let at = |key: &KeyDates, now| state(key, &all, Ts::from_secs(now), hour);
+        assert_eq!(at(&all[0], 5_000), KeyState::Retiring);
+        assert_eq!(at(&all[0], 8_599), KeyState::Retiring);
+        assert_eq!(at(&all[0], 8_600), KeyState::Gone);
+        assert_eq!(at(&all[1], 5_000), KeyState::Gone);
     }
 }

@@ -170,7 +170,10 @@ impl From<KeyError> for OAuthError {
                 ErrorCode::TemporarilyUnavailable,
                 "the server is still making its signing keys; try again in a moment",
             ),
-            KeyError::Jose(_) | KeyError::Sealed { .. } | KeyError::Generation(_) => {
+            KeyError::Jose(_)
+            | KeyError::Sealed { .. }
+            | KeyError::NotNeeded(_)
+            | KeyError::Generation(_) => {
                 tracing::error!(%error, "answered 500");
                 Self::server_error()
             }

@@ -22,6 +22,9 @@ pub const FACTS: &str = "facts";
 /// The topic that every change of clients and resource servers bumps; every check of a token answers its version.
 pub const CLIENTS: &str = "clients";
 
+/// The topic whose row every act of administrators locks: they act one after the other, on every instance.
+pub const APPLIED: &str = "applied";
+
 /// Says in the transaction of the act that something was changed of what instances keep in memory; follow the commit
 /// with [`Revocations::publish_change`](super::revocations::Revocations::publish_change).
 pub async fn bump_changes(tx: &mut Tx, topic: &str) -> Result<(), StoreError> {

@@ -1,7 +1,7 @@
 //! An administrator's act: a transaction that no other act overlaps, with its events, and what every instance must
 //! learn before it is answered.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -14,9 +14,10 @@ use crate::domain::client::MAX_ACCESS_TOKEN_LIFETIME;
 use crate::domain::ids::{ClientId, GrantId, SessionId, UserId};
 use crate::domain::policy::{ADMIN_ROLE, Bounded, Vocabulary, check_counts};
 use crate::service::Services;
-use crate::service::tokens::revoke;
+use crate::service::tokens::{keys, revoke};
+use crate::spec::alg::SigningAlg;
 use crate::spec::time::Ts;
-use crate::store::changes::CLIENTS;
+use crate::store::changes::{APPLIED, CLIENTS};
 use crate::store::db::Tx;
 use crate::store::error::StoreError;
 use crate::store::idempotency::StoredAnswer;
@@ -63,6 +64,8 @@ pub struct Act {
     pub(super) clients_changed: bool,
     /// What is to be written down.
     events: Vec<Event>,
+    /// The algorithms that clients and resource servers need from now on.
+    pub(super) algs: BTreeSet<SigningAlg>,
     /// By how much the numbers of things that instances hold in memory change.
     pub(super) counted: BTreeMap<Bounded, i64>,
     /// What policies could speak of before the first declaration of this act.
@@ -84,9 +87,6 @@ struct Answers {
 
 /// So many events of an act are written together.
 const EVENTS_AT_ONCE: usize = 500;
-
-/// The topic whose row every act locks: administrators act one after the other.
-const APPLIED: &str = "applied";
 
 /// Begins an administrator's act. Administrators act one after the other, on every instance.
 pub async fn begin(
@@ -197,6 +197,7 @@ impl Act {
             revoked: Vec::new(),
             clients_changed: false,
             events: Vec::new(),
+            algs: BTreeSet::new(),
             counted: BTreeMap::new(),
             declared_before: None,
             answers: None,
@@ -334,8 +335,22 @@ impl Act {
         Ok(kept.answer)
     }
 
+    /// Makes the keys that clients and resource servers need from now on, so that they are published before the first
+    /// token is signed with them.
+    async fn provide_keys(&mut self) -> Result<(), AdministrationError> {
+        for alg in std::mem::take(&mut self.algs) {
+            let provided = self.services.keys.provide_in(&mut self.tx, alg, self.now);
+            if let Some(key) = provided.await? {
+                let event = keys::about(self.event(EventType::KeyRotated), &key);
+                self.record(event).await?;
+            }
+        }
+        Ok(())
+    }
+
     /// Commits it and makes every instance know.
     pub(super) async fn commit(mut self) -> Result<(), AdministrationError> {
+        self.provide_keys().await?;
         self.verify().await?;
         if self.clients_changed {
             bump_changes(&mut self.tx, CLIENTS).await?;

@@ -190,6 +190,7 @@ impl Act {
         wanted: &CheckedClient,
     ) -> Result<ClientPut, AdministrationError> {
         let client = &wanted.client;
+        self.algs.extend(client.named_algs());
         // Its tokens carry its name as `sub`, which must not be a person's (RFC 9700 §4.15).
         if let Some(person) = UserId::parse(client.id.as_str())
             && self.tx.find_user(person).await?.is_some()
@@ -240,6 +241,7 @@ impl Act {
         was: &Client,
     ) -> Result<ClientPut, AdministrationError> {
         let client = &wanted.client;
+        self.algs.extend(client.named_algs());
         let (before, after) = (view(&was.metadata)?, view(&client.metadata)?);
         let mut changed = differing(&before, &after);
         if !changed.is_empty() {

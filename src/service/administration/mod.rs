@@ -308,6 +308,19 @@ impl AdministrationError {
     }
 }
 
+impl From<KeyError> for AdministrationError {
+    fn from(error: KeyError) -> Self {
+        match error {
+            KeyError::Store(error) => Self::Store(error),
+            KeyError::Jose(_)
+            | KeyError::Sealed { .. }
+            | KeyError::NotNeeded(_)
+            | KeyError::NoActiveKey(_)
+            | KeyError::Generation(_) => Self::Store(StoreError::Unavailable(error.to_string())),
+        }
+    }
+}
+
 fn list(mistakes: &[Mistake]) -> String {
     let lines: Vec<String> = mistakes.iter().map(ToString::to_string).collect();
     lines.join("\n")

@@ -31,7 +31,7 @@ impl Act {
     }
 }
 
-/// Makes the next key of every algorithm (or of `only`) at once, to sign after `lead`; all of them or none.
+/// Makes the next key of every algorithm that has one (or of `only`) at once, to sign after `lead`; all of them or none.
 pub async fn rotate(
     services: &Arc<Services>,
     only: Option<SigningAlg>,
@@ -41,10 +41,13 @@ pub async fn rotate(
 ) -> Result<(), AdministrationError> {
     // RSA takes a good part of a second: before the transaction.
     let mut made = Vec::new();
-    for alg in SigningAlg::ALL {
-        if only.is_none_or(|only| only == alg) {
-            made.push(services.keys.make_next(alg, lead, now).await?);
-        }
+    services.keys.load(now).await?;
+    let wanted = |alg: &SigningAlg| match only {
+        Some(only) => only == *alg,
+        None => services.keys.is_kept(*alg),
+    };
+    for alg in SigningAlg::ALL.into_iter().filter(wanted) {
+        made.push(services.keys.make_next(alg, lead, now).await?);
     }
     act_of_operator(services, origin, now, async |act| {
         for key in &made {

@@ -1,6 +1,9 @@
 //! The key ring: which keys sign, which verify, and their rotation.
 
-use std::sync::{Arc, PoisonError, RwLock};
+mod life;
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -11,7 +14,7 @@ use crate::config::Config;
 use crate::crypto::jose::{JoseError, KeySet, SigningKey, Verified};
 use crate::crypto::master_key::MasterKey;
 use crate::crypto::seal::Sealer;
-use crate::domain::audit::{Event, EventType, Origin};
+use crate::domain::audit::Event;
 use crate::domain::client::MAX_ACCESS_TOKEN_LIFETIME;
 use crate::domain::signing_key::{KeyDates, KeyState, state};
 use crate::spec::alg::SigningAlg;
@@ -19,6 +22,9 @@ use crate::spec::time::Ts;
 use crate::store::Store;
 use crate::store::error::StoreError;
 use crate::store::signing_keys::StoredKey;
+
+/// The algorithms that have a key from the start: those of clients that name none.
+const ALWAYS: [SigningAlg; 2] = [SigningAlg::Rs256, SigningAlg::Es256];
 
 /// How often instances look for keys that others made; the shortest useful lead of a key.
 pub const REFRESH_EVERY: Duration = Duration::from_secs(10);
@@ -32,6 +38,11 @@ pub struct KeyRing {
     longest_token: Duration,
     ring: RwLock<Arc<Ring>>,
     reloading: tokio::sync::Mutex<Option<Ts>>,
+    /// How often the keys were asked for anew, and the last of these that a finished read has answered.
+    asked: AtomicU64,
+    answered: tokio::sync::Mutex<u64>,
+    /// When it was last looked for keys that nothing needs.
+    looked_for_unused: Mutex<Option<Ts>>,
 }
 
 /// The keys as they stood when they were last read.
@@ -75,6 +86,11 @@ pub enum KeyError {
         /// Which.
         kid: String,
     },
+    /// No client and no resource server needs a key of that algorithm.
+    #[error(
+        "no client and no resource server needs a {0} key; one is made when the first is registered with {0}"
+    )]
+    NotNeeded(SigningAlg),
     /// No key of that algorithm signs yet.
     #[error("no {0} key is active yet")]
     NoActiveKey(SigningAlg),
@@ -94,6 +110,9 @@ impl KeyRing {
                 + Duration::from_mins(1),
             ring: RwLock::new(Arc::default()),
             reloading: tokio::sync::Mutex::new(None),
+            asked: AtomicU64::new(0),
+            answered: tokio::sync::Mutex::new(0),
+            looked_for_unused: Mutex::new(None),
         }
     }
 
@@ -108,63 +127,25 @@ impl KeyRing {
         self.reload(now).await
     }
 
-    /// Makes every algorithm have a key, and the ring loaded. Several starting instances may race for it.
-    pub async fn ensure(&self, now: Ts) -> Result<(), KeyError> {
-        self.reload(now).await?;
-        for alg in SigningAlg::ALL {
-            if !self
-                .ring()
-                .keys
-                .iter()
-                .any(|loaded| loaded.dates.alg == alg)
-            {
-                self.create(alg, 1, now, now).await?;
-            }
-        }
-        self.reload(now).await
-    }
-
-    /// Whether every algorithm has a key that signs.
+    /// Whether the algorithms that every site needs have a key that signs.
     #[must_use]
     pub fn is_ready(&self, now: Ts) -> bool {
         let ring = self.ring();
-        SigningAlg::ALL
-            .into_iter()
-            .all(|alg| ring.active(alg, now).is_ok())
+        let mut always = ALWAYS.into_iter();
+        always.all(|alg| ring.active(alg, now).is_ok())
     }
 
-    /// One turn of looking after the keys: makes the first ones where there are none, rotates what is due and reads
-    /// what other instances made.
-    pub async fn look_after(&self, now: Ts) -> Result<(), KeyError> {
-        if !self.is_ready(now) {
-            self.ensure(now).await?;
+    /// The public keys by a read that began after this was called; one read serves all that wait for it. So a key is in
+    /// `/jwks` of every instance as soon as the act that made it is answered.
+    pub async fn published(&self, now: Ts) -> Result<Bytes, KeyError> {
+        let mine = self.asked.fetch_add(1, Ordering::SeqCst) + 1;
+        let mut answered = self.answered.lock().await;
+        if *answered < mine {
+            let upto = self.asked.load(Ordering::SeqCst);
+            self.reload(now).await?;
+            *answered = upto;
         }
-        self.rotate_if_due(now).await
-    }
-
-    /// Makes the next key of each algorithm whose active key is old; then reads what others made.
-    pub async fn rotate_if_due(&self, now: Ts) -> Result<(), KeyError> {
-        self.reload(now).await?;
-        for alg in SigningAlg::ALL {
-            let newest = self
-                .ring()
-                .keys
-                .iter()
-                .filter(|loaded| loaded.dates.alg == alg)
-                .map(|loaded| loaded.dates.clone())
-                .max_by_key(|d| d.number);
-            let Some(newest) = newest else { continue };
-            let lead = self.publish_lead;
-            let due = newest
-                .activates_at
-                .plus(self.rotation_interval.saturating_sub(lead));
-            if now >= due && now >= newest.activates_at {
-                self.create(alg, newest.number + 1, now, now.plus(lead))
-                    .await?;
-            }
-        }
-        self.reload(now).await?;
-        self.forget_gone(now).await
+        Ok(self.ring().jwks())
     }
 
     /// Every key that is not gone.
@@ -182,6 +163,15 @@ impl KeyRing {
                 activates_at: loaded.dates.activates_at,
             })
             .collect())
+    }
+
+    /// The key that signs with `alg`. One that another instance made a moment ago is looked for.
+    pub async fn signing(&self, alg: SigningAlg, now: Ts) -> Result<Arc<SigningKey>, KeyError> {
+        if let Ok(key) = self.ring().active(alg, now) {
+            return Ok(Arc::clone(key));
+        }
+        self.published(now).await?;
+        self.ring().active(alg, now).map(Arc::clone)
     }
 
     /// Checks a JWT that Signet signed itself. A key that another instance made a moment ago is looked for.
@@ -244,88 +234,6 @@ impl KeyRing {
         let der = zeroize::Zeroizing::new(opened);
         Ok(SigningKey::from_pkcs8_der(row.dates.alg, &der)?)
     }
-
-    /// The next key of an algorithm, ready to be stored.
-    pub async fn make_next(
-        &self,
-        alg: SigningAlg,
-        lead: Duration,
-        now: Ts,
-    ) -> Result<StoredKey, KeyError> {
-        self.reload(now).await?;
-        let number = self.newest_number(alg) + 1;
-        self.make(alg, number, now, now.plus(lead)).await
-    }
-
-    fn newest_number(&self, alg: SigningAlg) -> i64 {
-        let ring = self.ring();
-        let of_alg = ring.keys.iter().filter(|loaded| loaded.dates.alg == alg);
-        of_alg.map(|loaded| loaded.dates.number).max().unwrap_or(0)
-    }
-
-    async fn make(
-        &self,
-        alg: SigningAlg,
-        number: i64,
-        now: Ts,
-        activates_at: Ts,
-    ) -> Result<StoredKey, KeyError> {
-        // RSA takes a good part of a second, which no request should wait for.
-        let key = tokio::task::spawn_blocking(move || SigningKey::generate(alg))
-            .await
-            .map_err(|error| KeyError::Generation(error.to_string()))??;
-        let sealed = self.sealer.seal(key.kid().as_bytes(), &key.to_pkcs8_der());
-        let dates = KeyDates {
-            alg,
-            number,
-            activates_at,
-        };
-        Ok(StoredKey {
-            dates,
-            kid: key.kid().to_owned(),
-            sealed,
-            created_at: now,
-        })
-    }
-
-    async fn create(
-        &self,
-        alg: SigningAlg,
-        number: i64,
-        now: Ts,
-        activates_at: Ts,
-    ) -> Result<(), KeyError> {
-        let stored = self.make(alg, number, now, activates_at).await?;
-        let mut tx = self.store.db().begin().await?;
-        if tx.insert_signing_key(&stored).await? {
-            let event = Event::new(EventType::KeyRotated, &Origin::system(), now);
-            tx.record_event(&about(event, &stored)).await?;
-            tx.commit().await?;
-            tracing::info!(key.id = %stored.kid, key.alg = %alg, "made {alg} signing key {}, which signs from {}", stored.kid, activates_at.rfc3339());
-        }
-        Ok(())
-    }
-
-    async fn forget_gone(&self, now: Ts) -> Result<(), KeyError> {
-        let stored = self.store.list_signing_keys().await?;
-        let all: Vec<KeyDates> = stored.iter().map(|key| key.dates.clone()).collect();
-        for row in stored {
-            if state(&row.dates, &all, now, self.longest_token) == KeyState::Gone {
-                let mut tx = self.store.db().begin().await?;
-                let (alg, number) = (row.dates.alg, row.dates.number);
-                if !tx.delete_signing_key(alg, number).await? {
-                    // Another instance did, and said so.
-                    continue;
-                }
-                let event = Event::new(EventType::KeyDeleted, &Origin::system(), now);
-                tx.record_event(&event.target("signing_key", &row.kid))
-                    .await?;
-                tx.commit().await?;
-                tracing::info!(key.id = %row.kid, "signing key {} is gone: its last token has expired", row.kid);
-            }
-        }
-        Ok(())
-    }
 }
 
 /// What the audit trail says of a new key.
@@ -342,9 +250,16 @@ impl Ring {
         self.keys
             .iter()
             .filter(|loaded| loaded.dates.alg == alg && loaded.dates.activates_at <= now)
+            .filter(|loaded| loaded.dates.unused_since.is_none())
             .max_by_key(|loaded| loaded.dates.number)
             .map(|loaded| &loaded.key)
             .ok_or(KeyError::NoActiveKey(alg))
+    }
+
+    /// Whether an algorithm has a key that something needs.
+    fn is_kept(&self, alg: SigningAlg) -> bool {
+        let mut keys = self.keys.iter();
+        keys.any(|loaded| loaded.dates.alg == alg && loaded.dates.unused_since.is_none())
     }
 
     /// The public keys as a JWK Set (RFC 7517 §5).

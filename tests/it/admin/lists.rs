@@ -108,6 +108,11 @@ async fn furnish(server: &Server, api: &Api<'_>) -> Vec<List> {
         api.post("/v1/webhooks", hook.clone()).await.done(201);
         sign_in(server).await;
     }
+    for alg in ["PS256", "EdDSA"] {
+        server.apply(&format!(
+            "[[clients]]\nclient_id = \"of-{alg}\"\ngrant_types = [\"client_credentials\"]\naccess_token_signed_response_alg = \"{alg}\"\n"
+        ));
+    }
     for alg in ["ES256", "PS256", "EdDSA"] {
         let next = json!({ "alg": alg });
         api.post("/v1/signing_keys", next).await.done(201);

@@ -192,6 +192,7 @@ async fn store_key(site: &Site, created_at: Ts) {
             alg: crate::spec::alg::SigningAlg::Es256,
             number: 1,
             activates_at: created_at,
+            unused_since: None,
         },
         kid: "k".to_owned(),
         sealed: vec![0],
