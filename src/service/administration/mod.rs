@@ -256,7 +256,7 @@ pub enum AdministrationError {
     Webhook(#[from] WebhookError),
     /// Signing keys.
     #[error(transparent)]
-    Keys(#[from] KeyError),
+    Keys(KeyError),
     /// Hashing.
     #[error(transparent)]
     Password(#[from] PasswordError),
@@ -316,7 +316,7 @@ impl From<KeyError> for AdministrationError {
             | KeyError::Sealed { .. }
             | KeyError::NotNeeded(_)
             | KeyError::NoActiveKey(_)
-            | KeyError::Generation(_) => Self::Store(StoreError::Unavailable(error.to_string())),
+            | KeyError::Generation(_) => Self::Keys(error),
         }
     }
 }
