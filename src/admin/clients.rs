@@ -88,6 +88,9 @@ pub(super) struct Rotation {
     /// Seconds for which earlier secrets stay valid (default 86400).
     #[serde(default)]
     keep: Option<u32>,
+    /// Whether earlier secrets end at once, as with `keep` 0 (default false).
+    #[serde(default)]
+    revoke_old: bool,
 }
 
 /// A new secret.
@@ -96,6 +99,9 @@ pub(super) struct Rotation {
 pub(super) struct NewSecret {
     /// The secret. No later response contains it.
     client_secret: String,
+    /// Until when an earlier secret stays valid, RFC 3339; absent when none does.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    old_valid_until: Option<String>,
     /// All valid secrets, without their values.
     secrets: Vec<SecretView>,
 }
@@ -112,8 +118,9 @@ pub(super) fn add(api: &mut Api) {
     let list_clients = about("list_clients", "List clients", READ);
     api.add(Method::GET, "/v1/clients", list_clients, list);
     let create_client = about("create_client", "Register a client", WRITE).details(
-        "The members are those of RFC 7591 and OpenID Connect Dynamic Client Registration, and Signet's own. A scope \
-         of `signet:` and `may_introspect` need `signet:*`.",
+        "The members are those of RFC 7591 and OpenID Connect Dynamic Client Registration, and Signet's own. A client \
+         without `token_endpoint_auth_method` authenticates with its secret by header or by body. A scope of \
+         `signet:` and `may_introspect` need `signet:*`.",
     );
     api.add(Method::POST, "/v1/clients", create_client, create);
     let one = "/v1/clients/{client_id}";
@@ -131,7 +138,8 @@ pub(super) fn add(api: &mut Api) {
         "Add a client secret",
         WRITE,
     )
-    .details("Earlier secrets stay valid for the time in `keep`, so that running instances can change over.");
+    .details("Earlier secrets stay valid for the time in `keep`, so that running instances can change over; with \
+              `revoke_old` they end at once, on every instance.");
     api.add(
         Method::POST,
         "/v1/clients/{client_id}/secrets",
@@ -217,14 +225,31 @@ async fn rotate_secret(
     call: Call<ById, Nothing, Json<Rotation>>,
 ) -> Result<Answer<NewSecret, 201>, Problem> {
     let id = id(&call.path.client_id)?;
-    let keep = call.body.0.keep.map(u64::from).map(Duration::from_secs);
-    let keep = keep.unwrap_or(client_secrets::KEEP);
+    let keep = match call.body.0 {
+        Rotation {
+            keep: Some(1..),
+            revoke_old: true,
+        } => {
+            let detail = "earlier secrets cannot both stay valid and end at once";
+            return Err(Problem::unprocessable("revoke_old", detail));
+        }
+        Rotation {
+            revoke_old: true, ..
+        } => Duration::ZERO,
+        Rotation {
+            keep: Some(seconds),
+            ..
+        } => Duration::from_secs(seconds.into()),
+        Rotation { keep: None, .. } => client_secrets::KEEP,
+    };
     let mut act = begun!(call);
     let was = act.find_client(&id).await?;
     let secret = act.rotate_client_secret(&was, keep).await?;
     let is = act.find_client(&id).await?;
+    let ends = is.secrets.iter().filter_map(|secret| secret.expires_at);
     let new = NewSecret {
         client_secret: secret.expose().to_owned(),
+        old_valid_until: ends.filter(|end| *end > act.now()).max().map(Ts::rfc3339),
         secrets: view(&is, act.now()).secrets,
     };
     let location = super::location("clients", id.as_str());

@@ -39,6 +39,9 @@ pub enum ClientCommand {
         /// How long the old secret stays valid, so that running instances can change over.
         #[arg(long, value_name = "DURATION", default_value = "24h", value_parser = duration)]
         keep: Duration,
+        /// End every older secret at once, on every instance.
+        #[arg(long, conflicts_with = "keep")]
+        revoke_old: bool,
     },
     /// Disable a client: revoke its grants and tokens.
     Disable {
@@ -131,22 +134,35 @@ pub async fn run(services: &Arc<Services>, command: ClientCommand) -> Result<Ans
     match command {
         ClientCommand::Create(args) => create(services, &args).await,
         ClientCommand::List => list(services).await,
-        ClientCommand::RotateSecret { client_id, keep } => {
+        ClientCommand::RotateSecret {
+            client_id,
+            keep,
+            revoke_old,
+        } => {
             let id = parse(&client_id)?;
+            let keep = if revoke_old { Duration::ZERO } else { keep };
             let by = operator();
             let rotated = accounts::rotate_client_secret(services, &id, keep, &by, now).await;
             let secret = rotated.map_err(refused)?;
+            let until = now.plus(keep).rfc3339();
+            let old = if keep.is_zero() {
+                "Every older one has ended.".to_owned()
+            } else {
+                let keep = show_duration(keep);
+                format!(
+                    "The old one is valid for {keep}, until {until}; --revoke-old ends it at once."
+                )
+            };
             let text = format!(
-                "The new secret of client {id}, shown this once:\n\n  {}\n\nThe old one is valid for {}.",
+                "The new secret of client {id}, shown this once:\n\n  {}\n\n{old}",
                 secret.expose(),
-                show_duration(keep)
             );
             Ok(Answer::new(
                 text,
                 json!({
                     "client_id": id,
                     "client_secret": secret.expose(),
-                    "old_valid_until": now.plus(keep).rfc3339(),
+                    "old_valid_until": until,
                 }),
             ))
         }

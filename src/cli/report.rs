@@ -35,6 +35,12 @@ pub(super) fn show(report: &Report) -> Answer {
             generated.secret.expose()
         ));
     }
+    for replaced in &report.replaced {
+        let (id, until) = (&replaced.client_id, &replaced.old_valid_until);
+        lines.push(format!(
+            "The old secret of client {id} is valid until {until}; “signet client rotate-secret {id} --revoke-old” makes a new one and ends every other at once."
+        ));
+    }
     for warning in &report.warnings {
         lines.push(format!("warning: {}", plain(warning)));
     }
@@ -66,6 +72,7 @@ pub(super) fn show(report: &Report) -> Answer {
             "items": report.items,
             "kept": kept,
             "generated": generated,
+            "replaced_secrets": report.replaced,
             "warnings": report.warnings,
         }),
     )

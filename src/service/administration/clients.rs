@@ -28,6 +28,8 @@ pub struct ClientPut {
     pub outcome: Outcome,
     /// The secret.
     pub secret: Option<PlainToken>,
+    /// Until when the secret stays valid that was replaced.
+    pub older_valid_until: Option<Ts>,
     /// What an operator should look at.
     pub warnings: Vec<String>,
 }
@@ -231,6 +233,7 @@ impl Act {
         Ok(ClientPut {
             outcome: Outcome::Created,
             secret,
+            older_valid_until: None,
             warnings: Vec::new(),
         })
     }
@@ -281,9 +284,11 @@ impl Act {
             self.tell_rotated(&client.id, keep).await?;
         }
         self.clients_changed |= !changed.is_empty();
+        let replaced = renewed && !lasting.is_empty();
         Ok(ClientPut {
             outcome: Outcome::of(changed),
             secret: made,
+            older_valid_until: replaced.then(|| self.now.plus(keep)),
             warnings: Vec::new(),
         })
     }

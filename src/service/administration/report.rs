@@ -184,6 +184,15 @@ pub struct Generated {
     pub secret: PlainToken,
 }
 
+/// A secret that another one replaces.
+#[derive(Clone, Debug, Serialize)]
+pub struct Replaced {
+    /// Whose.
+    pub client_id: String,
+    /// Until when it stays valid.
+    pub old_valid_until: String,
+}
+
 /// What applying did, or would do.
 #[derive(Clone, Debug, Default)]
 pub struct Report {
@@ -195,6 +204,8 @@ pub struct Report {
     pub kept: BTreeMap<KindName, usize>,
     /// Secrets that were made; none in a dry run.
     pub generated: Vec<Generated>,
+    /// Secrets that were replaced.
+    pub replaced: Vec<Replaced>,
     /// What an operator should look at.
     pub warnings: Vec<String>,
 }

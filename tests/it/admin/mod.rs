@@ -13,6 +13,7 @@ mod guards;
 mod instances;
 mod lifted;
 mod lists;
+mod old_secrets;
 mod readings;
 mod registration;
 mod repeats;

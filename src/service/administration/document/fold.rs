@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::super::client_rules::{CheckedClient, ClientRow};
 use super::super::kind::Kind;
 use super::super::passwords::Passwords;
-use super::super::report::{Generated, KindName, Outcome, Report};
+use super::super::report::{Generated, KindName, Outcome, Replaced, Report};
 use super::super::user_rows::UserRow;
 use super::super::{Act, AdministrationError};
 use super::check::Checked;
@@ -118,6 +118,12 @@ impl Fold {
             let was = self.act.tx.find_client(&wanted.client.id).await?;
             let put = self.act.put_client(wanted, was.as_ref()).await?;
             self.report.note(KindName::Client, id, put.outcome);
+            if let Some(until) = put.older_valid_until {
+                self.report.replaced.push(Replaced {
+                    client_id: id.to_owned(),
+                    old_valid_until: until.rfc3339(),
+                });
+            }
             if let Some(secret) = put.secret {
                 self.report.generated.push(Generated {
                     client_id: id.to_owned(),
