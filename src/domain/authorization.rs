@@ -43,8 +43,11 @@ pub struct AuthorizationRequest {
     pub code_challenge: Option<CodeChallenge>,
     /// `prompt`.
     pub prompt: Prompt,
-    /// Who must be signed in: the subject of `id_token_hint` or of the `claims` parameter.
-    pub expected_user: Option<ExpectedUser>,
+    /// Who must be signed in, where the request says so: one of these. None of them when it names no user of Signet,
+    /// so that it cannot be met.
+    pub expected_users: Option<Vec<UserId>>,
+    /// When they must have signed in, in seconds, where the request cannot do without: at one of these times.
+    pub auth_times: Option<Vec<i64>>,
     /// What a sign-in must reach.
     pub wanted: Wanted,
     /// `claims`.
@@ -57,15 +60,6 @@ impl AuthorizationRequest {
     pub fn asked(&self) -> Scope {
         self.scope.union(&self.claims.scope())
     }
-}
-
-/// The person a request names.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum ExpectedUser {
-    /// This one.
-    Known(UserId),
-    /// No user of Signet, so the request cannot be met.
-    Unknown,
 }
 
 /// What happens next with a request.
@@ -90,6 +84,8 @@ pub enum Unmet {
     Login,
     /// The `acr` that the client cannot do without was not reached.
     Acr,
+    /// The person did not sign in at the time that the client cannot do without.
+    AuthTime,
     /// Consent is missing.
     Consent,
     /// The person said no.
@@ -119,19 +115,29 @@ pub fn next_step(
         return Step::Refuse(Unmet::Acr);
     }
     let Some(session) = session else {
-        return refuse_or(Unmet::Login, Step::Login);
+        // No sign-in from now on is one of those that were.
+        return if request.auth_times.is_some() && !request.prompt.none {
+            Step::Refuse(Unmet::AuthTime)
+        } else {
+            refuse_or(Unmet::Login, Step::Login)
+        };
     };
     // A sign-in that happened after the request began always is recent enough, so no request can loop.
     // The mark counts where the clocks of two instances disagree.
     let fresh = pending.signed_in == Some(session.id) || session.auth_time >= pending.started_at;
-    if let Some(expected) = &request.expected_user
-        && *expected != ExpectedUser::Known(session.user_id)
+    if let Some(expected) = &request.expected_users
+        && !expected.contains(&session.user_id)
     {
         return if fresh {
             Step::Refuse(Unmet::Login)
         } else {
             refuse_or(Unmet::Login, Step::Login)
         };
+    }
+    if let Some(times) = &request.auth_times
+        && !times.contains(&session.auth_time.secs())
+    {
+        return Step::Refuse(Unmet::AuthTime);
     }
     if !fresh && !request.wanted.is_recent(session) {
         return refuse_or(Unmet::Login, Step::Login);

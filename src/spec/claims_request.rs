@@ -1,6 +1,6 @@
 //! The `claims` parameter ([OpenID Connect Core §5.5](https://openid.net/specs/openid-connect-core-1_0.html#ClaimsParameter)).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -91,11 +91,25 @@ impl ClaimsRequest {
             .collect()
     }
 
-    /// The subject that must be signed in, if the client names one (OpenID Connect Core §5.5.1).
+    /// The subjects of which one must be signed in, if the client names any
+    /// ([OpenID Connect Core §5.5.1](https://openid.net/specs/openid-connect-core-1_0.html#IndividualClaimsRequests)),
+    /// essential or not; none serves where it names something that is no text.
     #[must_use]
-    pub fn wanted_subject(&self) -> Option<&str> {
-        let wish = self.id_token.get("sub")?.as_ref()?;
-        wish.value.as_ref()?.as_str()
+    pub fn wanted_subjects(&self) -> Option<BTreeSet<&str>> {
+        let wishes = [&self.id_token, &self.userinfo].into_iter();
+        let wishes = wishes.filter_map(|asked| asked.get("sub")?.as_ref());
+        let named = wishes.filter(|wish| !wish.is_for_any());
+        let subjects = named.map(|wish| wish.texts().collect::<BTreeSet<_>>());
+        subjects.reduce(|one, other| &one & &other)
+    }
+
+    /// The times of sign-in, in seconds, of which the ID token must carry one. `auth_time` is always there, so only an
+    /// essential wish for certain values can be unmet.
+    #[must_use]
+    pub fn wanted_auth_times(&self) -> Option<Vec<i64>> {
+        let wish = self.id_token.get("auth_time")?.as_ref()?;
+        let values = wish.value.iter().chain(wish.values.iter().flatten());
+        (wish.essential && !wish.is_for_any()).then(|| values.filter_map(Value::as_i64).collect())
     }
 
     /// How the ID token's `acr` is asked for, if it is (OpenID Connect Core §5.5.1.1).

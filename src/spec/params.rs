@@ -2,7 +2,7 @@
 //!
 //! One reader serves queries and bodies alike, so that no two parts of Signet can read the same request
 //! differently. It refuses what lenient readers paper over: broken percent-encoding, bytes that are not
-//! UTF-8, control characters. Repeated names are kept apart, because whether they end in a page or in a
+//! UTF-8, control characters (white space of JSON apart). Repeated names are kept apart, because whether they end in a page or in a
 //! redirect is decided by who asks ([RFC 6749 §3.1](https://www.rfc-editor.org/rfc/rfc6749#section-3.1)).
 
 use thiserror::Error;
@@ -12,6 +12,11 @@ pub const MAX_PARAMS: usize = 64;
 
 /// Parameters that their own specifications let a request repeat: RFC 8707 §2.
 const MAY_REPEAT: [&str; 1] = ["resource"];
+
+/// Parameters whose values are JSON, where line breaks and tabs are white space
+/// ([RFC 8259 §2](https://www.rfc-editor.org/rfc/rfc8259#section-2)): OpenID Connect Core §5.5 and §7.2.1,
+/// RFC 9396 §2. JSON itself refuses them inside a string.
+const JSON: [&str; 3] = ["claims", "registration", "authorization_details"];
 
 /// The parameters of one request, in their order.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -45,7 +50,10 @@ impl Params {
     pub fn parse(text: &[u8]) -> Result<Self, ParamsError> {
         let params = Self::parse_typed(text)?;
         let controlled = |(name, value): &&(String, String)| {
-            name.chars().chain(value.chars()).any(char::is_control)
+            let json = JSON.contains(&name.as_str());
+            let white = |c: char| json && matches!(c, '\n' | '\r' | '\t');
+            let in_value = value.chars().any(|c| c.is_control() && !white(c));
+            in_value || name.chars().any(char::is_control)
         };
         match params.pairs.iter().find(controlled) {
             Some((name, _)) => Err(ParamsError::Control {
@@ -218,6 +226,25 @@ mod tests {
             );
         }
         for text in [&b"a=%00"[..], b"a=%0d%0a", b"a=\x07", b"a=%7f"] {
+            assert!(
+                matches!(Params::parse(text), Err(ParamsError::Control { .. })),
+                "{text:?}"
+            );
+        }
+        // JSON has white space of its own, in its value alone.
+        for text in [
+            &b"claims=%0a%0d%09{}"[..],
+            b"registration=%0a",
+            b"authorization_details=[%0a]",
+        ] {
+            assert!(Params::parse(text).is_ok(), "{text:?}");
+        }
+        for text in [
+            &b"claims=%00"[..],
+            b"claims=%0b",
+            b"claims=%c2%85",
+            b"claims%0a=1",
+        ] {
             assert!(
                 matches!(Params::parse(text), Err(ParamsError::Control { .. })),
                 "{text:?}"

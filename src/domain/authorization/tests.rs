@@ -55,7 +55,8 @@ fn asked() -> Case {
             nonce: None,
             code_challenge: None,
             prompt: Prompt::default(),
-            expected_user: None,
+            expected_users: None,
+            auth_times: None,
             wanted: Wanted::any(BEGAN),
             claims: ClaimsRequest::default(),
         },
@@ -171,12 +172,13 @@ fn a_refusal_by_the_user_ends_it() {
 #[test]
 fn another_user_signs_in_and_is_refused_if_it_is_the_wrong_one_again() {
     for expected in [
-        ExpectedUser::Unknown,
-        ExpectedUser::Known(UserId::from_bytes([7; 16])),
+        Vec::new(),
+        vec![UserId::from_bytes([7; 16])],
+        vec![UserId::from_bytes([7; 16]), UserId::from_bytes([8; 16])],
     ] {
         let other = || {
             let mut it = asked().allowed();
-            it.request.expected_user = Some(expected.clone());
+            it.request.expected_users = Some(expected.clone());
             it
         };
         assert_eq!(other().next(), Step::Login);
@@ -190,8 +192,29 @@ fn another_user_signs_in_and_is_refused_if_it_is_the_wrong_one_again() {
         assert_eq!(it.next(), refused);
     }
     let mut it = asked().allowed();
-    it.request.expected_user = Some(ExpectedUser::Known(user()));
+    it.request.expected_users = Some(vec![UserId::from_bytes([7; 16]), user()]);
     assert_eq!(it.next(), Step::Respond);
+}
+
+#[test]
+fn a_time_of_sign_in_that_was_not_is_refused_oidc_core_5_5_1() {
+    let at = |times: &[i64]| {
+        let mut it = asked().allowed();
+        it.request.auth_times = Some(times.to_vec());
+        it
+    };
+    assert_eq!(at(&[3, BEFORE.secs()]).next(), Step::Respond);
+    let refused = Step::Refuse(Unmet::AuthTime);
+    for times in [&[][..], &[3], &[AFTER.secs()]] {
+        assert_eq!(at(times).next(), refused);
+        assert_eq!(at(times).prompt("none").next(), refused);
+        assert_eq!(at(times).signed_in_for_it().next(), refused);
+    }
+    // A sign-in now would be in vain.
+    let mut it = at(&[3]);
+    it.session = None;
+    assert_eq!(it.next(), refused);
+    assert_eq!(it.prompt("none").next(), Step::Refuse(Unmet::Login));
 }
 
 #[test]

@@ -46,6 +46,10 @@ pub(super) fn unmet(site: &Site, target: &ResponseTarget, unmet: Unmet) -> Respo
             ErrorCode::UnmetAuthenticationRequirements,
             "claims asks for an essential acr that this account cannot reach; acr_values_supported lists those there are",
         ),
+        Unmet::AuthTime => (
+            ErrorCode::UnmetAuthenticationRequirements,
+            "claims asks for an essential auth_time at which this person did not sign in; leave out its value to get the time there is",
+        ),
         Unmet::Consent => (
             ErrorCode::ConsentRequired,
             "the person has not allowed this yet; send them once without prompt=none (nobody is asked for a client with first_party = true)",

@@ -1,8 +1,10 @@
 //! The parameters of an authorization request, one check each, in the order of OpenID Connect Core §3.1.2.2.
 
+use std::collections::BTreeSet;
+
 use super::Refused;
 use crate::domain::audience::{Audience, Servers, Targeted};
-use crate::domain::authorization::{AuthorizationRequest, ExpectedUser, ResponseTarget};
+use crate::domain::authorization::{AuthorizationRequest, ResponseTarget};
 use crate::domain::client::Client;
 use crate::domain::ids::UserId;
 use crate::domain::pending::{Hint, Pending};
@@ -94,24 +96,32 @@ pub(super) async fn check(
             max_age: max_age(client, params)?,
             acr: acr(client, params, &claims),
         },
-        expected_user: expected_user(&claims, prompt, pending.hint)?,
+        expected_users: expected_users(&claims, prompt, pending.hint)?,
+        auth_times: claims.wanted_auth_times(),
         prompt,
         claims: claims.within(&client.scope),
         scope,
     })
 }
 
-/// No parameter twice (RFC 6749 §3.1), none longer than [`MAX_VALUE`].
+/// No parameter twice (RFC 6749 §3.1), none longer than [`MAX_VALUE`] or [`MAX_HINT`].
 fn check_form(params: &Params) -> Result<(), Refusal> {
     if let Some(name) = params.repeated() {
         return Err(invalid(format!("{name} was sent more than once")));
     }
-    match params
-        .pairs()
-        .iter()
-        .find(|(_, value)| value.len() > MAX_VALUE)
-    {
-        Some((name, _)) => Err(invalid(format!("{name} is longer than {MAX_VALUE} bytes"))),
+    let most = |name: &str| {
+        if name == "id_token_hint" {
+            MAX_HINT
+        } else {
+            MAX_VALUE
+        }
+    };
+    let mut pairs = params.pairs().iter();
+    match pairs.find(|(name, value)| value.len() > most(name)) {
+        Some((name, _)) => {
+            let most = most(name);
+            Err(invalid(format!("{name} is longer than {most} bytes")))
+        }
         None => Ok(()),
     }
 }
@@ -267,27 +277,35 @@ fn acr(client: &Client, params: &Params, claims: &ClaimsRequest) -> WantedAcr {
     })
 }
 
-/// Who must be signed in: `id_token_hint`, or `sub` in the `claims` parameter (OpenID Connect Core §3.1.2.1, §5.5.1).
-fn expected_user(
+/// Who must be signed in: `id_token_hint` and `sub` in the `claims` parameter (OpenID Connect Core §3.1.2.1, §5.5.1),
+/// and where both are there, one of whom both speak.
+fn expected_users(
     claims: &ClaimsRequest,
     prompt: Prompt,
     hint: Option<Hint>,
-) -> Result<Option<ExpectedUser>, Refusal> {
-    if let Some(sub) = claims.wanted_subject() {
-        let named = UserId::parse(sub).map_or(ExpectedUser::Unknown, ExpectedUser::Known);
-        return Ok(Some(named));
-    }
-    match hint {
-        None => Ok(None),
+) -> Result<Option<Vec<UserId>>, Refusal> {
+    let known = |subs: BTreeSet<&str>| subs.into_iter().filter_map(UserId::parse).collect();
+    let wanted: Option<Vec<UserId>> = claims.wanted_subjects().map(known);
+    let hinted = match hint {
+        None => None,
         // An expired hint still says who it was about; its expiry is not looked at.
-        Some(Hint::Of(user)) => Ok(Some(ExpectedUser::Known(user))),
+        Some(Hint::Of(user)) => Some(vec![user]),
         // It may be so old that its key is gone. Its subject is unknown then, which matters only if no page may be
         // shown.
-        Some(Hint::UnknownKey) => Ok(prompt.none.then_some(ExpectedUser::Unknown)),
-        Some(Hint::Foreign) => Err(invalid(
-            "id_token_hint is not an ID token that this server issued",
-        )),
-    }
+        Some(Hint::UnknownKey) => prompt.none.then(Vec::new),
+        Some(Hint::Foreign) => {
+            return Err(invalid(
+                "id_token_hint is not an ID token that this server issued",
+            ));
+        }
+    };
+    Ok(match (wanted, hinted) {
+        (Some(mut wanted), Some(hinted)) => {
+            wanted.retain(|user| hinted.contains(user));
+            Some(wanted)
+        }
+        (wanted, hinted) => wanted.or(hinted),
+    })
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ mod authorize;
 mod authzen;
 mod authzen_callers;
 mod authzen_examples;
+mod claims_parameter;
 mod client_auth;
 mod client_auth_methods;
 mod discovery;
