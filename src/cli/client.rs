@@ -78,6 +78,13 @@ pub struct CreateArgs {
     /// Whether its authorization requests need PKCE; public clients always do [default: true].
     #[arg(long, value_name = "BOOL")]
     pub require_pkce: Option<bool>,
+    /// What its ID tokens say of people, separated by spaces: scope for all that the granted scopes cover, or single
+    /// claims; empty for nothing [default: scope, for a client with a secret].
+    #[arg(long, value_name = "CLAIMS")]
+    pub id_token_claims: Option<String>,
+    /// A group that its tokens may name, or a pattern like shop-*; may be given several times [default: all].
+    #[arg(long = "group", value_name = "PATTERN")]
+    pub groups: Vec<String>,
     /// Where it publishes its public keys, for private_key_jwt.
     #[arg(long, value_name = "URL")]
     pub jwks_uri: Option<String>,
@@ -107,6 +114,7 @@ impl CreateArgs {
         let for_people = types.is_empty() || types.contains(&GrantType::AuthorizationCode);
         let reads_people = with_secret && for_people;
         ClientMetadata {
+            groups: self.groups.clone(),
             client_name: self.name.clone(),
             redirect_uris: self.redirect_uris.clone(),
             post_logout_redirect_uris: self.post_logout_redirect_uris.clone(),
@@ -115,10 +123,11 @@ impl CreateArgs {
             token_endpoint_auth_method: method,
             require_pkce: self.require_pkce,
             // Most libraries of applications with a secret read the person from the ID token.
-            id_token_claims: reads_people
-                .then(|| claims::SCOPE.to_owned())
-                .into_iter()
-                .collect(),
+            id_token_claims: match &self.id_token_claims {
+                Some(claims) => claims.split_whitespace().map(str::to_owned).collect(),
+                None if reads_people => vec![claims::SCOPE.to_owned()],
+                None => Vec::new(),
+            },
             jwks_uri: self.jwks_uri.clone(),
             first_party: self.first_party,
             may_introspect: self.may_introspect,

@@ -56,8 +56,11 @@ async fn answer(site: &Site, asking: &Caller, params: &Params) -> Result<String,
         .find("token")
         .ok_or_else(|| OAuthError::invalid_request("token is missing"))?;
     let active = if let Some(token) = known {
-        (token.judge(&recorded, now).is_ok() && may_see(&caller, &token))
-            .then(|| token.introspection.clone())
+        if token.judge(&recorded, now).is_ok() && may_see(&caller, &token) {
+            Some(token.introspected(services, now).await?)
+        } else {
+            None
+        }
     } else {
         match services.credentials.open_any(token) {
             Some((CredentialKind::RefreshToken, credential)) => {
@@ -82,7 +85,10 @@ async fn access_token(
         Err(TokenError::Inactive(_)) => return Ok(None),
         Err(TokenError::Store(error)) => return Err(error.into()),
     };
-    Ok(may_see(caller, &token).then(|| token.introspection.clone()))
+    if !may_see(caller, &token) {
+        return Ok(None);
+    }
+    Ok(Some(token.introspected(&site.services, now).await?))
 }
 
 /// A caller sees tokens meant for it, tokens issued to it, and all if it was given that permission.

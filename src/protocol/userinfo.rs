@@ -205,8 +205,9 @@ async fn respond(
     mut claims: Map<String, Value>,
 ) -> Result<Response, Refusal> {
     let (client, now) = (admitted.client(), admitted.at());
-    let names = client.metadata.userinfo_claims.iter().map(String::as_str);
-    claims.extend(claims::of(&site.services, user.id, names, now).await?);
+    let elsewhere = &admitted.token().elsewhere;
+    let chosen = claims::at_userinfo(&site.services, client, user.id, elsewhere, now);
+    claims.extend(chosen.await?);
     let Some(alg) = client.metadata.userinfo_signed_response_alg else {
         return Ok((json_no_store(), Value::Object(claims).to_string()).into_response());
     };

@@ -16,6 +16,8 @@ pub enum Place {
     Revocation,
     /// In any token, where the client or a resource server chose it: discovery lists it.
     Chosen,
+    /// In any token that is too short for all that was chosen: where the rest is. Introspection gives the rest itself.
+    Pointer,
     /// In introspection answers alone ([RFC 7662 §2.2](https://www.rfc-editor.org/rfc/rfc7662#section-2.2)).
     Introspection,
     /// In no token of this server; others give it a meaning, so attributes cannot take its name.
@@ -96,6 +98,10 @@ claims! {
     Permissions = "permissions", Chosen;
     /// The organization of a person who has one.
     OrgId = "org_id", Chosen;
+    /// Which claims are elsewhere (OpenID Connect Core §5.6.2).
+    ClaimNames = "_claim_names", Pointer;
+    /// Where they are (OpenID Connect Core §5.6.2).
+    ClaimSources = "_claim_sources", Pointer;
     /// Whether the token counts (RFC 7662 §2.2).
     Active = "active", Introspection;
     /// How the token is presented (RFC 7662 §2.2).

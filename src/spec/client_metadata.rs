@@ -104,6 +104,10 @@ pub struct ClientMetadata {
     /// Signet: the same in its `/userinfo` responses.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub userinfo_claims: Vec<String>,
+    /// Signet: the groups that its tokens and `/userinfo` name, where `groups` is among the claims: names, or patterns
+    /// like `shop-*` (default: all of the user's).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub groups: Vec<String>,
     /// Signet: the audience of its access tokens where a request names no `resource` (default: the issuer).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub default_resource: Option<String>,

@@ -9,6 +9,7 @@ pub mod client_metadata;
 pub mod error_code;
 pub mod grant_type;
 pub mod members;
+pub mod name_pattern;
 pub mod params;
 pub mod pkce;
 pub mod prompt;

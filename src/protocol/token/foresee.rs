@@ -8,7 +8,7 @@ use crate::domain::resource::Resource;
 use crate::http::error::OAuthError;
 use crate::http::site::Site;
 use crate::service::decisions::access::{Circumstances, may_sign_in_to, permitted};
-use crate::service::tokens::claims;
+use crate::service::tokens::claims::needs_standing;
 use crate::service::tokens::redeem::{self, RedeemError};
 use crate::spec::scope::Scope;
 
@@ -34,9 +34,8 @@ impl TokenRequest {
                 let mut scopes = resource.scope_permissions.keys();
                 scopes.any(|scope| client.scope.contains(scope))
             });
-        let mut of_id_tokens = metadata.id_token_claims.iter();
-        let chosen = !metadata.access_token_claims.is_empty()
-            || of_id_tokens.any(|name| !claims::is_standard(name))
+        let chosen = needs_standing(&metadata.access_token_claims)
+            || needs_standing(&metadata.id_token_claims)
             || all
                 .iter()
                 .any(|resource| !resource.access_token_claims.is_empty());

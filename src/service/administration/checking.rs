@@ -101,13 +101,23 @@ impl<'a> Checking<'a> {
 
     /// Notes a mistake.
     pub(super) fn refuse(&mut self, field: &str, problem: impl Into<String>) {
+        self.refuse_with_hint(field, problem, None);
+    }
+
+    /// Notes a mistake, and what was meant, perhaps.
+    pub(super) fn refuse_with_hint(
+        &mut self,
+        field: &str,
+        problem: impl Into<String>,
+        hint: Option<String>,
+    ) {
         self.mistakes.push(Mistake {
             kind: self.kind,
             name: self.name.clone(),
             field: field.to_owned(),
             problem: problem.into(),
             refers: false,
-            hint: None,
+            hint,
         });
     }
 

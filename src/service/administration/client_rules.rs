@@ -233,8 +233,9 @@ pub(super) async fn check_client(
         "access_token_claims",
         &metadata.access_token_claims,
     );
-    check_id_token_claims(checking, &metadata.id_token_claims);
+    check_id_token_claims(checking, metadata);
     check_claims(checking, "userinfo_claims", &metadata.userinfo_claims);
+    check_groups(checking, metadata);
     checking
         .attributes(&Of::Client, &metadata.attributes)
         .await?;
@@ -269,34 +270,85 @@ pub(super) async fn check_client(
 /// Whether claims can be chosen for access tokens or `/userinfo`.
 pub(super) fn check_claims(checking: &mut Checking<'_>, field: &str, claims: &[String]) {
     for claim in claims.iter().filter(|claim| !claims::is_name(claim)) {
-        let known = claims::NAMES.iter().copied();
-        checking.refuse(field, unknown_claim(claim, known, ""));
+        let names = claims::NAMES.join(", ");
+        let problem = format!(
+            "{claim:?}: expected {names} or {}NAME with a name that tokens do not use",
+            claims::ATTRIBUTE
+        );
+        let hint = if claims::is_standard(claim) {
+            let sentence =
+                "standard claims go by scope into /userinfo, and by id_token_claims into ID tokens";
+            Some(sentence.to_owned())
+        } else {
+            meant(claim, claims::NAMES.into_iter())
+        };
+        checking.refuse_with_hint(field, problem, hint);
     }
 }
 
-/// Whether claims can be chosen for ID tokens.
-fn check_id_token_claims(checking: &mut Checking<'_>, claims: &[String]) {
-    let known = |claim: &str| claims::is_name(claim) || claims::is_standard(claim);
-    for claim in claims.iter().filter(|claim| !known(claim)) {
-        let standard = BY_SCOPE.iter().flat_map(|(_, claims)| claims.iter());
-        let known = claims::NAMES.iter().chain([&claims::SCOPE]).chain(standard);
-        let also =
-            " \"scope\" (all that the granted scopes cover), a standard claim such as \"email\",";
-        let problem = unknown_claim(claim, known.copied(), also);
-        checking.refuse("id_token_claims", problem);
+/// The same for ID tokens, which take standard claims too (OpenID Connect Core §5.4).
+fn check_id_token_claims(checking: &mut Checking<'_>, metadata: &ClientMetadata) {
+    let field = "id_token_claims";
+    let standard = BY_SCOPE.iter();
+    let standard = standard.flat_map(|(_, claims)| claims.iter().copied());
+    let all = claims::NAMES.into_iter().chain(standard);
+    let all: Vec<&str> = std::iter::once(claims::SCOPE).chain(all).collect();
+    for claim in &metadata.id_token_claims {
+        let is_scope = BY_SCOPE.iter().any(|(scope, _)| scope == claim);
+        if !claims::is_name(claim) && !claims::is_standard(claim) {
+            let names = claims::NAMES.join(", ");
+            let problem = format!(
+                "{claim:?}: expected {}, a standard claim (name, email, preferred_username, …), {names} or {}NAME with a name that tokens do not use",
+                claims::SCOPE,
+                claims::ATTRIBUTE
+            );
+            let hint = if is_scope {
+                Some(format!(
+                    "{:?} is all that the granted scopes cover",
+                    claims::SCOPE
+                ))
+            } else {
+                meant(claim, all.iter().copied())
+            };
+            checking.refuse_with_hint(field, problem, hint);
+        } else if claim == "profile" {
+            let title = checking.title();
+            checking.warn(format!(
+                "{field} of {title}: \"profile\" is the claim of that name, the address of a page; \"scope\" is all that the granted scopes cover"
+            ));
+        }
     }
 }
 
-/// What is said of a claim that cannot be chosen.
-fn unknown_claim<'a>(claim: &str, known: impl Iterator<Item = &'a str>, also: &str) -> String {
-    let hint = nearest(claim, known);
-    let hint = hint.map_or(String::new(), |near| format!("; did you mean {near:?}?"));
-    let names = claims::NAMES.join(", ");
-    format!(
-        "{claim:?}: expected{also} {names} or {}NAME with a name that tokens do not use{hint}",
-        claims::ATTRIBUTE
-    )
+fn meant<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<String> {
+    nearest(name, known).map(|near| format!("did you mean {near:?}?"))
 }
+
+/// The groups that a client is told of.
+fn check_groups(checking: &mut Checking<'_>, metadata: &ClientMetadata) {
+    let patterns = &metadata.groups;
+    if patterns.len() > MAX_PATTERNS {
+        let problem = format!(
+            "expected at most {MAX_PATTERNS} names or patterns, got {}",
+            patterns.len()
+        );
+        checking.refuse("groups", problem);
+    }
+    let fits = |pattern: &&String| {
+        let length = 1..=MAX_PATTERN_BYTES;
+        length.contains(&pattern.len()) && !pattern.chars().any(char::is_control)
+    };
+    for pattern in patterns.iter().filter(|pattern| !fits(pattern)) {
+        let problem = format!(
+            "{pattern:?}: expected the name of a group, or a pattern like \"shop-*\", of 1 to {MAX_PATTERN_BYTES} bytes without control characters"
+        );
+        checking.refuse("groups", problem);
+    }
+}
+
+/// Most names and patterns of groups that one client has, and most bytes of one.
+const MAX_PATTERNS: usize = 100;
+const MAX_PATTERN_BYTES: usize = 255;
 
 fn check_secret(checking: &mut Checking<'_>, name: &str, metadata: &ClientMetadata, secret: &str) {
     if let Some(method) = metadata.token_endpoint_auth_method

@@ -99,7 +99,7 @@ impl Act {
             let mut of_id_tokens = it.id_token_claims.clone();
             of_id_tokens.retain(|claim| !claims::is_standard(claim));
             let of_tokens = (it.access_token_claims.clone(), of_id_tokens);
-            (of_tokens, it.userinfo_claims.clone())
+            (of_tokens, it.userinfo_claims.clone(), it.groups.clone())
         };
         if answers(before) != answers(metadata)
             || proves(before) != proves(metadata)

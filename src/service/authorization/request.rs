@@ -104,24 +104,17 @@ pub(super) async fn check(
     })
 }
 
-/// No parameter twice (RFC 6749 §3.1), none longer than [`MAX_VALUE`] or [`MAX_HINT`].
+/// No parameter twice (RFC 6749 §3.1), none longer than [`MAX_VALUE`].
 fn check_form(params: &Params) -> Result<(), Refusal> {
     if let Some(name) = params.repeated() {
         return Err(invalid(format!("{name} was sent more than once")));
     }
-    let most = |name: &str| {
-        if name == "id_token_hint" {
-            MAX_HINT
-        } else {
-            MAX_VALUE
-        }
-    };
-    let mut pairs = params.pairs().iter();
-    match pairs.find(|(name, value)| value.len() > most(name)) {
-        Some((name, _)) => {
-            let most = most(name);
-            Err(invalid(format!("{name} is longer than {most} bytes")))
-        }
+    match params
+        .pairs()
+        .iter()
+        .find(|(_, value)| value.len() > MAX_VALUE)
+    {
+        Some((name, _)) => Err(invalid(format!("{name} is longer than {MAX_VALUE} bytes"))),
         None => Ok(()),
     }
 }

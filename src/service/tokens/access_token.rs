@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use moka::future::Cache;
+use serde_json::{Map, Value};
 
 use crate::crypto::digest::sha256;
 use crate::crypto::jose::{JoseError, MAX_JWT_BYTES};
@@ -15,6 +16,7 @@ use crate::domain::binding::Binding;
 use crate::domain::ids::{ClientId, GrantId, SessionId, UserId};
 use crate::service::Services;
 use crate::service::decisions::access::SignIn;
+use crate::service::tokens::claims;
 use crate::service::tokens::keys::KeyError;
 use crate::service::tokens::own_jwt::OwnJwt;
 use crate::spec::claims::{Audience, Claim, ClaimSet, Malformed, Place};
@@ -58,7 +60,9 @@ pub struct AccessToken {
     pub session_id: Option<SessionId>,
     /// How the person signed in.
     pub sign_in: SignIn,
-    /// What `/introspect` answers about it while it is_unrevoked.
+    /// The claims to which it points, because they are too long for it (OpenID Connect Core §5.6.2).
+    pub elsewhere: Vec<String>,
+    /// What `/introspect` answers about it while it is_unrevoked, beside the claims that are elsewhere.
     pub introspection: Box<str>,
 }
 
@@ -142,6 +146,21 @@ pub async fn verify_unrevoked(
 }
 
 impl AccessToken {
+    /// What `/introspect` answers about it while it is unrevoked.
+    pub async fn introspected(&self, services: &Services, now: Ts) -> Result<Box<str>, StoreError> {
+        let (Some(user), false) = (self.user_id, self.elsewhere.is_empty()) else {
+            return Ok(self.introspection.clone());
+        };
+        // Which groups a client is told of is a setting of its own.
+        let Some(client) = services.clients.find(&self.client_id).await? else {
+            return Ok(self.introspection.clone());
+        };
+        let said: Map<String, Value> = serde_json::from_str(&self.introspection)?;
+        let mut said = ClaimSet::from(said);
+        said.add(claims::pointed_to(services, &client, user, &self.elsewhere, now).await?);
+        Ok(said.into_json().into())
+    }
+
     /// Everything whose revocation ends this token.
     #[must_use]
     pub fn revocation_keys(&self) -> Vec<Key<'_>> {
@@ -252,6 +271,10 @@ impl AccessToken {
                 amr: claims.find(Claim::Amr)?.unwrap_or_default(),
                 auth_time: claims.find(Claim::AuthTime)?.map(Ts::from_secs),
             },
+            elsewhere: claims
+                .find::<Map<String, Value>>(Claim::ClaimNames)?
+                .map(|names| names.into_iter().map(|(name, _)| name).collect())
+                .unwrap_or_default(),
             introspection: introspection(claims, binding),
         })
     }
@@ -260,6 +283,7 @@ impl AccessToken {
 /// The claims as they were signed (RFC 7662 §2.2), without what only Signet itself needs for revocation.
 fn introspection(mut claims: ClaimSet, binding: Binding) -> Box<str> {
     claims.leave_out(Place::Revocation);
+    claims.leave_out(Place::Pointer);
     claims.set(Claim::Active, true);
     claims.set(Claim::TokenType, binding.token_type());
     claims.into_json().into()

@@ -1,7 +1,7 @@
 //! The one place where tokens are made. Every grant type ends here.
 
 use serde::Serialize;
-use serde_json::{Map, Value};
+use serde_json::Map;
 
 use crate::crypto::credential::CredentialKind;
 use crate::crypto::jose::{MAX_JWT_BYTES, at_hash};
@@ -18,9 +18,7 @@ use crate::service::tokens::keys::KeyError;
 use crate::spec::claims::{Audience as Aud, Claim, ClaimSet};
 use crate::spec::grant_type::GrantType;
 use crate::spec::scope::Scope;
-use crate::spec::standard_claims::released;
 use crate::spec::time::Ts;
-use crate::store::error::StoreError;
 use crate::telemetry::metrics;
 
 /// On whose behalf tokens are issued.
@@ -156,7 +154,7 @@ async fn access_token(
             let names = client.metadata.access_token_claims.iter();
             let names = names.chain(read_by.flat_map(|resource| &resource.access_token_claims));
             let names = names.map(String::as_str);
-            claims::of(services, grant.user_id, names, *now).await?
+            claims::of(services, client, grant.user_id, names, *now).await?
         }
         None => Map::new(),
     };
@@ -194,7 +192,7 @@ async fn access_token(
         claims.set(Claim::GrantId, grant.id.to_string());
         claims.set(Claim::Ver, grant.user_version);
     }
-    claims.add(chosen);
+    claims::put_into_access_token(services, &mut claims, chosen, issuance.scope);
     let key = services.keys.signing(format.alg, *now).await?;
     let token = key.sign(format.typ.as_str(), &claims)?;
     Ok(AccessToken {
@@ -248,11 +246,8 @@ async fn id_token(
         claims.set(Claim::Nonce, nonce.as_str());
     }
     let least = claims.clone();
-    let chosen = &issuance.client.metadata.id_token_claims;
-    claims.add(standard_claims(services, issuance, grant).await?);
-    let names = chosen.iter().map(String::as_str);
-    let names = names.filter(|name| !claims::is_standard(name));
-    claims.add(claims::of(services, grant.user_id, names, now).await?);
+    let (client, scope) = (issuance.client, issuance.scope);
+    claims::put_into_id_token(services, &mut claims, client, grant, scope, now).await?;
     let key = services.keys.signing(alg, now).await?;
     let jwt = key.sign("JWT", &claims)?;
     if jwt.len() <= MAX_JWT_BYTES {
@@ -261,26 +256,4 @@ async fn id_token(
     // What Signet issues it must be able to read again, as a hint; `/userinfo` has the claims.
     tracing::warn!(user.id = %grant.user_id, client.id = %grant.client_id, "the claims about user {} are too long for an ID token and are left out", grant.user_id);
     Ok(Some(key.sign("JWT", &least)?))
-}
-
-/// Standard claims about the person: those that the request wants in the ID token itself (OpenID Connect Core §5.5), and
-/// those of the granted scopes that the client has chosen for it (§5.4).
-async fn standard_claims(
-    services: &Services,
-    issuance: &Issuance<'_>,
-    grant: &Grant,
-) -> Result<Map<String, Value>, StoreError> {
-    let asked = grant.claims.id_token.keys().map(String::as_str);
-    let chosen = &issuance.client.metadata.id_token_claims;
-    let wanted: Vec<&str> = asked
-        .chain(claims::covered(chosen, issuance.scope))
-        .collect();
-    if wanted.is_empty() {
-        return Ok(Map::new());
-    }
-    let Some(user) = services.store.find_user(grant.user_id).await? else {
-        return Ok(Map::new());
-    };
-    let all = user.all_claims()?;
-    Ok(released(all, &Scope::default(), wanted.into_iter()))
 }

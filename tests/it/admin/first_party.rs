@@ -62,6 +62,8 @@ on_every_engine! {
             json!({ "require_pkce": false }),
             json!({ "default_resource": "https://api.example.test" }),
             json!({ "id_token_claims": ["roles"] }),
+            json!({ "id_token_claims": ["scope"] }),
+            json!({ "groups": ["shop-*"] }),
             json!({ "userinfo_claims": ["groups"] }),
             json!({ "access_token_claims": ["roles"] }),
             json!({ "required_permission": "shop:use" }),

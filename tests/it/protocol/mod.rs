@@ -14,6 +14,7 @@ mod introspect;
 mod jwks;
 mod logout;
 mod logout_backend;
+mod many_groups;
 mod revoke;
 mod taken_back;
 mod token_client_credentials;
