@@ -247,7 +247,9 @@ async fn id_token(
     }
     let least = claims.clone();
     let (client, scope) = (issuance.client, issuance.scope);
-    claims::put_into_id_token(services, &mut claims, client, grant, scope, now).await?;
+    // Boxed: most ID tokens need no claims about the person, and all would carry room for them.
+    let about_person = claims::put_into_id_token(services, &mut claims, client, grant, scope, now);
+    Box::pin(about_person).await?;
     let key = services.keys.signing(alg, now).await?;
     let jwt = key.sign("JWT", &claims)?;
     if jwt.len() <= MAX_JWT_BYTES {
