@@ -36,7 +36,8 @@ pub enum AppError {
     },
 }
 
-/// Serves until `stop`, then finishes what is in flight. `on_ready` is called once both listeners accept.
+/// Serves until `stop`, then finishes what is in flight. `on_ready` is called once both listeners accept, before
+/// `/health/ready` says so.
 pub async fn run(
     services: Arc<Services>,
     options: router::Options,
@@ -67,13 +68,13 @@ pub async fn run(
             return Err(error);
         }
     };
+    on_ready();
     opened.store(true, Ordering::Release);
     let jobs = Jobs::start(&services, &stop);
     let routes = observe(
         router::routes(Site::new(Arc::clone(&services)), options),
         Observe::from(config),
     );
-    on_ready();
     serve(public, routes, limits, stop, config.shutdown_timeout).await;
     management_stop.cancel();
     let _ = operations.await;

@@ -355,7 +355,7 @@ async fn keys_and_migrations_are_shown() {
             .as_array()
             .unwrap()
             .len(),
-        4
+        2
     );
     let rotated = site.run("key rotate --alg ES256").await.unwrap();
     let states = |keys: &Value| -> Vec<String> {

@@ -21,19 +21,19 @@ impl OwnJwt {
     #[must_use]
     pub fn of(verified: &Verified) -> Self {
         let says = |claim: Claim| verified.claims.contains_key(claim.name());
-        let of_access_tokens = [Claim::ClientId, Claim::Jti, Claim::Scope];
+        let access_claims = [Claim::ClientId, Claim::Jti, Claim::Scope];
         if verified.is_typ("at+jwt") {
             Self::AccessToken
         } else if !verified.is_typ("JWT") {
             Self::Other
-        } else if of_access_tokens.into_iter().all(says) {
+        } else if access_claims.into_iter().all(says) {
             let of_id_tokens = says(Claim::AtHash) || says(Claim::Nonce);
             if of_id_tokens {
                 Self::Other
             } else {
                 Self::AccessToken
             }
-        } else if says(Claim::AtHash) && !of_access_tokens.into_iter().any(says) {
+        } else if says(Claim::AtHash) && !access_claims.into_iter().any(says) {
             Self::IdToken
         } else {
             Self::Other

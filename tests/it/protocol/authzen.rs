@@ -17,7 +17,7 @@ client_secret = "pep-secret-that-is-long-enough-for-anyone"
 client_name = "Policy enforcement point"
 grant_types = ["client_credentials"]
 token_endpoint_auth_method = "client_secret_basic"
-scope = "signet:decide orders:read"
+scope = "signet:decide signet:admin orders:read"
 
 [[roles]]
 name = "viewer"
@@ -251,9 +251,11 @@ on_every_engine! {
         };
         let good = token("signet:decide").await;
         assert_eq!(ask_as(&server, Some(format!("Bearer {good}")), path, &body).await.json, json!({ "decision": true }));
-        let narrow = ask_as(&server, Some(format!("Bearer {}", token("orders:read").await)), path, &body).await;
+        let narrow = ask_as(&server, Some(format!("Bearer {}", token("signet:admin").await)), path, &body).await;
         assert_eq!(narrow.status, 403);
         assert!(narrow.challenge.contains("insufficient_scope"), "{}", narrow.challenge);
+        let elsewhere = ask_as(&server, Some(format!("Bearer {}", token("orders:read").await)), path, &body).await;
+        assert_eq!(elsewhere.status, 401, "it is for the API of its scope (RFC 9068 section 3)");
         server.revoke(&pep, &good).await.succeeded();
         assert_eq!(ask_as(&server, Some(format!("Bearer {good}")), path, &body).await.status, 401, "revoked is revoked");
 

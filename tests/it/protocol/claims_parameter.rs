@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
-use crate::support::browser::{Browser, parameter};
-use crate::support::client::{Answer, Authorization, WEB};
+use crate::support::browser::Browser;
+use crate::support::client::{Answer, Authorization, WEB, parameter};
 use crate::support::engines::on_every_engine;
 use crate::support::jwt::Jwt;
 use crate::support::server::{ALICE, BOB, Server};

@@ -63,7 +63,7 @@ on_every_engine! {
     async fn claims_that_are_too_long_for_the_token_are_at_userinfo(server: Server) {
         server.apply(&client("id_token_claims = [\"scope\"]").replace("openid offline_access", ALL));
         let picture = format!("https://pictures.example.test/{}", "x".repeat(3000));
-        server.apply(&format!("[[users]]\nusername = \"{}\"\nclaims = {{ picture = \"{picture}\" }}\n", ALICE.0));
+        server.apply(&format!("[[users]]\nusername = \"{}\"\npicture = \"{picture}\"\n", ALICE.0));
         let tokens = server.signed_in(&SHOP, ALL).await;
         let claims = Jwt::decode(&tokens.id_token()).claims;
         assert_eq!((claims.get("picture"), &claims["email"]), (None, &json!("alice@example.test")));

@@ -46,10 +46,15 @@ on_every_engine! {
     }
 
     async fn without_openid_it_is_insufficient_scope_rfc6750_3_1(server: Server) {
-        let token = server.signed_in(&WEB, "orders:read").await.access_token();
+        let token = server.signed_in(&WEB, "profile").await.access_token();
         let answer = server.userinfo(&token).await;
         assert_eq!(answer.status, 403, "{answer:?}");
         assert!(answer.header("www-authenticate").contains("insufficient_scope"), "{answer:?}");
+        // One for an API is not even for this server (RFC 9068 §3).
+        let token = server.signed_in(&WEB, "orders:read").await.access_token();
+        let answer = server.userinfo(&token).await;
+        assert_eq!(answer.status, 401, "{answer:?}");
+        assert!(answer.header("www-authenticate").contains("invalid_token"), "{answer:?}");
     }
 
     async fn a_disabled_person_is_nobody(server: Server) {

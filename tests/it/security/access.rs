@@ -180,7 +180,7 @@ on_every_engine! {
         assert_eq!(access.claims["roles"], json!(["clerk", "customer"]));
         assert!(access.claims.get("permissions").is_none() && access.claims["_claim_names"]["permissions"].is_string(), "{:?}", access.claims);
         let introspected = server.introspect(&refreshed.text("access_token")).await;
-        assert_eq!(introspected["permissions"].as_array().map(Vec::len), Some(62), "{introspected}");
+        assert_eq!(introspected["permissions"].as_array().map(Vec::len), Some(61), "{introspected}");
     }
 
     async fn a_resource_server_gets_the_claims_that_it_chose_in_tokens_for_it_alone(server: Server) {

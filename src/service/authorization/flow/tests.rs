@@ -118,6 +118,7 @@ fn the_longest_request_opens_again() {
     let shown = Shown {
         session: SessionId::from_random([1; 16]),
         scope: "s".repeat(4096).split(' ').collect(),
+        resources: vec!["r".repeat(255); 8],
     };
     let pending = Pending {
         proofs: half_way(now).proofs,
