@@ -4,6 +4,9 @@ use super::*;
 use crate::domain::ids::ClientId;
 use crate::spec::client_metadata::ClientMetadata;
 
+type Decided = Result<(String, String), AudienceError>;
+type Formatted = Result<Format, AudienceError>;
+
 const ISSUER: &str = "https://id.example";
 const ORDERS: &str = "https://orders.example";
 const STOCK: &str = "https://stock.example/";
@@ -232,15 +235,15 @@ fn a_grant_covers_what_it_was_given_for_and_no_more() {
         issuer: ISSUER,
     };
     let client = client(None);
-    type Got = Result<(String, String), AudienceError>;
-    let of = |servers: Servers<'_>, granted: &[&str], named: &[&str], asked: &str| -> Got {
+    let of = |servers: Servers<'_>, granted: &[&str], named: &[&str], asked: &str| -> Decided {
         let granted: Vec<String> = granted.iter().map(|it| (*it).to_owned()).collect();
         let named = named.iter().copied();
         let targeted = Audience::of_grant(servers, &client, &granted, named, &scope(asked))?;
         let audience = targeted.audience.identifiers();
         Ok((audience.join(" "), targeted.scope.to_string()))
     };
-    let good = |audience: &str, scope: &str| -> Got { Ok((audience.to_owned(), scope.to_owned())) };
+    let good =
+        |audience: &str, scope: &str| -> Decided { Ok((audience.to_owned(), scope.to_owned())) };
     let both = &[ORDERS, STOCK][..];
     assert_eq!(
         of(servers, both, &[], "orders:read stock:read"),
@@ -305,8 +308,7 @@ fn resource_servers_that_take_other_tokens_get_one_each() {
     all[0].access_token_typ = AccessTokenTyp::Jwt;
     all[1].access_token_signing_alg = Some(SigningAlg::Ps256);
     let client = client(None);
-    type Got = Result<Format, AudienceError>;
-    let format = |all: &[Resource], named: &[&str]| -> Got {
+    let format = |all: &[Resource], named: &[&str]| -> Formatted {
         let servers = Servers {
             all,
             issuer: ISSUER,
@@ -315,8 +317,8 @@ fn resource_servers_that_take_other_tokens_get_one_each() {
         let targeted = Audience::decide(servers, &client, named, &scope("files"))?;
         Ok(targeted.audience.format())
     };
-    let is = |typ, alg| -> Got { Ok(Format { typ, alg }) };
-    let differ = |setting| -> Got { Err(AudienceError::Differ { setting }) };
+    let is = |typ, alg| -> Formatted { Ok(Format { typ, alg }) };
+    let differ = |setting| -> Formatted { Err(AudienceError::Differ { setting }) };
     assert_eq!(
         format(&all, &[ORDERS]),
         is(AccessTokenTyp::Jwt, SigningAlg::Es256)

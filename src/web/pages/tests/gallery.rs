@@ -54,7 +54,13 @@ pub(super) fn pages() -> Vec<(&'static str, String)> {
             reference::drawn_group(layout("API"), &reference::document(about)),
         ),
     ];
-    [pages_of_a_sign_in(), more_pages(), reference].concat()
+    [
+        pages_of_a_sign_in(),
+        pages_of_a_sign_out(),
+        more_pages(),
+        reference,
+    ]
+    .concat()
 }
 
 fn pages_of_a_sign_in() -> Vec<(&'static str, String)> {
@@ -105,6 +111,11 @@ fn pages_of_a_sign_in() -> Vec<(&'static str, String)> {
                 &["openid"],
             ),
         ),
+    ]
+}
+
+fn pages_of_a_sign_out() -> Vec<(&'static str, String)> {
+    vec![
         (
             "logout",
             html(&LogoutPage {
