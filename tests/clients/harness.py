@@ -11,14 +11,18 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import time
-from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import urljoin, urlsplit
 
 import requests
 
 ROOT = Path(__file__).resolve().parents[2]
+sys.path.append(str(ROOT / "tests/relying_parties/python"))
+
+from person import Form  # the same forms that the relying parties fill in
+
 SIGNET = Path(os.environ.get("SIGNET", ROOT / "target/debug/signet"))
 PAGES = ROOT / "templates/manual/applications"
 
@@ -161,9 +165,9 @@ class Site:
     def _run(self, command, port, log):
         return Program(command, port, self.directory / log, cwd=self.directory, env=self.environment)
 
-    def signet(self, *arguments, text=None):
+    def signet(self, *arguments):
         ran = subprocess.run(
-            [SIGNET, *arguments], cwd=self.directory, env=self.environment, input=text, capture_output=True, text=True
+            [SIGNET, *arguments], cwd=self.directory, env=self.environment, capture_output=True, text=True
         )
         assert ran.returncode == 0, f"signet {' '.join(arguments)}: {ran.stderr}{ran.stdout}"
         return ran.stdout
@@ -172,10 +176,6 @@ class Site:
         path = self.directory / "applied.toml"
         path.write_text(document)
         return self.signet("apply", "-f", str(path))
-
-    def events(self):
-        """What the audit trail has, newest last, one JSON object each."""
-        return self.signet("audit", "list", "--json")
 
 
 class Guide:
@@ -308,30 +308,6 @@ class Person:
         """Whether Signet still knows this browser."""
         response = self._send("GET", f"{self.issuer}/account")
         return response.status_code == 200
-
-
-class Form(HTMLParser):
-    """The first form of a page."""
-
-    def __init__(self, page):
-        super().__init__()
-        self.action, self.fields, self.buttons, self.inside = None, {}, {}, False
-        self.feed(page)
-        assert self.action is not None, f"no form in {page}"
-
-    def handle_starttag(self, tag, attributes):
-        attributes = dict(attributes)
-        if tag == "form" and self.action is None:
-            self.action, self.inside = attributes.get("action", ""), True
-        elif tag == "input" and self.inside and "name" in attributes and attributes.get("type") != "submit":
-            self.fields[attributes["name"]] = attributes.get("value", "")
-        elif tag == "button" and self.inside:
-            sent = {attributes["name"]: attributes.get("value", "")} if "name" in attributes else {}
-            self.buttons[attributes.get("id")] = sent
-
-    def handle_endtag(self, tag):
-        if tag == "form":
-            self.inside = False
 
 
 def link_node_modules(directory):

@@ -28,7 +28,7 @@ class Person:
                 response = self.browser.get(to, allow_redirects=False)
                 continue
             assert response.status_code == 200, f"{response.status_code} at {response.url}: {response.text}"
-            form = _Form(response.text)
+            form = Form(response.text)
             action = urljoin(response.url, form.action)
             if _origin(action) != home:
                 return action, form.fields
@@ -43,7 +43,7 @@ class Person:
         raise AssertionError("the server asks without end")
 
 
-class _Form(HTMLParser):
+class Form(HTMLParser):
     """The first form of a page."""
 
     def __init__(self, page):
